@@ -6,8 +6,8 @@ use crate::{
     events::{EventPolicy, Events, PlaceEvents, SweepEvents},
     files::{BlobStore, ContentTypes, FilePolicy, Files, SweepFiles, SweepOrphanBlobs},
     identity::{
-        AccessTokens, AddEmailKeys, Identity, OneTimeSecrets, PasswordHasher, SessionPolicy, SweepKnownNetworks,
-        SweepSessions,
+        AccessTokens, AccountPolicy, AddEmailKeys, Identity, OneTimeSecrets, PasswordHasher, SessionPolicy,
+        SweepAccountLinks, SweepKnownNetworks, SweepSessions,
     },
     jobs::{JobPolicy, Jobs, LeasePolicy, SchedulePolicy, SweepJobs},
     kernel::{Fingerprints, RateLimits, Runtime, SweepAll},
@@ -52,6 +52,8 @@ pub struct Policies {
     pub passwords: PasswordPolicy,
     /// How long sessions and access tokens last, and how often a login may be tried.
     pub sessions: SessionPolicy,
+    /// The callers that may register, and the links that are mailed to the owners of accounts.
+    pub accounts: AccountPolicy,
     /// The limits of orders, and how long they wait for their payment.
     pub orders: OrderPolicy,
     /// The sender of mails, and how many are sent.
@@ -103,6 +105,7 @@ impl App {
             Arc::new(SweepSessions::new(ports.store.clone())),
             ordering.expire_orders.clone(),
             Arc::new(SweepKnownNetworks::new(ports.store.clone(), policies.sessions.known_networks)),
+            Arc::new(SweepAccountLinks::new(ports.store.clone())),
             Arc::new(AddEmailKeys::new(ports.store.clone(), ports.store.clone(), ports.runtime.clone())),
             Arc::new(PlaceEvents::new(ports.store.clone(), ports.runtime.clone())),
             Arc::new(SweepEvents::new(ports.store.clone(), policies.events)),

@@ -19,8 +19,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Simplifies what progenitor does not understand: all errors get one type, a problem document is plain JSON, and a
-/// body has one media type, which for any content is that of bytes.
+/// Simplifies what progenitor does not understand: all errors get one type, a 202 beside a 201 is left out, a problem
+/// document is plain JSON, and a body has one media type, which for any content is that of bytes.
 fn adapt(document: &mut Value) {
     match document {
         Value::Object(fields) => {
@@ -37,6 +37,9 @@ fn adapt(document: &mut Value) {
                 && let Some(error) = responses.remove("default")
             {
                 responses.retain(|status, _| status.starts_with('2'));
+                if responses.contains_key("201") {
+                    responses.remove("202");
+                }
                 responses.insert("4XX".to_owned(), error.clone());
                 responses.insert("5XX".to_owned(), error);
             }

@@ -4,15 +4,15 @@ use crate::{Done, MemoryStore, MemoryUnit, Row, Rules, page};
 use async_trait::async_trait;
 use skep_application::{
     identity::{
-        Credentials, KnownNetworkRepository, SessionQueries, SessionRepository, SessionView, SetupToken,
-        SetupTokenRepository, UserFilter, UserQueries, UserRepository, UserSort, UserView,
+        AccountLinkRepository, Credentials, KnownNetworkRepository, SessionQueries, SessionRepository, SessionView,
+        SetupToken, SetupTokenRepository, UserFilter, UserQueries, UserRepository, UserSort, UserView,
         constraints::{SESSION_ID, USER_EMAIL, USER_EMAIL_KEY, USER_ID},
     },
     kernel::{Page, PageRequest, Scope, StoreError},
 };
 use skep_domain::{
     access::Role,
-    identity::{KnownNetworks, Rotation, Session, User},
+    identity::{AccountLink, KnownNetworks, LinkPurpose, Rotation, Session, User},
     shared::{Email, EmailLookup, SessionId, Timestamp, UserId, Version},
 };
 use std::{cmp::Reverse, collections::BTreeSet};
@@ -70,6 +70,7 @@ impl UserQueries for MemoryStore {
             password_hash: user.password_hash.clone(),
             password_form: user.password_form,
             is_active: user.is_active(),
+            is_verified: user.email_verified_at.is_some(),
             known_networks: state.known_networks.get(&user.id).cloned().unwrap_or_else(|| KnownNetworks::none(user.id)),
         }))
     }
@@ -201,6 +202,40 @@ impl SessionQueries for MemoryStore {
         sessions.sort_by_key(|session| Reverse((session.created_at, session.id)));
         sessions.truncate(limit as usize);
         Ok(sessions)
+    }
+}
+
+#[async_trait]
+impl AccountLinkRepository for MemoryUnit {
+    async fn find(&mut self, user_id: UserId, purpose: LinkPurpose) -> Done<Option<AccountLink>> {
+        self.run(|state| Ok(state.account_links.get(&(user_id, purpose.name())).cloned())).await
+    }
+    async fn find_by_hash(&mut self, hash: &[u8; 32]) -> Done<Option<AccountLink>> {
+        self.run(|state| Ok(state.account_links.values().find(|link| link.hash == *hash).cloned())).await
+    }
+    async fn replace(&mut self, link: &AccountLink) -> Done<()> {
+        self.run(|state| {
+            state.account_links.insert((link.user_id, link.purpose.name()), link.clone());
+            Ok(())
+        })
+        .await
+    }
+    async fn consume(&mut self, hash: &[u8; 32], now: Timestamp) -> Done<bool> {
+        self.run(|state| {
+            let before = state.account_links.len();
+            state.account_links.retain(|_, link| link.hash != *hash || link.expires_at <= now);
+            Ok(state.account_links.len() < before)
+        })
+        .await
+    }
+    async fn sweep(&mut self, until: Timestamp, limit: u32) -> Done<u64> {
+        self.run(|state| {
+            let old = state.account_links.iter().filter(|(_, link)| link.expires_at <= until);
+            let old: BTreeSet<_> = old.map(|(key, _)| *key).take(limit as usize).collect();
+            state.account_links.retain(|key, _| !old.contains(key));
+            Ok(old.len() as u64)
+        })
+        .await
     }
 }
 

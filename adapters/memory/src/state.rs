@@ -13,7 +13,7 @@ use skep_domain::{
     catalog::{Category, Product, Reservation, StockLevel, StockMovement},
     events::{HeldEvent, Subscription, SubscriptionId},
     files::{File, FileUsage},
-    identity::{KnownNetworks, Session, User},
+    identity::{AccountLink, KnownNetworks, Session, User},
     jobs::{Job, Queue, Schedule},
     notifications::MailTemplate,
     ordering::Order,
@@ -31,6 +31,8 @@ pub struct State {
     pub sessions: Shared<BTreeMap<SessionId, Session>>,
     /// The networks that accounts have logged in from, by account.
     pub known_networks: Shared<BTreeMap<UserId, KnownNetworks>>,
+    /// The links that are mailed to the owners of accounts, by account and purpose.
+    pub account_links: Shared<BTreeMap<(UserId, &'static str), AccountLink>>,
     /// The token that allows the setup, if one was issued.
     pub setup_token: Option<SetupToken>,
     /// Products, including archived ones.
@@ -93,6 +95,7 @@ impl State {
         self.users.len()
             + self.sessions.len()
             + self.known_networks.len()
+            + self.account_links.len()
             + self.products.len()
             + self.categories.len()
             + self.levels.len()

@@ -159,6 +159,7 @@ mod tests {
                 password_form,
                 known_networks,
                 is_active: true,
+                is_verified: true,
             }))
         });
         users

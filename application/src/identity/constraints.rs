@@ -12,8 +12,11 @@ pub const USER_EMAIL_KEY: Constraint = Constraint::new("users_email_key_key");
 pub const SESSION_ID: Constraint = Constraint::new("sessions_pkey");
 /// An account has at most one list of known networks.
 pub const KNOWN_NETWORKS: Constraint = Constraint::new("known_networks_pkey");
+/// An account has at most one link of a purpose.
+pub const ACCOUNT_LINK: Constraint = Constraint::new("account_links_pkey");
 /// There is at most one setup token.
 pub const SETUP_TOKEN: Constraint = Constraint::new("setup_tokens_pkey");
 
 /// The uniqueness rules of identity.
-pub const ALL: &[Constraint] = &[USER_ID, USER_EMAIL, USER_EMAIL_KEY, SESSION_ID, KNOWN_NETWORKS, SETUP_TOKEN];
+pub const ALL: &[Constraint] =
+    &[USER_ID, USER_EMAIL, USER_EMAIL_KEY, SESSION_ID, KNOWN_NETWORKS, ACCOUNT_LINK, SETUP_TOKEN];

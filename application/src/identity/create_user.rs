@@ -1,6 +1,6 @@
 //! Creates an account with roles for another user. This is the operator's command.
 
-use super::{AccountInput, Accounts, IdentityTx, NewAccountError, UserView};
+use super::{AccountInput, Accounts, IdentityTx, NewAccountError, UserView, new_account::Address};
 use crate::kernel::{Actor, Begin, Denied, TxMode, permit, run, use_case_error};
 use skep_domain::{access::Role, identity::actions};
 use std::sync::Arc;
@@ -41,7 +41,7 @@ impl CreateUser {
     /// [`CreateUserError`].
     pub async fn execute(&self, actor: &Actor, command: CreateUserCommand) -> Result<UserView, CreateUserError> {
         permit(actor, actions::CREATE_USER)?;
-        let account = self.accounts.prepare(actor, command.account, &command.roles).await?;
+        let account = self.accounts.prepare(actor, command.account, &command.roles, Address::Vouched).await?;
         let (store, account) = (&self.store, &account);
         run(&self.accounts.runtime, actor.deadline, |attempt| async move {
             let mut tx = store.begin(TxMode::Write, &[]).await?;

@@ -1,5 +1,9 @@
 //! The use cases, queries and ports of identity.
+//!
+//! Uses `jobs`, which send the mails to the owners of accounts.
 
+mod account_mails;
+mod account_policy;
 mod add_email_keys;
 mod authenticate;
 mod change_password;
@@ -14,26 +18,36 @@ mod end_user_sessions;
 mod get_profile;
 mod issue_setup_token;
 mod last_admin;
+mod link_tokens;
 mod log_in;
 mod log_out;
 mod login_attempts;
+mod mail_attempts;
 mod new_account;
 mod new_session;
 mod password_check;
 mod ports;
+mod read_account_mail;
+mod redeem_link;
 mod refresh_session;
 mod refresh_tokens;
 mod register_user;
+mod request_link;
+mod reset_password;
 mod session_policy;
 mod session_queries;
 mod session_tokens;
 mod set_up;
 mod set_user_roles;
+mod sweep_account_links;
 mod sweep_known_networks;
 mod sweep_sessions;
 mod user_list;
 mod user_queries;
+mod verify_email;
 
+pub use account_mails::{AccountMail, AccountMailKind, AccountMails};
+pub use account_policy::{AccountPolicy, Registration};
 pub use add_email_keys::AddEmailKeys;
 pub use authenticate::{Authenticate, AuthenticateError, InvalidToken};
 pub use change_password::{ChangePassword, ChangePasswordCommand, ChangePasswordError, WrongPassword};
@@ -49,33 +63,51 @@ pub use end_user_sessions::{EndUserSessions, EndUserSessionsCommand, EndUserSess
 pub use get_profile::GetProfile;
 pub use issue_setup_token::{IssueSetupToken, IssueSetupTokenError};
 pub use last_admin::LastAdmin;
+pub use link_tokens::LinkTokens;
 pub use log_in::{InvalidCredentials, LogIn, LogInCommand, LogInError};
 pub use log_out::{LogOut, LogOutError};
 pub use new_account::{AccountInput, Accounts, EmailTaken, HasherBusy, NewAccountError};
 pub use ports::*;
+pub use read_account_mail::{AddressedMail, ReadAccountMail, ReadAccountMailError};
+pub use redeem_link::LinkInvalid;
 pub use refresh_session::{InvalidRefreshToken, RefreshSession, RefreshSessionCommand, RefreshSessionError};
 pub use refresh_tokens::RefreshTokens;
-pub use register_user::{RegisterUser, RegisterUserCommand, RegisterUserError};
+pub use register_user::{RegisterUser, RegisterUserCommand, RegisterUserError, Registered, RegistrationClosed};
+pub use request_link::{RequestLink, RequestLinkCommand, RequestLinkError};
+pub use reset_password::{ResetPassword, ResetPasswordCommand, ResetPasswordError};
 pub use session_policy::SessionPolicy;
 pub use session_queries::{ListSessions, ListedSession};
 pub use session_tokens::{LogInAnswer, SessionTokens};
 pub use set_up::{SetUp, SetUpCommand, SetUpError, SetupClosed, SetupTokenInvalid};
 pub use set_user_roles::{RoleChange, RoleNotHeld, SetUserRoles, SetUserRolesCommand, SetUserRolesError};
+pub use sweep_account_links::SweepAccountLinks;
 pub use sweep_known_networks::SweepKnownNetworks;
 pub use sweep_sessions::SweepSessions;
 pub use user_list::{UserFilter, UserSort, UserSortKey};
 pub use user_queries::{GetUser, ListUserSessions, ListUsers};
+pub use verify_email::{VerifyEmail, VerifyEmailCommand, VerifyEmailError};
 
-use self::login_attempts::LoginAttempts;
+use self::{login_attempts::LoginAttempts, mail_attempts::MailAttempts};
 use crate::{
     app::{Policies, Ports},
     kernel::{Commands, UseCase},
 };
+use skep_domain::identity::LinkPurpose;
 
 /// The use cases of identity, for accounts and sessions.
 pub struct Identity {
     /// Creates an account with a password, for anyone.
     pub register_user: RegisterUser,
+    /// Mails a link to reset a password.
+    pub forgot_password: RequestLink,
+    /// Sets a new password through a link.
+    pub reset_password: ResetPassword,
+    /// Mails a link to verify an address.
+    pub resend_verification: RequestLink,
+    /// Verifies an address through a link.
+    pub verify_email: VerifyEmail,
+    /// Says what a mail to the owner of an account has in it.
+    pub read_account_mail: ReadAccountMail,
     /// Starts a session and issues an access token.
     pub log_in: LogIn,
     /// Issues an access token for a refresh token.
@@ -132,8 +164,22 @@ impl Identity {
         let refresh = RefreshTokens::new(secrets.clone(), fingerprints.clone());
         let session_tokens = SessionTokens::new(tokens.clone(), refresh);
         let attempts = LoginAttempts::new(limits.clone(), fingerprints.clone());
+        let links = LinkTokens::new(secrets.clone(), fingerprints.clone());
+        let mails = AccountMails::new(links.clone(), policies.accounts, runtime.clone());
+        let mail_attempts =
+            MailAttempts::new(attempts.clone(), fingerprints.clone(), sessions.networks, policies.accounts);
+        let request_link = |purpose| {
+            let (mails, attempts) = (mails.clone(), mail_attempts.clone());
+            RequestLink::new(purpose, store.clone(), mails, attempts, fingerprints.clone(), runtime.clone())
+        };
+        let verified_only = policies.accounts.registration == Registration::Verified;
         Self {
-            register_user: RegisterUser::new(store.clone(), accounts.clone()),
+            forgot_password: request_link(LinkPurpose::ResetPassword),
+            resend_verification: request_link(LinkPurpose::VerifyEmail),
+            reset_password: ResetPassword::new(store.clone(), accounts.clone(), mails.clone()),
+            verify_email: VerifyEmail::new(store.clone(), mails.clone(), runtime.clone()),
+            read_account_mail: ReadAccountMail::new(store.clone(), links, runtime.clone()),
+            register_user: RegisterUser::new(store.clone(), accounts.clone(), mails.clone(), mail_attempts.clone()),
             log_in: LogIn::new(
                 store.clone(),
                 store.clone(),
@@ -141,7 +187,7 @@ impl Identity {
                 session_tokens.clone(),
                 limits.clone(),
                 fingerprints.clone(),
-                sessions,
+                SessionPolicy { verified_only, ..sessions },
             ),
             refresh_session: RefreshSession::new(
                 store.clone(),

@@ -68,6 +68,15 @@ pub struct Accounts {
     pub runtime: Runtime,
 }
 
+/// Where the address of a new account comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Address {
+    /// An operator or an admin has named it, and vouches for it.
+    Vouched,
+    /// The caller has named it, and may not own it.
+    Claimed,
+}
+
 /// An account that is ready to be stored, and the id of the event that reports it.
 pub(super) struct NewAccount {
     user: User,
@@ -83,6 +92,7 @@ impl Accounts {
         actor: &Actor,
         command: AccountInput,
         roles: &[Role],
+        address: Address,
     ) -> Result<NewAccount, NewAccountError> {
         let mut invalid = Invalid::default();
         let email = invalid.check("/email", "invalid_email", Email::parse(&command.email));
@@ -107,7 +117,10 @@ impl Accounts {
         let caller = HashCaller { network: actor.network, is_known: false };
         let hash = self.hasher.hash(caller, password).await?;
         let (id, now) = (UserId::new(self.runtime.ids.next()), self.runtime.clock.now());
-        let user = User::register(id, email, display_name, roles, hash, now);
+        let mut user = User::register(id, email, display_name, roles, hash, now);
+        if address == Address::Vouched {
+            user.verify_email(now);
+        }
         Ok(NewAccount { user, lookups, event_id: EventId::new(self.runtime.ids.next()) })
     }
 
@@ -125,6 +138,21 @@ impl Accounts {
 }
 
 impl NewAccount {
+    /// The account.
+    pub(super) const fn user(&self) -> &User {
+        &self.user
+    }
+
+    /// An account that has the address already.
+    pub(super) async fn find_other(&self, tx: &mut dyn IdentityTx) -> Result<Option<User>, StoreError> {
+        for lookup in &self.lookups {
+            if let Some(other) = tx.users().find_by_email(lookup).await? {
+                return Ok(Some(other));
+            }
+        }
+        Ok(None)
+    }
+
     /// Returns the account if an earlier attempt has stored it after all.
     pub(super) async fn find_landed(
         &self,
@@ -142,14 +170,12 @@ impl NewAccount {
         actor: &Actor,
         attempt: &Attempt,
     ) -> Result<UserView, NewAccountError> {
-        let Self { user, lookups, event_id } = self;
+        let Self { user, event_id, .. } = self;
         if let Some(view) = self.find_landed(tx, attempt).await? {
             return Ok(view);
         }
-        for lookup in lookups {
-            if tx.users().find_by_email(lookup).await?.is_some() {
-                return Err(EmailTaken.into());
-            }
+        if self.find_other(tx).await?.is_some() {
+            return Err(EmailTaken.into());
         }
         tx.users().insert(user).await.map_err(taken)?;
         let event = OutboxEvent::of(*event_id, &UserRegistered::of(user), user.version, actor, user.created_at)?;

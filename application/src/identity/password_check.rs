@@ -139,8 +139,9 @@ impl PasswordCheck {
         let caller = HashCaller { network: actor.network, is_known };
         let has_hash = hash.is_some();
         let right = self.hasher.verify(caller, password, hash).await?;
-        // Any password of a disabled account is wrong. It costs as much time and as many attempts as another.
-        let credentials = credentials.filter(|of| right && has_hash && of.is_active).ok_or(CheckError::Wrong)?;
+        // Any password of an account that must not log in is wrong. It costs as much time and as many attempts as another.
+        let may_log_in = |of: &Credentials| of.is_active && (of.is_verified || !self.policy.verified_only);
+        let credentials = credentials.filter(|of| right && has_hash && may_log_in(of)).ok_or(CheckError::Wrong)?;
         Ok(Verified { credentials, network, caller })
     }
 

@@ -1,11 +1,16 @@
 //! The ports of identity.
 
 use super::{UserFilter, UserSort};
+use crate::jobs::JobRepository;
+#[cfg(any(test, feature = "testing"))]
+use crate::jobs::MockJobRepository;
 use crate::kernel::{BoxError, Guarded, Page, PageRequest, Scope, StoreError, context};
 use async_trait::async_trait;
 use skep_domain::{
     access::{Resource, Role},
-    identity::{AuthEpoch, KnownNetworks, PasswordForm, Rotation, Session, SessionTerm, User},
+    identity::{
+        AccountLink, AuthEpoch, KnownNetworks, LinkPurpose, PasswordForm, Rotation, Session, SessionTerm, User,
+    },
     shared::{Email, EmailLookup, Network, SessionId, ShownEmail, Text, Timestamp, UserId, Version},
 };
 
@@ -20,6 +25,10 @@ context! {
         known_networks: KnownNetworkRepository by MockKnownNetworkRepository,
         /// Finds and replaces the one-time token of the setup.
         setup_tokens: SetupTokenRepository by MockSetupTokenRepository,
+        /// Finds, replaces and uses up the links that are mailed to the owners of accounts.
+        account_links: AccountLinkRepository by MockAccountLinkRepository,
+        /// Stores the jobs of mails.
+        jobs: JobRepository by MockJobRepository,
     }
     #[cfg(any(test, feature = "testing"))]
     mocks MockIdentityTx of IdentityMocks
@@ -142,6 +151,28 @@ pub trait SetupTokenRepository: Send {
     async fn delete(&mut self) -> Result<(), StoreError>;
 }
 
+/// The links that are mailed to the owners of accounts, inside a unit of work. A row does not need an account.
+///
+/// 1. `replace` leaves one link of the account and the purpose. If several units replace it at the same time, each is
+///    stored or gets `Retry`, and the link of the last one remains.
+/// 2. `consume` deletes only the link with this hash, and only before it expires, with one statement. If several units
+///    consume a link at the same time, one of them does, and each of the others does not or gets `Retry`.
+/// 3. `sweep` deletes only links that expired at or before `until`, and never more than its limit.
+#[cfg_attr(any(test, feature = "testing"), mockall::automock)]
+#[async_trait]
+pub trait AccountLinkRepository: Send {
+    /// Finds the link of this account and purpose, also if it has expired.
+    async fn find(&mut self, user_id: UserId, purpose: LinkPurpose) -> Result<Option<AccountLink>, StoreError>;
+    /// Finds the link with this hash, also if it has expired.
+    async fn find_by_hash(&mut self, hash: &[u8; 32]) -> Result<Option<AccountLink>, StoreError>;
+    /// Stores this link in place of any earlier one of the account and the purpose.
+    async fn replace(&mut self, link: &AccountLink) -> Result<(), StoreError>;
+    /// Deletes the link with this hash if it has not expired at `now`. Returns whether this call did it.
+    async fn consume(&mut self, hash: &[u8; 32], now: Timestamp) -> Result<bool, StoreError>;
+    /// Deletes at most `limit` links that expired at or before `until`, and returns how many.
+    async fn sweep(&mut self, until: Timestamp, limit: u32) -> Result<u64, StoreError>;
+}
+
 /// A user, as shown to callers that may see it.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct UserView {
@@ -153,6 +184,9 @@ pub struct UserView {
     pub display_name: Text,
     /// The roles of the account, without repetition.
     pub roles: Vec<Role>,
+    /// The time at which the address was verified; `None` if it was not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email_verified_at: Option<Timestamp>,
     /// The time at which the account was disabled; `None` if it is active.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disabled_at: Option<Timestamp>,
@@ -171,6 +205,7 @@ impl From<&User> for UserView {
             email: user.email.shown(),
             display_name: user.display_name.clone(),
             roles: user.roles.clone(),
+            email_verified_at: user.email_verified_at,
             disabled_at: user.disabled_at,
             created_at: user.created_at,
             updated_at: user.updated_at,
@@ -190,8 +225,10 @@ pub struct Credentials {
     pub password_form: PasswordForm,
     /// The networks that the account has logged in from.
     pub known_networks: KnownNetworks,
-    /// Whether the user may log in.
+    /// Whether the account is active.
     pub is_active: bool,
+    /// Whether the address of the account was verified.
+    pub is_verified: bool,
 }
 
 impl std::fmt::Debug for Credentials {

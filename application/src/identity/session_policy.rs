@@ -29,6 +29,8 @@ pub struct SessionPolicy {
     /// How often a login to one account may be tried from all networks together, except those that the account has
     /// logged in from before. If this is far above `attempts`, one client cannot keep the owner of an account out.
     pub account_attempts: Limit,
+    /// Whether a login needs a verified address.
+    pub verified_only: bool,
     /// How many networks an account remembers, and for how long.
     pub known_networks: KnownNetworkPolicy,
 }
@@ -48,6 +50,7 @@ impl Default for SessionPolicy {
             refresh_attempts: a_minute(60),
             networks: WiderNetworks::default(),
             account_attempts: a_minute(300),
+            verified_only: false,
             known_networks: KnownNetworkPolicy::default(),
         }
     }

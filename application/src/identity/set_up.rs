@@ -1,6 +1,9 @@
 //! The setup. A caller with the one-time token becomes the first admin, which closes the setup permanently.
 
-use super::{AccountInput, Accounts, IdentityTx, NewAccountError, OneTimeSecrets, UserView, new_account::NewAccount};
+use super::{
+    AccountInput, Accounts, IdentityTx, NewAccountError, OneTimeSecrets, UserView,
+    new_account::{Address, NewAccount},
+};
 use crate::kernel::{Actor, Attempt, Begin, TxMode, refusal, run, use_case_error};
 use skep_domain::access::Role;
 use std::sync::Arc;
@@ -66,7 +69,7 @@ impl SetUp {
             attempt.end(tx, result).await
         })
         .await?;
-        let account = self.accounts.prepare(actor, command.account, &[Role::Admin]).await?;
+        let account = self.accounts.prepare(actor, command.account, &[Role::Admin], Address::Vouched).await?;
         let account = &account;
         run(&self.accounts.runtime, actor.deadline, |attempt| async move {
             let mut tx = self.store.begin(TxMode::Write, &[]).await?;

@@ -24,6 +24,10 @@ pub fn built_in(kind: MailKind) -> TemplateSources {
         MailKind::OrderPlaced => sources!("order_placed"),
         MailKind::OrderCancelled => sources!("order_cancelled"),
         MailKind::OrderExpired => sources!("order_expired"),
+        MailKind::PasswordReset => sources!("password_reset"),
+        MailKind::EmailVerification => sources!("email_verification"),
+        MailKind::PasswordChanged => sources!("password_changed"),
+        MailKind::AccountExists => sources!("account_exists"),
     }
     .map(|source| Text::stored(source.trim().to_owned()));
     TemplateSources { subject, text, html: Some(html) }
@@ -33,13 +37,27 @@ pub fn built_in(kind: MailKind) -> TemplateSources {
 /// mail has the same fields.
 #[must_use]
 pub fn sample_data(kind: MailKind) -> Value {
+    let customer = json!({ "name": "Ada Lovelace" });
+    match kind {
+        MailKind::OrderPlaced | MailKind::OrderCancelled | MailKind::OrderExpired => {
+            json!({ "customer": customer, "order": sample_order(kind) })
+        }
+        MailKind::PasswordReset | MailKind::EmailVerification => {
+            let url = "https://shop.example.com/page#token=skep_link_0123456789abcdef";
+            json!({ "customer": customer, "link": { "url": url, "valid_until": "2026-01-31 18:00 UTC" } })
+        }
+        MailKind::PasswordChanged | MailKind::AccountExists => json!({ "customer": customer }),
+    }
+}
+
+fn sample_order(kind: MailKind) -> Value {
     let line = json!({ "name": "Forest honey", "quantity": 2, "total": "12.00 EUR" });
     let mut order = json!({ "number": "K7QM-3XWA", "total": "12.00 EUR", "lines": [line] });
     if kind == MailKind::OrderPlaced {
         // Empty if the order waits without limit.
         order["pay_until"] = json!("2026-01-31 18:00 UTC");
     }
-    json!({ "customer": { "name": "Ada Lovelace" }, "order": order })
+    order
 }
 
 #[cfg(test)]

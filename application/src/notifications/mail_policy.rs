@@ -13,6 +13,8 @@ pub struct MailPolicy {
     pub reply_to: Option<MailAddress>,
     /// The language of mails to customers.
     pub locale: Locale,
+    /// The address of the pages that the links in mails open, with `http` or `https`.
+    pub link_url: String,
     /// The mails to one address.
     pub per_recipient: Limit,
     /// All mails together.
@@ -24,6 +26,7 @@ impl Default for MailPolicy {
         let limit = |burst, seconds| Limit { burst, period: Duration::from_secs(seconds) };
         let from = MailAddress::parse("skep@skep.invalid").expect("an address");
         let locale = Locale::english();
-        Self { from, reply_to: None, locale, per_recipient: limit(30, 3_600), in_all: limit(300, 60) }
+        let link_url = "http://localhost:8080".to_owned();
+        Self { from, reply_to: None, locale, link_url, per_recipient: limit(30, 3_600), in_all: limit(300, 60) }
     }
 }

@@ -5,14 +5,18 @@
 //! Uses `events`, for the subscriber of orders.
 //! Uses `jobs`, which send the mails.
 //! Uses `ordering`, for what a mail says.
-//! Uses `identity`, for the address and the name of the customer.
+//! Uses `identity`, for the address and the name of the customer, and the links in mails to the owners of accounts.
 
+#[cfg(test)]
+mod account_mail_tests;
+mod account_mails;
 mod builtin;
 mod change_mail_template;
 pub mod constraints;
 mod create_mail_template;
 mod delete_mail_template;
 mod mail_error;
+mod mail_jobs;
 mod mail_policy;
 mod mail_rates;
 mod mail_template_fields;
@@ -28,6 +32,7 @@ mod send_mail;
 #[cfg(test)]
 mod send_mail_tests;
 
+pub use account_mails::{AccountMailHandler, AccountNotices, SendAccountMail};
 pub use builtin::{built_in, sample_data};
 pub use change_mail_template::{ChangeMailTemplate, ChangeMailTemplateCommand, ChangeMailTemplateError};
 pub use create_mail_template::{CreateMailTemplate, CreateMailTemplateCommand, CreateMailTemplateError};
@@ -43,6 +48,7 @@ pub use send_mail::{MailOutcome, SendMail, SendMailCommand};
 
 use crate::{
     app::Ports,
+    identity::{LinkTokens, ReadAccountMail},
     kernel::{Commands, Runtime, UseCase},
 };
 use std::sync::Arc;
@@ -65,13 +71,17 @@ pub struct Notifications {
     pub send_mail: Arc<SendMail>,
     /// Sends the mail that follows an event of an order.
     pub send_order_mail: Arc<SendOrderMail>,
+    /// Sends a mail to the owner of an account.
+    pub send_account_mail: Arc<SendAccountMail>,
 }
 
 impl Notifications {
     /// Builds the use cases over these ports.
     #[must_use]
     pub fn new(ports: &Ports, policy: MailPolicy) -> Self {
-        let Ports { store, runtime, fingerprints, limits, renderer, mailer, .. } = ports.clone();
+        let Ports { store, runtime, fingerprints, secrets, limits, renderer, mailer, .. } = ports.clone();
+        let tokens = LinkTokens::new(secrets, fingerprints.clone());
+        let contents = ReadAccountMail::new(store.clone(), tokens, runtime.clone());
         let (templates, counters) = (store.clone(), fingerprints.clone());
         let mails = SendMail::new(templates, renderer.clone(), mailer, limits, counters, policy.clone());
         let mails = Arc::new(mails);
@@ -83,9 +93,16 @@ impl Notifications {
             get_mail_template: GetMailTemplate::new(store.clone()),
             list_mail_templates: ListMailTemplates::new(store.clone(), runtime.clock),
             preview_mail_template: PreviewMailTemplate::new(store.clone(), renderer),
+            send_account_mail: Arc::new(SendAccountMail::new(contents, mails.clone(), policy.clone())),
             send_order_mail: Arc::new(SendOrderMail::new(store.clone(), store, mails.clone(), &policy)),
             send_mail: mails,
         }
+    }
+
+    /// The handler of the jobs of mails to the owners of accounts.
+    #[must_use]
+    pub fn account_mail_handler(&self, runtime: Runtime) -> AccountMailHandler {
+        AccountMailHandler::new(self.send_account_mail.clone(), runtime)
     }
 
     /// The handler of the jobs that [`OrderMails`] stores.

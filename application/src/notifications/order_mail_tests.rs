@@ -23,6 +23,8 @@ use skep_domain::{
 use std::sync::Arc;
 use uuid::Uuid;
 
+const OF_ORDERS: [MailKind; 3] = [MailKind::OrderPlaced, MailKind::OrderCancelled, MailKind::OrderExpired];
+
 fn mail(kind: MailKind) -> OrderMail {
     OrderMail { kind, event_id: EventId::new(Uuid::from_u128(7)), order_id: order_id(1) }
 }
@@ -66,7 +68,7 @@ fn fields(value: &Value) -> Value {
 
 #[tokio::test]
 async fn the_mail_goes_to_the_customer_and_has_the_key_of_the_event() {
-    for kind in MailKind::ALL.iter().copied() {
+    for kind in OF_ORDERS {
         let given = Given::default();
         let outcome = sender(&given, ALL()).execute(&Actor::system("job-1"), mail(kind)).await.unwrap();
         assert_eq!(outcome, MailOutcome::Sent);
@@ -80,8 +82,8 @@ async fn the_mail_goes_to_the_customer_and_has_the_key_of_the_event() {
 async fn the_data_of_each_kind_has_the_fields_that_templates_may_use() {
     let order = OrderView::from(&an_order());
     let customer = UserView::from(&ada());
-    for kind in MailKind::ALL {
-        assert_eq!(fields(&order_mails::data(*kind, &order, &customer)), fields(&sample_data(*kind)), "{kind:?}");
+    for kind in OF_ORDERS {
+        assert_eq!(fields(&order_mails::data(kind, &order, &customer)), fields(&sample_data(kind)), "{kind:?}");
     }
     let line = json!({ "name": product(1, eur(600)).name.as_str(), "quantity": 2, "total": "12.00 EUR" });
     let total = "12.00 EUR";

@@ -1,6 +1,6 @@
 //! Mails about orders. A subscriber stores a job for each event of an order, and the job sends the mail.
 
-use super::{MailOutcome, MailPolicy, SendMail, SendMailCommand};
+use super::{MailOutcome, MailPolicy, SendMail, SendMailCommand, mail_jobs};
 use crate::{
     events::{EventHandler, EventsTx, HandlerError, Handling, PlacedEvent},
     identity::{UserQueries, UserView},
@@ -16,7 +16,7 @@ use skep_domain::{
     ordering::events::{OrderCancelled, OrderExpired, OrderPlaced},
     shared::{Event as _, EventId, OrderId, Timestamp, UserId},
 };
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 /// The mail that follows an event of an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -63,15 +63,6 @@ impl OrderMails {
         }
     }
 
-    /// The queue of mails. They have workers of their own, so that a slow mail server delays nothing else.
-    ///
-    /// # Panics
-    /// Never: the name is valid.
-    #[must_use]
-    pub fn queue() -> QueueName {
-        QueueName::parse("mails").expect("a valid name")
-    }
-
     fn kind(event: &str) -> Option<MailKind> {
         match event {
             OrderPlaced::NAME => Some(MailKind::OrderPlaced),
@@ -101,7 +92,7 @@ impl EventHandler for OrderMails {
         let OfCustomer { customer_id } = serde_json::from_str(&event.payload).map_err(HandlerError::failed)?;
         let waiting = unit.jobs().count_waiting(customer_id, &job.kind, self.most).await?;
         let Some(priority) = self.priority(waiting) else { return Ok(()) };
-        let job = NewJob { queue: Self::queue(), priority, owner_id: Some(customer_id), ..job };
+        let job = NewJob { queue: QueueName::mails(), priority, owner_id: Some(customer_id), ..job };
         enqueue_internal(unit.jobs(), JobId::new(call.runtime.ids.next()), job, &call.actor, call.now).await?;
         Ok(())
     }
@@ -175,13 +166,10 @@ pub(super) fn data(kind: MailKind, order: &OrderView, customer: &UserView) -> Va
 }
 
 /// A time as mails show it: `2026-01-31 18:00 UTC`.
-fn minute(time: Timestamp) -> String {
+pub(super) fn minute(time: Timestamp) -> String {
     let text = time.to_string();
     format!("{} {} UTC", &text[..10], &text[11..16])
 }
-
-/// How long a mail waits for a rate, in milliseconds.
-const DAY: i64 = 24 * 60 * 60 * 1_000;
 
 /// Runs the jobs of [`OrderMails`].
 pub struct OrderMailHandler {
@@ -190,17 +178,10 @@ pub struct OrderMailHandler {
 }
 
 impl OrderMailHandler {
-    /// Mails that wait for a rate are tried again within about this time, and not all at once, for a day.
-    const SPREAD: Duration = Duration::from_secs(60);
-
     /// A handler that sends with this use case.
     #[must_use]
     pub fn new(send: Arc<SendOrderMail>, runtime: Runtime) -> Self {
         Self { send, runtime }
-    }
-
-    fn after(&self, pause: Duration) -> Timestamp {
-        self.runtime.clock.now().plus_millis(i64::try_from(pause.as_millis()).unwrap_or(i64::MAX))
     }
 }
 
@@ -213,21 +194,7 @@ impl JobHandler for OrderMailHandler {
     async fn run(&self, job: &JobRun, mail: OrderMail) -> Result<Outcome, JobError> {
         let mut actor = Actor::system(job.job().origin.request_id.clone());
         actor.traceparent.clone_from(&job.job().origin.traceparent);
-        match self.send.execute(&actor, mail).await.map_err(JobError::never)? {
-            MailOutcome::Sent => Ok(Outcome::Complete(None)),
-            MailOutcome::Failed { reason } => Err(JobError::never(reason.to_string())),
-            // One customer may cause more mails than a rate ever allows.
-            MailOutcome::Limited { reason, .. } if self.runtime.clock.now() > job.job().created_at.plus_millis(DAY) => {
-                Err(JobError::never(reason.to_string()))
-            }
-            MailOutcome::Limited { retry_after, .. } => {
-                let spread = Self::SPREAD.mul_f64(self.runtime.random.fraction());
-                Ok(Outcome::Snooze(self.after(retry_after.saturating_add(spread))))
-            }
-            MailOutcome::Later { reason, retry_after: Some(pause) } => {
-                Err(JobError::at(self.after(pause), reason.to_string()))
-            }
-            MailOutcome::Later { reason, retry_after: None } => Err(JobError::later(reason.to_string())),
-        }
+        let outcome = self.send.execute(&actor, mail).await.map_err(JobError::never)?;
+        mail_jobs::settle(&self.runtime, job, outcome)
     }
 }

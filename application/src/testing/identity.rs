@@ -1,14 +1,14 @@
 //! The mock world of identity.
 
 use super::fingerprints;
-use super::{FixedClock, MockUnit, Seen, World, fixed_runtime, user_id};
+use super::{FixedClock, MockUnit, Seen, World, fixed_runtime, job, user_id};
 use crate::identity::{
-    AccountInput, Accounts, IdentityMocks, MockAccessTokens, MockOneTimeSecrets, MockPasswordHasher, RefreshTokens,
-    SessionTokens, SetupToken,
+    AccountInput, AccountMails, AccountPolicy, Accounts, IdentityMocks, LinkTokens, MockAccessTokens,
+    MockOneTimeSecrets, MockPasswordHasher, RefreshTokens, SessionTokens, SetupToken,
 };
 use skep_domain::{
     access::Role,
-    identity::{DISPLAY_NAME_MAX, KnownNetworks, PasswordPolicy, Session, User},
+    identity::{AccountLink, DISPLAY_NAME_MAX, KnownNetworks, PasswordPolicy, Session, User},
     shared::{Email, Text, Timestamp, UserId},
 };
 use std::sync::{
@@ -36,6 +36,10 @@ pub struct House {
     pub sessions: Vec<Session>,
     /// The setup token, if one was issued.
     pub token: Option<SetupToken>,
+    /// The links that are not used.
+    pub links: Vec<AccountLink>,
+    /// Whether the job of any id is stored.
+    pub has_job: bool,
     /// The networks that the account has logged in from.
     pub known_networks: Option<KnownNetworks>,
     /// The calls that the units of work have received.
@@ -71,6 +75,16 @@ impl World for House {
         unit.sessions.expect_find().returning(seen.finds("sessions.find", sessions, |session| session.id));
         let known = self.known_networks.clone();
         unit.known_networks.expect_find().returning(move |id| Ok(known.clone().filter(|known| known.user_id == id)));
+        let job = self.has_job.then(|| job(1));
+        unit.jobs.expect_find().returning(move |_| Ok(job.clone()));
+        let links = self.links.clone();
+        unit.account_links.expect_find().returning(move |user_id, purpose| {
+            Ok(links.iter().find(|link| (link.user_id, link.purpose) == (user_id, purpose)).cloned())
+        });
+        let links = self.links.clone();
+        unit.account_links
+            .expect_find_by_hash()
+            .returning(move |hash| Ok(links.iter().find(|link| link.hash == *hash).cloned()));
         unit.setup_tokens.expect_find().returning(move || {
             seen.note::<()>("setup_tokens.find", &[]);
             Ok(token)
@@ -112,6 +126,14 @@ impl World for House {
             Ok(0)
         });
         unit.known_networks.expect_replace().returning(seen.stores("known_networks.replace"));
+        unit.account_links.expect_replace().returning(seen.stores("account_links.replace"));
+        let (noted, links) = (seen.clone(), self.links.clone());
+        unit.account_links.expect_consume().returning(move |hash, now| {
+            noted.note("account_links.consume", &[*hash]);
+            Ok(links.iter().any(|link| link.hash == *hash && now < link.expires_at))
+        });
+        let insert = seen.stores("jobs.insert");
+        unit.jobs.expect_insert().returning(move |job| insert(job).map(|()| None));
         unit.setup_tokens.expect_replace().returning(seen.stores("setup_tokens.replace"));
         seen.writes(&mut unit);
         unit.setup_tokens.expect_delete().returning(move || {
@@ -191,16 +213,32 @@ pub fn accounts(hasher: MockPasswordHasher) -> (Accounts, Arc<FixedClock>) {
     (Accounts { hasher: Arc::new(hasher), passwords: PasswordPolicy::default(), runtime }, clock)
 }
 
-/// Makes refresh tokens whose first secrets are different, and whose hashes are those of [`fingerprints`].
-#[must_use]
-pub fn refresh_tokens() -> RefreshTokens {
+/// Secrets that are different each time, and whose hashes are those of [`fingerprints`].
+fn secrets() -> Arc<MockOneTimeSecrets> {
     static NEXT: AtomicU64 = AtomicU64::new(0);
-    let (mut secrets, fingerprints) = (MockOneTimeSecrets::new(), fingerprints());
-    let hashes = fingerprints.clone();
+    let (mut secrets, hashes) = (MockOneTimeSecrets::new(), fingerprints());
     secrets.expect_generate().returning(|| (format!("secret {}", NEXT.fetch_add(1, Ordering::Relaxed)), [0; 32]));
     secrets.expect_hash().returning(move |token| hashes.fingerprint(token.as_bytes()));
     secrets.expect_same().returning(|a, b| a == b);
-    RefreshTokens::new(Arc::new(secrets), fingerprints)
+    Arc::new(secrets)
+}
+
+/// Makes refresh tokens whose first secrets are different, and whose hashes are those of [`fingerprints`].
+#[must_use]
+pub fn refresh_tokens() -> RefreshTokens {
+    RefreshTokens::new(secrets(), fingerprints())
+}
+
+/// Makes the tokens of links, whose hashes are those of [`fingerprints`].
+#[must_use]
+pub fn link_tokens() -> LinkTokens {
+    LinkTokens::new(secrets(), fingerprints())
+}
+
+/// Issues links under this policy, in a fixed runtime.
+#[must_use]
+pub fn account_mails(policy: AccountPolicy) -> AccountMails {
+    AccountMails::new(link_tokens(), policy, fixed_runtime().0)
 }
 
 /// Issues the tokens of sessions with these access tokens.

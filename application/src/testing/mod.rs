@@ -36,7 +36,8 @@ pub use events::Feed;
 pub use files::{Cabinet, Shelves};
 pub use frame::{World, obeys_the_frame, use_case};
 pub use identity::{
-    ADDRESS, House, NAME, PASSWORD, account, accounts, ada, hash_of, hashing, refresh_tokens, session_tokens,
+    ADDRESS, House, NAME, PASSWORD, account, account_mails, accounts, ada, hash_of, hashing, link_tokens,
+    refresh_tokens, session_tokens,
 };
 pub use jobs::Depot;
 pub use notifications::{Postbox, renderer};

@@ -226,6 +226,9 @@ impl Config {
         };
         let connections = config.store.server().map(|_| config.store_connections);
         config.clients.work = settings::clients::work(&mut source, connections);
+        if config.policies.mail.link_url.is_empty() {
+            config.policies.mail.link_url = config.base_url(config.port);
+        }
         if !config.host.is_loopback() && config.public_url.is_none() {
             let form = setting::setting(&SETTINGS, "PUBLIC_URL").form;
             let text =

@@ -6,7 +6,14 @@ use crate::{
     sweeping::{Sweeper, ask_for_sweeps},
     waiting::past_held_rows,
 };
-use skep_application::{App, events::Subscribers, jobs::Handlers, kernel::StoreError, notifications::OrderMails};
+use skep_application::{
+    App,
+    events::Subscribers,
+    jobs::Handlers,
+    kernel::StoreError,
+    notifications::{AccountNotices, OrderMails},
+};
+use skep_domain::jobs::QueueName;
 use skep_workers::{WorkerOptions, Workers};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -36,7 +43,8 @@ impl Later {
     ) -> Result<Self, StartError> {
         let runtime = &app.ports.runtime;
         let mails = app.notifications.order_mail_handler(runtime.clone());
-        let ours = Handlers::default().with(Sweeper(app.clone())).with(mails);
+        let account_mails = app.notifications.account_mail_handler(runtime.clone());
+        let ours = Handlers::default().with(Sweeper(app.clone())).with(mails).with(account_mails);
         let handlers = match handlers {
             Some(add) => add(app, ours),
             None => ours,
@@ -44,7 +52,9 @@ impl Later {
         app.jobs.kinds.know(&handlers);
         let store = app.ports.store.clone();
         let order_mails = OrderMails::new(&app.policies.mail, &app.policies.jobs);
-        let ours = Subscribers::default().with(order_mails, store, runtime.clone(), |unit| unit.deliveries());
+        let ours = Subscribers::default()
+            .with(order_mails, store.clone(), runtime.clone(), |unit| unit.deliveries())
+            .with(AccountNotices, store, runtime.clone(), |unit| unit.deliveries());
         let subscribers = match subscribers {
             Some(add) => add(app, ours),
             None => ours,
@@ -57,7 +67,7 @@ impl Later {
     /// Runs workers until `stop`, and asks for sweeps. Mails have workers beside those of the other queues, half as many,
     /// unless the options name their queue.
     pub(crate) async fn work(&self, app: &Arc<App>, mut options: WorkerOptions, stop: CancellationToken) {
-        let mails = OrderMails::queue();
+        let mails = QueueName::mails();
         if options.queues.iter().all(|(queue, _)| *queue != mails) {
             let slots = options.queues.iter().map(|(_, slots)| *slots).max().unwrap_or(1);
             options.queues.push((mails, slots.div_ceil(2)));

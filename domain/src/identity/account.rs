@@ -79,6 +79,16 @@ impl User {
         changed
     }
 
+    /// Notes that the owner reads the mails to the address of the account. Returns whether this changed anything.
+    pub fn verify_email(&mut self, now: Timestamp) -> bool {
+        if self.email_verified_at.is_some() {
+            return false;
+        }
+        self.updated_at = now.not_before(self.updated_at);
+        self.email_verified_at = Some(self.updated_at);
+        true
+    }
+
     /// Gives the account another name. Returns whether this changed anything.
     pub fn rename(&mut self, display_name: Option<Text>, now: Timestamp) -> bool {
         let Some(name) = display_name.filter(|name| *name != self.display_name) else { return false };
@@ -155,6 +165,17 @@ mod tests {
         assert!(user == before);
         assert!(user.rename(Some(Text::line("Ada", 9).unwrap()), at(20)));
         assert_eq!((user.display_name.as_str(), user.updated_at), ("Ada", at(20)));
+    }
+
+    #[test]
+    fn an_address_is_verified_once_and_sessions_go_on() {
+        let mut user = account(1, &[]);
+        let before = user.clone();
+        // The clock may have been set back.
+        assert!(user.verify_email(at(5)));
+        assert!(user == User { email_verified_at: Some(at(10)), ..before });
+        let verified = user.clone();
+        assert!(!user.verify_email(at(30)) && user == verified);
     }
 
     proptest! {

@@ -55,6 +55,18 @@ events! {
         session_id: SessionId,
     }
 
+    /// The password of an account was replaced through a link that was mailed to its address. This ended every session.
+    UserPasswordReset = "identity.user_password_reset.v1" of user_id {
+        /// The account.
+        user_id: UserId,
+    }
+
+    /// The owner of an account showed that the mails to its address reach them.
+    UserEmailVerified = "identity.user_email_verified.v1" of user_id {
+        /// The account.
+        user_id: UserId,
+    }
+
     /// The display name of an account was changed, by its owner or by an admin.
     ProfileChanged = "identity.profile_changed.v1" of user_id {
         /// The account.
@@ -129,6 +141,8 @@ mod tests {
 
         let account = json!({ "user_id": "00000000-0000-0000-0000-000000000001" });
         assert_payload(&ProfileChanged { user_id }, user_id.uuid(), &account);
+        assert_payload(&UserPasswordReset { user_id }, user_id.uuid(), &account);
+        assert_payload(&UserEmailVerified { user_id }, user_id.uuid(), &account);
         assert_payload(&UserDisabled { user_id }, user_id.uuid(), &account);
         assert_payload(&UserEnabled { user_id }, user_id.uuid(), &account);
         let event = UserRolesChanged { user_id, roles: vec![Role::Admin, Role::User] };

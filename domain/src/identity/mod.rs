@@ -3,6 +3,7 @@
 //! Uses `access`: accounts have roles.
 
 mod account;
+mod account_link;
 pub mod actions;
 mod auth_epoch;
 mod device;
@@ -15,6 +16,7 @@ mod session;
 mod user;
 
 pub use account::AccountState;
+pub use account_link::{AccountLink, AccountLinkId, LinkPurpose};
 pub use auth_epoch::AuthEpoch;
 pub use device::Device;
 pub use known_networks::{KnownNetworkPolicy, KnownNetworks, NetworkMark};

@@ -31,6 +31,8 @@ pub struct User {
     pub password_form: PasswordForm,
     /// The epoch in which sessions of the account hold.
     pub auth_epoch: AuthEpoch,
+    /// When the owner showed that the address is theirs; `None` if that has not happened.
+    pub email_verified_at: Option<Timestamp>,
     /// When the account was disabled; `None` if it is active.
     pub disabled_at: Option<Timestamp>,
     /// When the account was created.
@@ -69,6 +71,7 @@ impl User {
             password_hash,
             password_form: PasswordForm::NEW,
             auth_epoch: AuthEpoch::FIRST,
+            email_verified_at: None,
             disabled_at: None,
             created_at: now,
             updated_at: now,

@@ -78,6 +78,14 @@ impl QueueName {
     }
 }
 
+impl QueueName {
+    /// The queue of mails. They have workers of their own, so that a slow mail server delays nothing else.
+    #[must_use]
+    pub fn mails() -> Self {
+        Self("mails".to_owned())
+    }
+}
+
 impl ScheduleName {
     /// Reads a name.
     ///

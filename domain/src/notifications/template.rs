@@ -24,6 +24,14 @@ named! {
         OrderCancelled = "order_cancelled",
         /// To the customer of an order that was not paid in time.
         OrderExpired = "order_expired",
+        /// To the owner of an account, with a link to set a new password.
+        PasswordReset = "password_reset",
+        /// To the owner of an account, with a link to verify the address.
+        EmailVerification = "email_verification",
+        /// To the owner of an account whose password was changed.
+        PasswordChanged = "password_changed",
+        /// To the owner of an account whose address was registered again.
+        AccountExists = "account_exists",
     }
 }
 

@@ -6,8 +6,13 @@ use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use serde_json::{Value, json};
 use skep::{Skep, config::Config};
-use skep_application::{App, kernel::Actor, kernel::Limit};
+use skep_application::{
+    App,
+    identity::{AccountMail, AccountMailKind, IdentityTx},
+    kernel::{Actor, Begin, Limit, TxMode},
+};
 use skep_contract::{Harness, Instance, Start};
+use skep_domain::{identity::LinkPurpose, shared::EmailLookup};
 use skep_http::{
     api::RequestLimits,
     edge::{Edge, EdgeConfig, RequestId, ResponseBody},
@@ -188,6 +193,23 @@ impl Server {
     pub async fn register(&self) -> Reply {
         let body = json!({ "email": "bob@example.com", "password": PASSWORD, "display_name": "Bob" });
         self.send("POST /api/v1/auth/register", "/api/v1/auth/register", &[], Some(&body)).await
+    }
+
+    /// The token of the link of this purpose that was mailed last to a user.
+    ///
+    /// # Panics
+    /// The user has no such link.
+    pub async fn link_of(&self, email: &str, purpose: LinkPurpose) -> String {
+        let app = &self.skep.app;
+        let mut unit = Begin::<dyn IdentityTx>::begin(&*app.ports.store, TxMode::Read, &[]).await.expect("a unit");
+        let lookup = EmailLookup::parse(email).expect("an address");
+        let user_id = unit.users().find_by_email(&lookup).await.expect("an answer").expect("a user").id;
+        let link = unit.account_links().find(user_id, purpose).await.expect("an answer").expect("a link");
+        unit.rollback().await.expect("the unit ends");
+        let kind = AccountMailKind::ALL.iter().copied().find(|kind| kind.link() == Some(purpose)).expect("a kind");
+        let mail = AccountMail { kind, user_id, id: link.id.uuid() };
+        let read = app.identity.read_account_mail.execute(&Actor::system("budgets"), mail).await;
+        read.expect("an answer").and_then(|mail| mail.link).expect("a link").0
     }
 
     /// Logs a user in.

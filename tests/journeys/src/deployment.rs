@@ -38,7 +38,8 @@ pub struct Deployment {
 }
 
 impl Deployment {
-    /// A deployment on a fresh database of this store. Its rate limits are too high to be reached by accident.
+    /// A deployment on a fresh database of this store. Its rate limits are too high to be reached by accident,
+    /// and registrations send no mails.
     ///
     /// # Panics
     /// If it cannot be created.
@@ -54,6 +55,9 @@ impl Deployment {
             ("SKEP_LOGIN_ATTEMPTS", "1000000"),
             ("SKEP_OPEN_ORDER_LINES", "1000000"),
             ("SKEP_LOGIN_ACCOUNT_ATTEMPTS", "1000000"),
+            ("SKEP_LINK_REQUESTS", "1000000"),
+            // Journeys count the mails and the jobs that they cause.
+            ("SKEP_VERIFICATION_MAILS", "off"),
         ];
         let mut deployment = Self { database, folder, settings: BTreeMap::new(), runs: AtomicU32::new(0), user: None };
         settings.into_iter().for_each(|(name, value)| deployment.set(name, value));

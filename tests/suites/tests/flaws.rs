@@ -116,6 +116,23 @@ const CAUGHT: &[(SqlFlaw, &str, &str)] = &[
     (flaw("identity.user.list_by_created_at_filtered_up_next", "role = $1", "$1 = $1"), "users", OF_A_FILTER),
     (flaw("identity.user.count_filtered", "role = $1", "$1 = $1"), "users", OF_A_FILTER),
     (flaw("identity.user.list_by_display_name_up_next", ", id) >", ", x'00') >"), "user_queries", EVERY_ROW),
+    (flaw("identity.account_link.replace", "hash = excluded.hash", "hash = hash"), LINKS, LINK_REPLACES),
+    (
+        flaw("identity.account_link.replace", "expires_at = excluded", "expires_at = account_links"),
+        LINKS,
+        LINK_REPLACES,
+    ),
+    (flaw("identity.account_link.find", "purpose = $2", "$2 = $2"), LINKS, LINK_REPLACES),
+    (flaw("identity.account_link.consume", "hash = $1", "$1 = $1"), LINKS, LINK_ONCE),
+    (flaw("identity.account_link.consume", "expires_at > $2", "expires_at >= $2"), LINKS, LINK_ONCE),
+    (flaw("identity.account_link.sweep", "<= $1", "< $1"), LINKS, "expired_links_are_swept_and_no_others"),
+    (
+        flaw("identity.account_link.sweep", "(SELECT user_id, purpose", "(SELECT user_id, 'verify_email'"),
+        LINKS,
+        LINK_SWEEP,
+    ),
+    (flaw("identity.user.save", "email_verified_at = $", "email_verified_at = 0 * $"), "users", STORES_EVERY_FIELD),
+    (flaw("identity.user.find_credentials", "users.email_verified_at", "NULL"), "users", CREDENTIALS),
     (flaw("identity.known_networks.replace", "networks = excluded.networks", "networks = networks"), KNOWN, REPLACES),
     (flaw("identity.known_networks.sweep", "<= $1", "< $1"), KNOWN, "old_lists_are_swept_and_no_others"),
     (flaw("identity.user.find_credentials", ".user_id = users.id", ".user_id <> users.id"), KNOWN, HAS_LIST),
@@ -293,6 +310,10 @@ const ALL_BUT_ONE: &str = "all_sessions_of_a_user_end_except_one";
 const SESSION_QUERIES: &str = "session_queries";
 const HOLDING: &str = "the_sessions_that_hold_are_listed_the_newest_first";
 const OF_THIS_EPOCH: &str = "sessions_of_an_earlier_epoch_are_not_listed";
+const LINKS: &str = "account_links";
+const LINK_REPLACES: &str = "a_newer_link_replaces_the_one_of_its_account_and_purpose";
+const LINK_ONCE: &str = "a_link_is_used_once_in_time_and_no_other_with_it";
+const LINK_SWEEP: &str = "expired_links_are_swept_and_no_others";
 const KNOWN: &str = "known_networks";
 const REPLACES: &str = "a_list_replaces_the_earlier_one_of_its_account";
 const HAS_LIST: &str = "credentials_have_the_list_of_their_account";

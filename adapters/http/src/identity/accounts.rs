@@ -51,6 +51,8 @@ struct AccountBody {
     id: Id<UserId>,
     /// The e-mail address as its owner typed it.
     email: String,
+    /// Whether the owner has shown that the mails to the address reach them.
+    email_verified: bool,
     /// The name that others see.
     display_name: String,
     /// `user` for every account, and also `admin` for the people who run the shop.
@@ -75,6 +77,7 @@ impl From<UserView> for AccountBody {
         Self {
             id: Id(user.id),
             email: user.email.as_str().to_owned(),
+            email_verified: user.email_verified_at.is_some(),
             display_name: user.display_name.as_str().to_owned(),
             roles: user.roles.iter().map(|role| role.name().to_owned()).collect(),
             state: state.name().to_owned(),

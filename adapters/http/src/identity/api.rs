@@ -13,7 +13,7 @@ use crate::{
     problem::Problem,
 };
 use poem_openapi::{ApiResponse, OpenApi, Tags};
-use skep_application::identity::{ChangeProfileCommand, UserView};
+use skep_application::identity::{ChangeProfileCommand, Registered, UserView};
 
 #[derive(Tags)]
 pub(super) enum Tag {
@@ -31,6 +31,17 @@ pub(super) enum LoggedIn {
     Ok(Answer<TokenBody>),
 }
 
+#[derive(ApiResponse)]
+#[expect(clippy::large_enum_variant, reason = "an answer is made once and not kept")]
+pub(super) enum RegistrationAnswer {
+    /// The new account.
+    #[oai(status = 201)]
+    Created(Answer<UserBody>, #[oai(header = "ETag")] String, #[oai(header = "Location")] String),
+    /// The owner of the address gets a mail. The answer has no body, and is the same if the address has an account.
+    #[oai(status = 202)]
+    Mailed,
+}
+
 /// The entity tag of a profile. Its path is the same for every user, so the tag names the user, too.
 fn tag(user: &UserView) -> String {
     format!("\"{}-{}\"", user.id, user.version)
@@ -46,21 +57,28 @@ fn created(user: UserView) -> Created<UserBody> {
 impl IdentityApi {
     /// Register an account
     ///
-    /// Creates an account with the role `user`. Anyone may call it. If the address has an account already, the answer
-    /// is 409 `email_taken`; this reveals that the account exists. By default, an IP address has 10 registrations,
-    /// logins and setups per minute together. An IPv6 network of 64 bits counts as one address, and larger networks
-    /// have higher limits.
+    /// Creates an account with the role `user`, and mails a link to verify its address. Anyone may call it. If the
+    /// address has an account already, the answer is 409 `email_taken`; this reveals that the account exists. If
+    /// `SKEP_REGISTRATION` is `verified`, the answer is 202 for every address, its owner gets a mail, and the account can
+    /// be used once its address is verified. If it is `closed`, the answer is 403 `registration_closed`. By default, an
+    /// IP address has 10 registrations, logins and setups per minute together. An IPv6 network of 64 bits counts as one
+    /// address, and larger networks have higher limits.
     #[oai(path = "/auth/register", method = "post", operation_id = "register_user")]
-    async fn register(&self, caller: Visitor, body: Strict<RegisterRequest>) -> Result<Created<UserBody>, Problem> {
-        let user = caller.app().identity.register_user.execute(&caller.actor, body.0.into()).await?;
-        Ok(created(user))
+    async fn register(&self, caller: Visitor, body: Strict<RegisterRequest>) -> Result<RegistrationAnswer, Problem> {
+        Ok(match caller.app().identity.register_user.execute(&caller.actor, body.0.into()).await? {
+            Registered::Account(user) => {
+                let tag = tag(&user);
+                RegistrationAnswer::Created(Answer((*user).into()), tag, PROFILE.to_owned())
+            }
+            Registered::Mailed => RegistrationAnswer::Mailed,
+        })
     }
 
     /// Log in
     ///
     /// Starts a session and returns its tokens: an access token for 10 minutes, and a refresh token for the next one.
     /// Anyone may call it. A wrong address, a wrong password and a disabled account get the same answer, 401
-    /// `invalid_credentials`. Each call starts another session. By default, it ends 14 days after its last refresh, and
+    /// `invalid_credentials`, and so does an account without a verified address if `SKEP_REGISTRATION` is `verified`. Each call starts another session. By default, it ends 14 days after its last refresh, and
     /// 60 days after the login. An account has 10 wrong passwords per minute from one IP address and 300 from all
     /// together; addresses
     /// that it has logged in from before are let through. An IP address has 10 registrations, logins and setups per

@@ -12,7 +12,8 @@ use skep_domain::{
 /// Adds the rules of the fields that requests have.
 fn limit(schemas: &mut Schemas<'_>, passwords: PasswordPolicy) {
     let accounts = ["RegisterRequest", "SetUpRequest"];
-    schemas.limit(&accounts, "email", &json!({ "maxLength": Email::MAX_BYTES, "pattern": Email::PATTERN }));
+    let addresses = ["RegisterRequest", "SetUpRequest", "LinkRequest"];
+    schemas.limit(&addresses, "email", &json!({ "maxLength": Email::MAX_BYTES, "pattern": Email::PATTERN }));
     schemas.limit(&accounts, "password", &any_text());
     let (min, max) = (passwords.min_chars(), PasswordPolicy::MAX_CHARS);
     schemas.limit(&accounts, "password", &json!({ "minLength": min, "maxLength": max }));
@@ -21,6 +22,10 @@ fn limit(schemas: &mut Schemas<'_>, passwords: PasswordPolicy) {
     schemas.limit(&["SetUpRequest"], "token", &any_text());
     schemas.limit(&["LogInRequest"], "email", &any_text());
     schemas.limit(&["LogInRequest"], "password", &any_text());
+    schemas.limit(&["ResetPasswordRequest"], "token", &any_text());
+    schemas.limit(&["ResetPasswordRequest"], "password", &any_text());
+    schemas.limit(&["ResetPasswordRequest"], "password", &json!({ "minLength": min, "maxLength": max }));
+    schemas.limit(&["VerifyEmailRequest"], "token", &any_text());
     schemas.limit(&["RefreshRequest"], "refresh_token", &any_text());
     schemas.limit(&["ChangePasswordRequest"], "current_password", &any_text());
     schemas.limit(&["ChangePasswordRequest"], "new_password", &any_text());
@@ -41,6 +46,10 @@ pub(super) fn complete(schemas: &mut Schemas<'_>, policies: &Policies) {
         "ChangePasswordRequest",
         json!({ "current_password": "seven tall sunflowers", "new_password": password }),
     );
+    let token = format!("skep_link_{}", "0123456789abcdef".repeat(6));
+    schemas.example("LinkRequest", json!({ "email": email }));
+    schemas.example("ResetPasswordRequest", json!({ "token": token, "password": password }));
+    schemas.example("VerifyEmailRequest", json!({ "token": token }));
     schemas.example(
         "SetUpRequest",
         json!({
@@ -49,14 +58,14 @@ pub(super) fn complete(schemas: &mut Schemas<'_>, policies: &Policies) {
         }),
     );
     let user = json!({
-        "id": "019a9d3c-5a00-7000-8000-000000000003", "email": email, "display_name": "Ada",
-        "roles": ["user"], "created_at": EXAMPLE_TIME, "updated_at": EXAMPLE_TIME,
+        "id": "019a9d3c-5a00-7000-8000-000000000003", "email": email, "email_verified": true,
+        "display_name": "Ada", "roles": ["user"], "created_at": EXAMPLE_TIME, "updated_at": EXAMPLE_TIME,
         "links": { "self": "/api/v1/users/me" },
     });
     schemas.example("User", user);
     let account = json!({
-        "id": "019a9d3c-5a00-7000-8000-000000000003", "email": email, "display_name": "Ada",
-        "roles": ["user"], "state": "active", "created_at": EXAMPLE_TIME, "updated_at": EXAMPLE_TIME,
+        "id": "019a9d3c-5a00-7000-8000-000000000003", "email": email, "email_verified": true,
+        "display_name": "Ada", "roles": ["user"], "state": "active", "created_at": EXAMPLE_TIME, "updated_at": EXAMPLE_TIME,
         "links": { "self": "/api/v1/users/019a9d3c-5a00-7000-8000-000000000003" },
     });
     schemas.example("Account", account);

@@ -5,7 +5,7 @@ use poem_openapi::{Object, types::MaybeUndefined};
 use serde::{Deserialize, Serialize};
 use skep_application::identity::{
     AccountInput, ChangePasswordCommand, LogInAnswer, LogInCommand, RefreshSessionCommand, RegisterUserCommand,
-    SetUpCommand, UserView,
+    RequestLinkCommand, ResetPasswordCommand, SetUpCommand, UserView, VerifyEmailCommand,
 };
 use skep_domain::{identity::Device, shared::UserId};
 
@@ -69,6 +69,51 @@ impl ChangePasswordRequest {
     pub(super) fn with(self, device: Option<Device>) -> ChangePasswordCommand {
         let Self { current_password, new_password } = self;
         ChangePasswordCommand { current_password, new_password, device }
+    }
+}
+
+/// The address that a link is mailed to.
+#[derive(Object, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LinkRequest {
+    /// The e-mail address of the account. Upper and lower case are the same, and so are a domain in letters and in
+    /// A-labels (`xn--…`).
+    email: String,
+}
+
+impl From<LinkRequest> for RequestLinkCommand {
+    fn from(LinkRequest { email }: LinkRequest) -> Self {
+        Self { email }
+    }
+}
+
+/// The token of a link, and the new password.
+#[derive(Object, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ResetPasswordRequest {
+    /// The token of the link in the mail.
+    token: String,
+    /// The password from now on, with the same rules as in a registration.
+    password: String,
+}
+
+impl From<ResetPasswordRequest> for ResetPasswordCommand {
+    fn from(ResetPasswordRequest { token, password }: ResetPasswordRequest) -> Self {
+        Self { token, password }
+    }
+}
+
+/// The token of a link.
+#[derive(Object, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct VerifyEmailRequest {
+    /// The token of the link in the mail.
+    token: String,
+}
+
+impl From<VerifyEmailRequest> for VerifyEmailCommand {
+    fn from(VerifyEmailRequest { token }: VerifyEmailRequest) -> Self {
+        Self { token }
     }
 }
 
@@ -162,6 +207,8 @@ pub(super) struct UserBody {
     /// The e-mail address as its owner typed it. Addresses that differ only in upper and lower case, or in how the domain
     /// is spelled, are the same.
     email: String,
+    /// Whether the owner has shown that the mails to the address reach them.
+    email_verified: bool,
     /// The name that others see.
     display_name: String,
     /// `user` for every account, and also `admin` for the people who run the shop.
@@ -179,6 +226,7 @@ impl From<UserView> for UserBody {
         Self {
             id: Id(user.id),
             email: user.email.as_str().to_owned(),
+            email_verified: user.email_verified_at.is_some(),
             display_name: user.display_name.as_str().to_owned(),
             roles: user.roles.iter().map(|role| role.name().to_owned()).collect(),
             created_at: user.created_at.to_string(),

@@ -4,6 +4,7 @@ mod accounts;
 mod api;
 mod document;
 mod dto;
+mod links;
 mod operations;
 mod profile;
 mod refresh;
@@ -13,8 +14,10 @@ mod user_filters;
 use crate::parts::Context;
 
 /// The endpoints, operations and examples of identity.
-pub(crate) const CONTEXT: Context =
-    Context::new::<(api::IdentityApi, sessions::SessionApi, refresh::RefreshApi, accounts::AccountApi)>(
-        operations::OPERATIONS,
-        document::complete,
-    );
+pub(crate) const CONTEXT: Context = Context::new::<(
+    api::IdentityApi,
+    links::LinkApi,
+    sessions::SessionApi,
+    refresh::RefreshApi,
+    accounts::AccountApi,
+)>(operations::OPERATIONS, document::complete);

@@ -7,7 +7,8 @@ use crate::{
 use skep_application::{
     identity::{
         ChangePasswordError, ChangeUserError, DisableUserError, EnableUserError, EndSessionError, EndSessionsError,
-        EndUserSessionsError, LogInError, RefreshSessionError, RegisterUserError, SetUpError, SetUserRolesError,
+        EndUserSessionsError, LogInError, RefreshSessionError, RegisterUserError, RequestLinkError, ResetPasswordError,
+        SetUpError, SetUserRolesError, VerifyEmailError,
     },
     kernel::{Denied, GetError, ListError},
 };
@@ -27,6 +28,10 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation::with_credentials("register_user", RegisterUserError::REFUSALS).body(ACCOUNT),
     Operation::with_credentials("log_in", LogInError::REFUSALS).body(CREDENTIALS),
     Operation::open("refresh_session", RefreshSessionError::REFUSALS).body(CREDENTIALS),
+    Operation::with_credentials("forgot_password", RequestLinkError::REFUSALS).body(CREDENTIALS),
+    Operation::with_credentials("reset_password", ResetPasswordError::REFUSALS).body(CREDENTIALS),
+    Operation::with_credentials("resend_verification", RequestLinkError::REFUSALS).body(CREDENTIALS),
+    Operation::with_credentials("verify_email", VerifyEmailError::REFUSALS).body(CREDENTIALS),
     Operation::with_credentials("set_up", SetUpError::REFUSALS).body(ACCOUNT),
     Operation::new("get_profile", READ_PROFILE, GetError::REFUSALS),
     Operation::new("change_password", CHANGE_PASSWORD, ChangePasswordError::REFUSALS)

@@ -72,6 +72,14 @@ impl<T: Type + Serialize> Shown<T> {
     }
 }
 
+/// 202 without a body.
+#[derive(ApiResponse)]
+pub(crate) enum Mailed {
+    /// If there is an account to mail to, its owner gets a mail soon. The answer has no body.
+    #[oai(status = 202)]
+    Mailed,
+}
+
 /// 204 without a body.
 #[derive(ApiResponse)]
 pub(crate) enum Done {

@@ -22,7 +22,7 @@ mod patch;
 mod refusal;
 mod state;
 
-pub(crate) use answer::{Answer, Created, Done, Shown};
+pub(crate) use answer::{Answer, Created, Done, Mailed, Shown};
 pub(crate) use caller::{Anyone, SignedIn, Visitor, bearer, turn_after_body};
 pub use context::Operation;
 pub(crate) use context::{Context, EXAMPLE_TIME, OperationsByPath, Routes, Schemas, any_text, block, line};

@@ -1,5 +1,6 @@
-//! Users, their known networks, sessions and the setup token.
+//! Users, their known networks, sessions, links and the setup token.
 
+mod account_links;
 mod account_states;
 mod email_keys;
 mod known_networks;

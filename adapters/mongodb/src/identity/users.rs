@@ -40,6 +40,9 @@ pub(super) struct UserDoc {
     /// Documents of earlier versions do not have it.
     #[serde(default)]
     auth_epoch: i64,
+    /// Only documents of accounts with a verified address have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    email_verified_at: Option<DateTime>,
     /// Only documents of disabled accounts have it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     disabled_at: Option<DateTime>,
@@ -79,6 +82,7 @@ impl Record for UserDoc {
             password_hash: self.password_hash,
             password_form: form(self.password_form.as_deref())?,
             auth_epoch: epoch(self.auth_epoch)?,
+            email_verified_at: optional_time(self.email_verified_at)?,
             disabled_at: optional_time(self.disabled_at)?,
             created_at: time(self.created_at)?,
             updated_at: time(self.updated_at)?,
@@ -99,6 +103,7 @@ impl Stored for UserDoc {
             password_hash: user.password_hash.clone(),
             password_form: Some(user.password_form.name().to_owned()),
             auth_epoch: user.auth_epoch.get(),
+            email_verified_at: user.email_verified_at.map(date),
             disabled_at: user.disabled_at.map(date),
             created_at: date(user.created_at),
             updated_at: date(user.updated_at),
@@ -189,9 +194,9 @@ impl UserQueries for MongoStore {
         let known = reader.by_id::<KnownNetworksDoc>(user_id.uuid()).await?;
         let known_networks = known.unwrap_or_else(|| KnownNetworks::none(user_id));
         Ok(user.map(|user| {
-            let is_active = user.is_active();
+            let (is_active, is_verified) = (user.is_active(), user.email_verified_at.is_some());
             let User { password_hash, password_form, .. } = user;
-            Credentials { user_id, password_hash, password_form, known_networks, is_active }
+            Credentials { user_id, password_hash, password_form, known_networks, is_active, is_verified }
         }))
     }
 

@@ -17,5 +17,6 @@ pub(crate) const SET: SqlSet = SqlSet {
         MigrationStep { name: "session_origins", work: scripts!("identity/0004_session_origins") },
         MigrationStep { name: "refresh_tokens", work: scripts!("identity/0005_refresh_tokens") },
         MigrationStep { name: "account_states", work: scripts!("identity/0006_account_states") },
+        MigrationStep { name: "account_links", work: scripts!("identity/0008_account_links") },
     ],
 };

@@ -1,5 +1,6 @@
-//! Users, their known networks, sessions and the setup token.
+//! Users, their known networks, sessions, links and the setup token.
 
+mod account_links;
 mod email_keys;
 mod known_networks;
 pub(crate) mod migrations;
@@ -16,4 +17,5 @@ pub(crate) fn declared() -> Declared {
         .and(known_networks::declared())
         .and(sessions::declared())
         .and(setup_tokens::declared())
+        .and(account_links::declared())
 }

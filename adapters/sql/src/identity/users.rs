@@ -34,6 +34,8 @@ pub(super) static USERS: LazyLock<Table<User>> = LazyLock::new(|| {
         .column("password_form", Kind::Text, |user| user.password_form.name().into())
         .nullable()
         .column("auth_epoch", Kind::Int, |user| user.auth_epoch.get().into())
+        .column("email_verified_at", Kind::Time, |user| user.email_verified_at.into())
+        .nullable()
         .column("disabled_at", Kind::Time, |user| user.disabled_at.into())
         .nullable()
         .fixed("created_at", Kind::Time, |user| user.created_at.into())
@@ -92,9 +94,10 @@ static DELETE_ROLES: Statement =
     Statement::both("identity.user_role.delete", "DELETE FROM user_roles WHERE user_id = $1", &[Kind::Uuid], &[]);
 static FIND_CREDENTIALS: LazyLock<Statement> = LazyLock::new(|| {
     let columns = "SELECT users.id, users.email, users.email_key, users.email_typed, users.password_hash, \
-        users.password_form, known_networks.networks, users.disabled_at FROM users \
+        users.password_form, known_networks.networks, users.disabled_at, users.email_verified_at FROM users \
         LEFT JOIN known_networks ON known_networks.user_id = users.id ";
-    let kinds = &[Kind::Uuid, Kind::Text, Kind::Text, Kind::Text, Kind::Text, Kind::Text, Kind::Bytes, Kind::Time];
+    let kinds =
+        &[Kind::Uuid, Kind::Text, Kind::Text, Kind::Text, Kind::Text, Kind::Text, Kind::Bytes, Kind::Time, Kind::Time];
     USERS.command("find_credentials", &[columns, WITH_EMAIL].concat(), &[Kind::Text, Kind::Text], kinds)
 });
 
@@ -124,6 +127,7 @@ pub(super) fn read_row(row: &mut Row) -> Result<User, StoreError> {
         password_hash: row.text()?,
         password_form: read_form(&row_id, row)?,
         auth_epoch: row_id.read("auth_epoch", AuthEpoch::new(row.int()?))?,
+        email_verified_at: row.optional_time()?,
         disabled_at: row.optional_time()?,
         created_at: row.time()?,
         updated_at: row.time()?,
@@ -151,8 +155,8 @@ fn read_credentials(row: &mut Row) -> Result<(Email, Credentials), StoreError> {
     let (email, password_hash) = (read_email(row)?, row.text()?);
     let password_form = read_form(&RowId("users", user_id), row)?;
     let known_networks = read_networks(user_id, row.optional_bytes()?.as_deref())?;
-    let is_active = row.optional_time()?.is_none();
-    Ok((email, Credentials { user_id, password_hash, password_form, known_networks, is_active }))
+    let (is_active, is_verified) = (row.optional_time()?.is_none(), row.optional_time()?.is_some());
+    Ok((email, Credentials { user_id, password_hash, password_form, known_networks, is_active, is_verified }))
 }
 
 fn keys_of(email: &EmailLookup) -> Vec<Value> {

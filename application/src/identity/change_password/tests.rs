@@ -35,7 +35,14 @@ impl Parts {
         parts.users.expect_find_credentials().returning(|email| {
             let User { id: user_id, password_hash, password_form, .. } = ada();
             let known_networks = KnownNetworks::none(user_id);
-            let credentials = Credentials { user_id, password_hash, password_form, known_networks, is_active: true };
+            let credentials = Credentials {
+                user_id,
+                password_hash,
+                password_form,
+                known_networks,
+                is_active: true,
+                is_verified: true,
+            };
             Ok((email.key() == ADDRESS).then_some(credentials))
         });
         parts.limits.expect_take().returning(|_, _, _| Ok(verdict(true)));
@@ -165,7 +172,14 @@ async fn the_password_of_another_account_with_the_same_address_is_a_wrong_one() 
     parts.users.expect_find_credentials().returning(|_| {
         let User { password_hash, password_form, .. } = ada();
         let (user_id, known_networks) = (user_id(2), KnownNetworks::none(user_id(2)));
-        Ok(Some(Credentials { user_id, password_hash, password_form, known_networks, is_active: true }))
+        Ok(Some(Credentials {
+            user_id,
+            password_hash,
+            password_form,
+            known_networks,
+            is_active: true,
+            is_verified: true,
+        }))
     });
     let refusal = parts.change(&Scripted::untouched(), &user(1), PASSWORD, NEW).await;
     assert_eq!(code(&refusal), "wrong_password");

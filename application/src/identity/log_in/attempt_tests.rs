@@ -86,7 +86,14 @@ impl Scene {
         users.expect_find_credentials().returning(move |email| {
             let User { id: user_id, password_hash, password_form, .. } = ada();
             let known_networks = known.clone().unwrap_or_else(|| KnownNetworks::none(user_id));
-            let credentials = Credentials { user_id, password_hash, password_form, known_networks, is_active: true };
+            let credentials = Credentials {
+                user_id,
+                password_hash,
+                password_form,
+                known_networks,
+                is_active: true,
+                is_verified: true,
+            };
             Ok((email.key() == ADDRESS).then_some(credentials))
         });
         tokens.expect_issue().returning(|_| Ok("token".to_owned()));

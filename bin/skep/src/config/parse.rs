@@ -18,6 +18,11 @@ pub(super) fn a_minute(text: &str) -> Option<Limit> {
     text.parse().ok().filter(|burst| *burst >= 1).map(|burst| Limit { burst, period: Duration::from_secs(60) })
 }
 
+/// A limit per hour.
+pub(super) fn an_hour(text: &str) -> Option<Limit> {
+    text.parse().ok().filter(|burst| *burst >= 1).map(|burst| Limit { burst, period: Duration::from_secs(3_600) })
+}
+
 /// The value of one of these names.
 pub(super) fn one_of<T, const N: usize>(text: &str, values: [(&str, T); N]) -> Option<T> {
     values.into_iter().find(|(name, _)| *name == text).map(|(_, value)| value)

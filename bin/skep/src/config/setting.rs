@@ -68,3 +68,5 @@ pub(super) fn setting(settings: &'static [Setting], name: &str) -> &'static Sett
 
 /// The form of a limit per minute.
 pub(super) const A_MINUTE: &str = "a number per minute, at least 1";
+/// The form of a limit per hour.
+pub(super) const AN_HOUR: &str = "a number per hour, at least 1";

@@ -10,7 +10,7 @@ use shop::{Dice, Shop};
 use skep_application::{
     App, Policies, Ports,
     catalog::{CreateProductCommand, MoneyInput, ProductSort, ProductSortKey},
-    identity::{AccountInput, CreateUserCommand, HashCaller, HashError, PasswordHasher, RegisterUserCommand},
+    identity::{AccountInput, CreateUserCommand, HashCaller, HashError, PasswordHasher},
     kernel::{Actor, BoxError, PageRequest, Precondition},
     ordering::{CancelOrderCommand, OrderLineInput, OrderPolicy, PlaceOrderCommand},
 };
@@ -112,7 +112,7 @@ pub(crate) async fn fill(
     let ports = Ports { runtime: past::runtime(&ports.runtime), hasher, ..ports.clone() };
     // The orders of the past are not paid. They must not end when the server starts.
     let orders = OrderPolicy { minimums: vec![], lifetime: None, open_lines: None, ..policies.orders };
-    let app = App::new(ports, Policies { orders, ..policies });
+    let app = Box::new(App::new(ports, Policies { orders, ..policies }));
     let demo = Demo { app, shop, password };
     let admin = demo.admin().await.map_err(stopped("the admin"))?;
     let products = demo.products(&admin).await?;
@@ -141,7 +141,7 @@ fn stopped<E: Into<BoxError>>(what: impl Into<Cow<'static, str>>) -> impl FnOnce
 }
 
 struct Demo {
-    app: App,
+    app: Box<App>,
     shop: Shop,
     password: String,
 }
@@ -189,9 +189,11 @@ impl Demo {
             let bar = &bar;
             async move {
                 let customer = self.shop.customer(number);
-                let command = RegisterUserCommand { account: self.account(customer.email, customer.display_name) };
-                let visitor = Actor::anonymous("skep demo");
-                let register = self.app.identity.register_user.execute(&visitor, command);
+                let account = self.account(customer.email, customer.display_name);
+                let command = CreateUserCommand { account, roles: vec![] };
+                let creator = Actor::system("skep demo");
+                // Their addresses do not exist, so they get no mail to verify them.
+                let register = self.app.identity.create_user.execute(&creator, command);
                 let made = past::at(customer.at, Dice::of(self.shop.seed, 12, number), register).await;
                 bar.inc(1);
                 made.map(|view| actor(view.id, view.roles)).map_err(stopped(format!("user {}", number + 1)))

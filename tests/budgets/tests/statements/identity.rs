@@ -3,6 +3,7 @@
 use super::{Costs, World, with};
 use serde_json::{Value, json};
 use skep_budgets::{Buyer, PASSWORD, Server};
+use skep_domain::identity::LinkPurpose;
 
 pub(super) async fn ask(server: Server) -> World {
     let mut costs = Costs::default();
@@ -10,6 +11,7 @@ pub(super) async fn ask(server: Server) -> World {
     costs.add("POST /api/v1/auth/register", &server.register().await);
     let (reply, admin) = server.log_in("admin@example.com").await;
     costs.add("POST /api/v1/auth/login", &reply);
+    links(&server, &mut costs).await;
     let (_, buyer) = server.log_in("bob@example.com").await;
     let token = json!({ "refresh_token": reply.text("refresh_token") });
     for name in ["POST /api/v1/auth/refresh", "POST /api/v1/auth/refresh, again"] {
@@ -40,6 +42,25 @@ pub(super) async fn ask(server: Server) -> World {
     let (_, buyer) = server.log_in("bob@example.com").await;
     costs.add("DELETE /api/v1/users/me/sessions", &server.send("DELETE", sessions, &with(&buyer, &[]), None).await);
     World { server, admin, buyer, products: vec![], costs }
+}
+
+/// What Bob does with links in mails. The password stays the same.
+async fn links(server: &Server, costs: &mut Costs) {
+    let ask = [
+        ("/api/v1/auth/resend-verification", "/api/v1/auth/verify-email", LinkPurpose::VerifyEmail),
+        ("/api/v1/auth/forgot-password", "/api/v1/auth/reset-password", LinkPurpose::ResetPassword),
+    ];
+    for (request, redeem, purpose) in ask {
+        for (email, of) in [("bob@example.com", ""), ("stranger@example.com", ", of no account")] {
+            let reply = server.send("POST", request, &[], Some(&json!({ "email": email }))).await;
+            costs.add(&format!("POST {request}{of}"), &reply);
+        }
+        let mut body = json!({ "token": server.link_of("bob@example.com", purpose).await });
+        if purpose == LinkPurpose::ResetPassword {
+            body["password"] = json!(PASSWORD);
+        }
+        costs.add(&format!("POST {redeem}"), &server.send("POST", redeem, &[], Some(&body)).await);
+    }
 }
 
 /// The headers of a change of any version.

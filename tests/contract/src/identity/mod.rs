@@ -1,5 +1,6 @@
-//! Clauses of identity: accounts, their known networks, sessions and setup tokens.
+//! Clauses of identity: accounts, their known networks, sessions, links and setup tokens.
 
+mod account_links;
 mod known_networks;
 mod session_queries;
 mod sessions;
@@ -14,8 +15,8 @@ use crate::{
 };
 use skep_application::{
     identity::{
-        IdentityStore, IdentityTx, KnownNetworkRepository, SessionQueries, SessionRepository, SetupTokenRepository,
-        UserQueries, UserRepository,
+        AccountLinkRepository, IdentityStore, IdentityTx, KnownNetworkRepository, SessionQueries, SessionRepository,
+        SetupTokenRepository, UserQueries, UserRepository,
     },
     kernel::{Begin, Key, StoreError, Transaction, TxMode},
 };
@@ -46,6 +47,11 @@ part! {
     SetupTokens of IdentityStore: SetupTokensUnit of IdentityTx { setup_tokens: SetupTokenRepository }
 }
 
+part! {
+    /// A store of the links that are mailed to the owners of accounts.
+    AccountLinks of IdentityStore: AccountLinksUnit of IdentityTx { account_links: AccountLinkRepository }
+}
+
 /// The clauses of `UserRepository` and `UserQueries`.
 #[must_use]
 pub fn users() -> Vec<Clause<dyn Users>> {
@@ -64,6 +70,12 @@ pub fn known_networks() -> Vec<Clause<dyn KnownNetworkLists>> {
     known_networks::clauses()
 }
 
+/// The clauses of `AccountLinkRepository`.
+#[must_use]
+pub fn account_links() -> Vec<Clause<dyn AccountLinks>> {
+    account_links::clauses()
+}
+
 /// The clauses of `SetupTokenRepository`.
 #[must_use]
 pub fn setup_tokens() -> Vec<Clause<dyn SetupTokens>> {
@@ -78,6 +90,7 @@ pub fn clauses() -> Vec<Clause<dyn IdentityStore>> {
         of(sessions(), |store| Arc::new(Whole(store))),
         sessions::whole(),
         of(known_networks(), |store| Arc::new(Whole(store))),
+        of(account_links(), |store| Arc::new(Whole(store))),
         of(setup_tokens(), |store| Arc::new(Whole(store))),
     ]
     .concat()

@@ -103,6 +103,7 @@ impl Entity for User {
                 email: Email::parse(address)?,
                 display_name: Text::stored(name),
                 roles,
+                email_verified_at: (time == Timestamp::MIN).then_some(Timestamp::MIN),
                 disabled_at: (time == Timestamp::MAX).then_some(Timestamp::MAX),
                 created_at: time,
                 updated_at: Timestamp::MAX,
@@ -144,6 +145,7 @@ impl Versioned for User {
         self.password_hash = format!("$argon2id$v=19$m=8,t=1,p=1$c2FsdA$cm91bmQ{round}");
         self.password_form = if round % 2 == 1 { PasswordForm::AsTyped } else { PasswordForm::Opaque };
         self.auth_epoch = self.auth_epoch.next();
+        self.email_verified_at = (round % 2 == 0).then_some(sample::at(10 * round));
         self.disabled_at = (round % 2 == 1).then_some(sample::at(100 * round));
         self.updated_at = sample::at(100 * round);
         Ok(())
@@ -291,13 +293,15 @@ async fn credentials_are_those_of_the_address(given: &Given) -> Checked {
         User { password_hash: "$argon2id$other".into(), password_form: PasswordForm::AsTyped, ..sample::user()? },
     );
     let disabled = User { disabled_at: Some(sample::at(9)), ..sample::user()? };
-    put(&*given.store, &[one.clone(), other.clone(), disabled.clone()]).await?;
-    for user in [one, other, disabled] {
+    let verified = User { email_verified_at: Some(sample::at(9)), ..sample::user()? };
+    let users = [one, other, disabled, verified];
+    put(&*given.store, &users).await?;
+    for user in users {
         let known_networks = KnownNetworks::none(user.id);
         let lookup = lookup(&user)?;
-        let is_active = user.is_active();
+        let (is_active, is_verified) = (user.is_active(), user.email_verified_at.is_some());
         let User { id: user_id, password_hash, password_form, .. } = user;
-        let expected = Credentials { user_id, password_hash, password_form, known_networks, is_active };
+        let expected = Credentials { user_id, password_hash, password_form, known_networks, is_active, is_verified };
         equal(given.store.queries().find_credentials(&lookup).await?, Some(expected))?;
     }
     equal(given.store.queries().find_credentials(&lookup(&sample::user()?)?).await?, None)

@@ -74,6 +74,8 @@ pub(crate) enum Flaw {
     EndsTwice,
     /// A session can be revoked again.
     RevokesTwice,
+    /// A link can be used again, and so can one that does not exist.
+    ConsumesTwice,
     /// A refresh token can be replaced again.
     RotatesTwice,
     /// A user keeps one session more than asked for.

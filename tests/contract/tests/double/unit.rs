@@ -6,8 +6,8 @@ use skep_application::{
     catalog::{CategoryRepository, ProductRepository, StockRepository},
     files::{FileRepository, FileUsageRepository},
     identity::{
-        KnownNetworkRepository, SessionRepository, SetupToken, SetupTokenRepository, UserRepository,
-        constraints::SETUP_TOKEN,
+        AccountLinkRepository, KnownNetworkRepository, SessionRepository, SetupToken, SetupTokenRepository,
+        UserRepository, constraints::SETUP_TOKEN,
     },
     kernel::{
         Claimed, Constraint, IdempotencyClaim, IdempotencyKeys, KeptAnswer, Outbox, OutboxEvent, StoreError,
@@ -20,7 +20,7 @@ use skep_domain::{
     access::Role,
     catalog::{Category, CategoryId, Product, Reservation, ReservationState, StockLevel, StockMovement},
     files::{File, FileId, FileUsage},
-    identity::{KnownNetworks, RefreshChain, Rotation, Session, User},
+    identity::{AccountLink, KnownNetworks, LinkPurpose, RefreshChain, Rotation, Session, User},
     notifications::{MailTemplate, MailTemplateId},
     ordering::Order,
     shared::{EmailLookup, EventId, Money, OrderId, ProductId, SessionId, Timestamp, UserId, Version},
@@ -273,6 +273,27 @@ impl KnownNetworkRepository for FlawedUnit {
     async fn sweep(&mut self, until: Timestamp, limit: u32) -> Done<u64> {
         let limit = if self.flaw == Flaw::SweepsAll { u32::MAX } else { limit };
         through!(self, KnownNetworkRepository::sweep(until, limit))
+    }
+}
+
+#[async_trait]
+impl AccountLinkRepository for FlawedUnit {
+    async fn find(&mut self, user_id: UserId, purpose: LinkPurpose) -> Done<Option<AccountLink>> {
+        through!(self, AccountLinkRepository::find(user_id, purpose))
+    }
+    async fn find_by_hash(&mut self, hash: &[u8; 32]) -> Done<Option<AccountLink>> {
+        through!(self, AccountLinkRepository::find_by_hash(hash))
+    }
+    async fn replace(&mut self, link: &AccountLink) -> Done<()> {
+        through!(self, AccountLinkRepository::replace(link))
+    }
+    async fn consume(&mut self, hash: &[u8; 32], now: Timestamp) -> Done<bool> {
+        let consumed = through!(self, AccountLinkRepository::consume(hash, now))?;
+        Ok(consumed || self.flaw == Flaw::ConsumesTwice)
+    }
+    async fn sweep(&mut self, until: Timestamp, limit: u32) -> Done<u64> {
+        let limit = if self.flaw == Flaw::SweepsAll { u32::MAX } else { limit };
+        through!(self, AccountLinkRepository::sweep(until, limit))
     }
 }
 

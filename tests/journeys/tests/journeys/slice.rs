@@ -8,6 +8,7 @@ mod categories;
 mod events;
 mod files;
 mod jobs;
+mod links;
 mod mail_templates;
 mod orders;
 mod refresh;
@@ -25,6 +26,7 @@ use skep_journeys::Client;
 /// Every context, one per line.
 pub(crate) const CONTEXTS: &[Context] = &[
     accounts::CONTEXT, //
+    links::CONTEXT,
     sessions::CONTEXT,
     refresh::CONTEXT,
     users::CONTEXT,

@@ -10,7 +10,7 @@ use crate::{
 use async_trait::async_trait;
 use skep_application::{
     App,
-    identity::{AccountInput, LogInAnswer, LogInCommand, RegisterUserCommand, UserView},
+    identity::{AccountInput, LogInAnswer, LogInCommand, RegisterUserCommand, Registered, UserView},
     kernel::{Actor, ErrorKind, IdempotencyKey, Principal},
 };
 use skep_domain::shared::{SessionId, UserId};
@@ -94,7 +94,10 @@ impl Commands for Command {
         match self {
             Self::Register { email, password, display_name } => {
                 let command = RegisterUserCommand { account: AccountInput { email, password, display_name } };
-                identity.register_user.execute(actor, command).await.map(Answer::User).map_err(Failure::of)
+                match identity.register_user.execute(actor, command).await.map_err(Failure::of)? {
+                    Registered::Account(user) => Ok(Answer::User(*user)),
+                    Registered::Mailed => Err(Failure::refusal(ErrorKind::Internal, "registration is open")),
+                }
             }
             Self::LogIn { email, password } => {
                 let answer = identity.log_in.execute(actor, LogInCommand { email, password, device: None }).await;

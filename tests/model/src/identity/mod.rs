@@ -38,6 +38,8 @@ pub struct Stored {
 struct Hidden {
     passwords: BTreeMap<UserId, String>,
     sessions: BTreeMap<SessionId, (UserId, Timestamp)>,
+    /// When the links to verify addresses expire.
+    links: BTreeMap<UserId, Timestamp>,
     /// When an account has last recorded the network of a login. All callers have the same network.
     known_networks: BTreeMap<UserId, Timestamp>,
 }
@@ -116,6 +118,10 @@ impl Context for Identity {
     }
 
     fn sweep(&self, model: &mut Model, at: Timestamp) -> Vec<(&'static str, u64)> {
-        vec![("sessions", model.sweep_sessions(at)), ("lists of known networks", model.sweep_known_networks(at))]
+        vec![
+            ("sessions", model.sweep_sessions(at)),
+            ("lists of known networks", model.sweep_known_networks(at)),
+            ("account links", model.sweep_links(at)),
+        ]
     }
 }

@@ -20,6 +20,8 @@ use skep_domain::{
 const HOUR: i64 = 3_600_000;
 const WEEK: i64 = 7 * 24 * HOUR;
 const TOKEN: i64 = HOUR / 6;
+/// How long a link to verify an address is valid.
+const LINK: i64 = 24 * HOUR;
 const SESSION: i64 = 14 * 24 * HOUR;
 /// How long an account remembers a network. It records a login again after a tenth of that.
 const NETWORK_AGE: i64 = 90 * 24 * HOUR;
@@ -54,6 +56,7 @@ impl Model {
             email: email.shown(),
             display_name,
             roles: vec![Role::User],
+            email_verified_at: None,
             disabled_at: None,
             created_at: now.at,
             updated_at: now.at,
@@ -61,7 +64,9 @@ impl Model {
         };
         // If the id is taken, the model answers with the existing user, so the answers differ.
         let user = self.stored.get_mut::<Stored>().users.entry(id).or_insert(user).clone();
-        self.hidden_mut::<Hidden>().passwords.insert(id, password);
+        let hidden = self.hidden_mut::<Hidden>();
+        hidden.passwords.insert(id, password);
+        hidden.links.insert(id, now.at.plus_millis(LINK));
         let payload = json!({ "user_id": id, "roles": user.roles });
         self.tell(now, "identity.user_registered.v1", (id.uuid(), user.version), now.at, &payload);
         Ok(Answer::User(user))
@@ -128,6 +133,14 @@ impl Model {
         let before = known.len();
         known.retain(|_, recorded| *recorded > at.plus_millis(-NETWORK_AGE));
         u64::try_from(before - known.len()).unwrap_or(u64::MAX)
+    }
+
+    /// Deletes the links that have expired, and returns their number.
+    pub(super) fn sweep_links(&mut self, at: Timestamp) -> u64 {
+        let links = &mut self.hidden_mut::<Hidden>().links;
+        let before = links.len();
+        links.retain(|_, expires_at| at < *expires_at);
+        u64::try_from(before - links.len()).unwrap_or(u64::MAX)
     }
 
     /// Deletes the sessions that ended a week ago and returns their number.

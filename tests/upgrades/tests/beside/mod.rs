@@ -5,7 +5,10 @@ use bson::doc;
 use skep::{Skep, config::Config};
 use skep_application::{
     Store,
-    identity::{AccountInput, IdentityTx, NewAccountError, RegisterUserCommand, RegisterUserError},
+    identity::{
+        AccountInput, IdentityTx, NewAccountError, RegisterUserCommand, RegisterUserError, Registered,
+        RegistrationClosed,
+    },
     kernel::{Actor, Begin, Clock, Runtime, TxMode},
     testing::FixedClock,
 };
@@ -34,7 +37,10 @@ async fn register(skep: &Skep, email: &str) -> Result<UserId, RegisterUserError>
     let (password, display_name) = ("correct horse battery staple".to_owned(), "Ada".to_owned());
     let account = AccountInput { email: email.to_owned(), password, display_name };
     let command = RegisterUserCommand { account };
-    skep.app.identity.register_user.execute(&Actor::system("test"), command).await.map(|view| view.id)
+    match skep.app.identity.register_user.execute(&Actor::system("test"), command).await? {
+        Registered::Account(view) => Ok(view.id),
+        Registered::Mailed => Err(RegistrationClosed.into()),
+    }
 }
 
 async fn find(store: &dyn Store, lookup: &EmailLookup) -> Result<Option<UserId>, Failure> {

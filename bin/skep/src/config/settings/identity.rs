@@ -2,11 +2,14 @@
 
 use super::ContextSettings;
 use crate::config::{
-    parse::{a_minute, seconds},
+    parse::{a_minute, an_hour, one_of, seconds},
     read::Source,
-    setting::{A_MINUTE, Setting, Shape},
+    setting::{A_MINUTE, AN_HOUR, Setting, Shape},
 };
-use skep_application::{Policies, identity::SessionPolicy};
+use skep_application::{
+    Policies,
+    identity::{AccountPolicy, Registration, SessionPolicy},
+};
 use skep_domain::identity::{KnownNetworkPolicy, KnownNetworks, PasswordPolicy};
 
 const DAY_MILLIS: i64 = 24 * 60 * 60 * 1_000;
@@ -30,6 +33,30 @@ const SETTINGS: &[Setting] = &[
         .default("90")
         .form("days from 1 to 3650", "90")
         .doc("How long an account remembers an address after the last login from there."),
+    Setting::new("SKEP_REGISTRATION", "identity.registration", Shape::Text)
+        .default("open")
+        .form("open, verified or closed", "verified")
+        .doc("The callers that may register. `open`: anyone, and the answer shows whether an address has an account. `verified`: anyone, with the same answer for every address, and a login needs a verified address. `closed`: no caller; admins and operators create accounts."),
+    Setting::new("SKEP_VERIFICATION_MAILS", "identity.verification_mails", Shape::Switch)
+        .default("on")
+        .form("on or off", "off")
+        .doc("Whether a registration mails a link to verify the address. With `SKEP_REGISTRATION=verified` it always does."),
+    Setting::new("SKEP_RESET_LINK_LIFETIME", "identity.reset_link_lifetime", Shape::Number)
+        .default("1800")
+        .form("seconds from 60 to 86400", "1800")
+        .doc("How long a link to reset a password is valid."),
+    Setting::new("SKEP_VERIFICATION_LINK_LIFETIME", "identity.verification_link_lifetime", Shape::Number)
+        .default("86400")
+        .form("seconds from 60 to 2592000", "86400")
+        .doc("How long a link to verify an address is valid."),
+    Setting::new("SKEP_LINK_MAILS", "limits.link_mails", Shape::Number)
+        .default("3")
+        .form(AN_HOUR, "3")
+        .doc("The most mails with links to one address that callers can ask for. Further requests get the same answer and send nothing."),
+    Setting::new("SKEP_LINK_REQUESTS", "limits.link_requests", Shape::Number)
+        .default("10")
+        .form(AN_HOUR, "10")
+        .doc("The most requests for mails with links from one address."),
     Setting::new("SKEP_PASSWORD_MIN_LENGTH", "identity.password_min_length", Shape::Number)
         .default("15")
         .form("a number from 8 to 64", "15")
@@ -73,6 +100,15 @@ fn read(source: &mut Source, policies: &mut Policies) {
         account_attempts: source.required("SKEP_LOGIN_ACCOUNT_ATTEMPTS", a_minute),
         known_networks,
         ..policies.sessions
+    };
+    policies.accounts = AccountPolicy {
+        registration: source.required("SKEP_REGISTRATION", Registration::from_name),
+        verification_mails: source
+            .required("SKEP_VERIFICATION_MAILS", |text| one_of(text, [("on", true), ("off", false)])),
+        reset_lifetime: source.required("SKEP_RESET_LINK_LIFETIME", |text| seconds(text, 60, 86_400)),
+        verification_lifetime: source.required("SKEP_VERIFICATION_LINK_LIFETIME", |text| seconds(text, 60, 2_592_000)),
+        mails_per_address: source.required("SKEP_LINK_MAILS", an_hour),
+        requests_per_network: source.required("SKEP_LINK_REQUESTS", an_hour),
     };
     policies.passwords =
         source.required("SKEP_PASSWORD_MIN_LENGTH", |text| PasswordPolicy::with_min_chars(text.parse().ok()?));

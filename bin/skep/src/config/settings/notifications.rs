@@ -2,14 +2,14 @@
 
 use super::ContextSettings;
 use crate::config::{
-    parse::{a_minute, list, number},
+    parse::{a_minute, an_hour, list},
     read::Source,
-    setting::{A_MINUTE, Setting, Shape},
+    setting::{A_MINUTE, AN_HOUR, Setting, Shape},
     values::MailServer,
 };
-use skep_application::{Policies, kernel::Limit, notifications::MailPolicy};
+use skep_application::{Policies, notifications::MailPolicy};
 use skep_domain::notifications::{Locale, MailAddress};
-use std::{path::PathBuf, time::Duration};
+use std::path::PathBuf;
 
 pub(super) const NOTIFICATIONS: ContextSettings = ContextSettings { settings: SETTINGS, read };
 
@@ -35,9 +35,12 @@ const SETTINGS: &[Setting] = &[
         .default("en")
         .form("a language like `de` or `de-AT`", "de")
         .doc("The language of mails to customers. Without a template in this language, mails are in English."),
+    Setting::new("SKEP_LINK_URL", "mail.link_url", Shape::Text)
+        .form("an http or https address, without a query or a fragment", "https://shop.example.com/account")
+        .doc("The address of the pages that links in mails open: `/reset-password` and `/verify-email` below it. The default is PUBLIC_URL. No header of a request changes it."),
     Setting::new("SKEP_MAILS_PER_RECIPIENT", "mail.per_recipient", Shape::Number)
         .default("30")
-        .form("a number per hour, at least 1", "30")
+        .form(AN_HOUR, "30")
         .doc("The most mails to one address. Further mails are sent later."),
     Setting::new("SKEP_MAILS_PER_MINUTE", "mail.per_minute", Shape::Number)
         .default("300")
@@ -51,6 +54,8 @@ fn read(source: &mut Source, policies: &mut Policies) {
         from: from.unwrap_or_else(|| MailPolicy::default().from),
         reply_to: source.optional("SKEP_MAIL_REPLY_TO", read_address),
         locale: source.required("SKEP_MAIL_LOCALE", |text| Locale::parse(text).ok()),
+        // Without it, links begin with the address of the server, which the other settings decide.
+        link_url: source.optional("SKEP_LINK_URL", read_page).unwrap_or_default(),
         per_recipient: source.required("SKEP_MAILS_PER_RECIPIENT", an_hour),
         in_all: source.required("SKEP_MAILS_PER_MINUTE", a_minute),
     };
@@ -75,7 +80,11 @@ fn read_address(text: &str) -> Option<MailAddress> {
     MailAddress::parse_named(text).ok()
 }
 
-fn an_hour(text: &str) -> Option<Limit> {
-    let burst = u32::try_from(number(text, 1, u64::from(u32::MAX))?).ok()?;
-    Some(Limit { burst, period: Duration::from_secs(3_600) })
+/// Reads the start of links: an address that can be followed by a path.
+fn read_page(text: &str) -> Option<String> {
+    let text = text.trim_end_matches('/');
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"))?;
+    let host = rest.split('/').next().unwrap_or_default();
+    let is_plain = !rest.contains(['?', '#', '@', '"', '<', '>', '\\']) && rest.chars().all(|c| c.is_ascii_graphic());
+    (is_plain && !host.is_empty()).then(|| text.to_owned())
 }

@@ -19,6 +19,11 @@ pub(super) const METRICS: &[Metric] = &[
         "Refresh tokens that were used again after their time. Each has ended its session.",
     )
     .when(When::Counted),
+    counter(
+        "skep_account_links_used_total",
+        "Links from mails that were used: to reset a password or to verify an address.",
+    )
+    .when(When::Counted),
     Metric::new(
         "skep_keys_age_seconds",
         Kind::Gauge,

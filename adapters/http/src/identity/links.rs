@@ -1,0 +1,66 @@
+//! What the owners of accounts do with links in their mails.
+
+use super::{
+    api::Tag,
+    dto::{LinkRequest, ResetPasswordRequest, VerifyEmailRequest},
+};
+use crate::{
+    body::Strict,
+    parts::{Done, Mailed, Visitor},
+    problem::Problem,
+};
+use poem_openapi::OpenApi;
+
+#[derive(Default)]
+pub(super) struct LinkApi;
+
+#[OpenApi(prefix_path = "/api/v1", tag = "Tag::Identity")]
+impl LinkApi {
+    /// Ask for a link to reset a password
+    ///
+    /// Mails a link to the owner of the account with this address. Anyone may call it. The answer does not show whether
+    /// there is such an account. Nothing changes in the account before the link is used. The link works once, by default
+    /// for 30 minutes, and a newer one replaces it. By default, 3 such mails per hour are sent to an address, and 10 per
+    /// hour can be asked for from an IP address.
+    #[oai(path = "/auth/forgot-password", method = "post", operation_id = "forgot_password")]
+    async fn forgot_password(&self, caller: Visitor, body: Strict<LinkRequest>) -> Result<Mailed, Problem> {
+        caller.app().identity.forgot_password.execute(&caller.actor, body.0.into()).await?;
+        Ok(Mailed::Mailed)
+    }
+
+    /// Reset a password
+    ///
+    /// Replaces the password through a link, uses the link up, and ends every session of the account: their tokens are
+    /// refused from the next request on, by every instance. The address then counts as verified. Anyone with the token of
+    /// a link may call it. It does not log in. A link that is wrong, has expired, was used, or was replaced by a newer
+    /// one gets 403 `link_invalid`. If the password is refused, the link can be used again.
+    #[oai(path = "/auth/reset-password", method = "post", operation_id = "reset_password")]
+    async fn reset_password(&self, caller: Visitor, body: Strict<ResetPasswordRequest>) -> Result<Done, Problem> {
+        caller.app().identity.reset_password.execute(&caller.actor, body.0.into()).await?;
+        metrics::counter!("skep_account_links_used_total").increment(1);
+        Ok(Done::Done)
+    }
+
+    /// Ask for a link to verify an address
+    ///
+    /// Mails a link to the owner of the account with this address, as at registration. Anyone may call it. The answer does
+    /// not show whether there is such an account, or whether its address is verified already. The link works once, by
+    /// default for 24 hours, and a newer one replaces it. The limits are those of `POST /api/v1/auth/forgot-password`.
+    #[oai(path = "/auth/resend-verification", method = "post", operation_id = "resend_verification")]
+    async fn resend_verification(&self, caller: Visitor, body: Strict<LinkRequest>) -> Result<Mailed, Problem> {
+        caller.app().identity.resend_verification.execute(&caller.actor, body.0.into()).await?;
+        Ok(Mailed::Mailed)
+    }
+
+    /// Verify an address
+    ///
+    /// Marks the address of the account as verified, through a link that was mailed to it, and uses the link up. Anyone
+    /// with the token of a link may call it. A link that is wrong, has expired, was used, or was replaced by a newer one
+    /// gets 403 `link_invalid`.
+    #[oai(path = "/auth/verify-email", method = "post", operation_id = "verify_email")]
+    async fn verify_email(&self, caller: Visitor, body: Strict<VerifyEmailRequest>) -> Result<Done, Problem> {
+        caller.app().identity.verify_email.execute(&caller.actor, body.0.into()).await?;
+        metrics::counter!("skep_account_links_used_total").increment(1);
+        Ok(Done::Done)
+    }
+}

@@ -1,0 +1,67 @@
+//! The rules for registrations, and for the links that are mailed to the owners of accounts.
+
+use crate::kernel::Limit;
+use skep_domain::{identity::LinkPurpose, shared::named};
+use std::time::Duration;
+
+named! {
+    /// The callers that may register an account.
+    Registration {
+        /// Anyone, and the account can be used at once. The answer says whether an address has an account already.
+        Open = "open",
+        /// Anyone, but an account can be used only once its address is verified. Each address gets the same answer.
+        Verified = "verified",
+        /// No caller. Admins and operators create accounts.
+        Closed = "closed",
+    }
+}
+
+/// The callers that may register, how long links are valid, and how many mails with links are sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AccountPolicy {
+    /// The callers that may register an account.
+    pub registration: Registration,
+    /// Whether a registration mails a link to verify the address, also if no login needs it.
+    pub verification_mails: bool,
+    /// How long a link to reset the password is valid.
+    pub reset_lifetime: Duration,
+    /// How long a link to verify the address is valid.
+    pub verification_lifetime: Duration,
+    /// The mails to one address. Further requests get the same answer and send nothing.
+    pub mails_per_address: Limit,
+    /// The requests for mails from one network. Further requests are refused.
+    pub requests_per_network: Limit,
+}
+
+impl Default for AccountPolicy {
+    /// Registration is open. A password is reset within 30 minutes, and an address is verified within 24 hours. An hour
+    /// has 3 mails to one address and 10 requests from one network.
+    fn default() -> Self {
+        let an_hour = |burst| Limit { burst, period: Duration::from_secs(3_600) };
+        Self {
+            registration: Registration::Open,
+            verification_mails: true,
+            reset_lifetime: Duration::from_secs(30 * 60),
+            verification_lifetime: Duration::from_secs(24 * 60 * 60),
+            mails_per_address: an_hour(3),
+            requests_per_network: an_hour(10),
+        }
+    }
+}
+
+impl AccountPolicy {
+    /// Whether a registration mails a link to verify the address.
+    #[must_use]
+    pub fn mails_verification(&self) -> bool {
+        self.verification_mails || self.registration == Registration::Verified
+    }
+
+    /// How long a link of this purpose is valid.
+    #[must_use]
+    pub const fn lifetime(&self, purpose: LinkPurpose) -> Duration {
+        match purpose {
+            LinkPurpose::ResetPassword => self.reset_lifetime,
+            LinkPurpose::VerifyEmail => self.verification_lifetime,
+        }
+    }
+}

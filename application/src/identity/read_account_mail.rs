@@ -1,0 +1,91 @@
+//! What a mail to the owner of an account says, at the moment at which it is sent.
+
+use super::{AccountMail, IdentityTx, LinkTokens};
+use crate::kernel::{Actor, Begin, Denied, Runtime, StoreError, TxMode, permit, run, use_case_error};
+use skep_domain::{
+    identity::{User, actions},
+    shared::{ShownEmail, Text, Timestamp},
+};
+use std::sync::Arc;
+
+/// A mail to the owner of an account, with what it says.
+#[derive(Clone, PartialEq, Eq)]
+pub struct AddressedMail {
+    /// The present address of the account.
+    pub to: ShownEmail,
+    /// The name of its owner.
+    pub name: Text,
+    /// The token of the link in the mail, and the time from which on it is not valid; `None` for a mail without a link.
+    pub link: Option<(String, Timestamp)>,
+}
+
+impl std::fmt::Debug for AddressedMail {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AddressedMail").finish_non_exhaustive()
+    }
+}
+
+use_case_error! {
+    /// The reason why the mail could not be read.
+    ReadAccountMailError {
+        Denied(Denied),
+    }
+}
+
+/// Finds the recipients of mails to the owners of accounts, and derives the tokens of their links. No transport offers it.
+pub struct ReadAccountMail {
+    store: Arc<dyn Begin<dyn IdentityTx>>,
+    tokens: LinkTokens,
+    runtime: Runtime,
+}
+
+impl ReadAccountMail {
+    /// Makes the use case. It finds accounts and links in `store`.
+    #[must_use]
+    pub fn new(store: Arc<dyn Begin<dyn IdentityTx>>, tokens: LinkTokens, runtime: Runtime) -> Self {
+        Self { store, tokens, runtime }
+    }
+
+    /// Returns what the mail says. `None` if nothing is to be sent: there is no such account or it is disabled, or its
+    /// link was used, replaced by a newer one, or is too old.
+    ///
+    /// # Errors
+    /// [`ReadAccountMailError`].
+    pub async fn execute(
+        &self,
+        actor: &Actor,
+        mail: AccountMail,
+    ) -> Result<Option<AddressedMail>, ReadAccountMailError> {
+        permit(actor, actions::MANAGE_USER)?;
+        let now = self.runtime.clock.now();
+        run(&self.runtime, actor.deadline, |attempt| async move {
+            let mut tx = self.store.begin(TxMode::Read, &[]).await?;
+            let found = self.find(&mut *tx, mail, now).await.map_err(ReadAccountMailError::from);
+            attempt.end(tx, found).await
+        })
+        .await
+    }
+
+    async fn find(
+        &self,
+        tx: &mut dyn IdentityTx,
+        mail: AccountMail,
+        now: Timestamp,
+    ) -> Result<Option<AddressedMail>, StoreError> {
+        let user = tx.users().find(mail.user_id).await?;
+        let Some(user) = user.filter(User::is_active) else { return Ok(None) };
+        let to = user.email.shown();
+        let Some(purpose) = mail.kind.link() else {
+            return Ok(Some(AddressedMail { to, name: user.display_name, link: None }));
+        };
+        let link = tx.account_links().find(user.id, purpose).await?;
+        let link = link.filter(|link| link.id.uuid() == mail.id && link.opens(&user, now));
+        Ok(link.map(|link| {
+            let token = self.tokens.of(purpose, link.id).text;
+            AddressedMail { to, name: user.display_name, link: Some((token, link.expires_at)) }
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,55 @@
+use super::*;
+use crate::{identity::AccountMailKind, testing::*};
+use skep_domain::identity::{AccountLink, AccountLinkId, AuthEpoch, LinkPurpose};
+
+/// A link of Ada to reset the password, and the mail that has it.
+fn link() -> (AccountLink, AccountMail) {
+    let id = AccountLinkId::new(SeqIds::nth(70));
+    let hash = link_tokens().of(LinkPurpose::ResetPassword, id).hash;
+    let (purpose, expires_at) = (LinkPurpose::ResetPassword, fixed_runtime().0.clock.now().plus_millis(1_000));
+    let link = AccountLink { id, user_id: user_id(1), purpose, hash, auth_epoch: AuthEpoch::FIRST, expires_at };
+    (link, AccountMail { kind: AccountMailKind::ResetPassword, user_id: user_id(1), id: id.uuid() })
+}
+
+async fn read(house: &House, actor: &Actor, mail: AccountMail) -> Result<Option<AddressedMail>, ReadAccountMailError> {
+    let store = Scripted::of([house.looking()]);
+    ReadAccountMail::new(store, link_tokens(), fixed_runtime().0).execute(actor, mail).await
+}
+
+#[tokio::test]
+async fn the_token_of_a_mail_is_derived_when_it_is_sent() {
+    let (link, mail) = link();
+    let house = House { user: Some(ada()), links: vec![link.clone()], ..House::default() };
+    let read = read(&house, &Actor::system("job-1"), mail).await.unwrap().unwrap();
+    assert_eq!((read.to.as_str(), read.name.as_str()), (ADDRESS, NAME));
+    let token = link_tokens().of(LinkPurpose::ResetPassword, link.id).text;
+    assert_eq!(read.link, Some((token.clone(), link.expires_at)));
+    assert!(!format!("{read:?}").contains(&token));
+}
+
+#[tokio::test]
+async fn nothing_is_sent_for_a_link_that_opens_nothing() {
+    let (link, mail) = link();
+    let now = fixed_runtime().0.clock.now();
+    let newer = AccountLink { id: AccountLinkId::new(SeqIds::nth(71)), ..link.clone() };
+    for (user, link) in [
+        (None, Some(link.clone())),
+        (Some(User { disabled_at: Some(now), ..ada() }), Some(link.clone())),
+        (Some(ada()), None),
+        (Some(ada()), Some(newer)),
+        (Some(ada()), Some(AccountLink { expires_at: now, ..link })),
+    ] {
+        let house = House { user, links: link.into_iter().collect(), ..House::default() };
+        assert_eq!(read(&house, &Actor::system("job-1"), mail).await.unwrap(), None);
+    }
+}
+
+#[tokio::test]
+async fn a_notice_needs_no_link_and_no_customer_reads_any_mail() {
+    let mail = AccountMail { kind: AccountMailKind::PasswordChanged, ..link().1 };
+    let house = House { user: Some(ada()), ..House::default() };
+    let found = read(&house, &Actor::system("job-1"), mail).await.unwrap().unwrap();
+    assert_eq!((found.to.as_str(), found.link), (ADDRESS, None));
+    let refusal = read(&house, &user(1), mail).await;
+    assert_eq!(code(&refusal), "forbidden");
+}

@@ -1,0 +1,74 @@
+//! What the uses of a link have in common.
+
+use super::{AccountMails, IdentityTx, link_tokens::LinkToken};
+use crate::kernel::{StoreError, refusal};
+use skep_domain::{
+    identity::{AccountLink, LinkPurpose, User},
+    shared::Timestamp,
+};
+
+refusal! {
+    /// The link is wrong or has expired, was used, or was replaced by a newer one; ask for another.
+    LinkInvalid = Denied, "link_invalid";
+}
+
+/// An account and the link to it that a caller presents.
+pub(super) struct Opened {
+    pub(super) user: User,
+    link: AccountLink,
+}
+
+/// Why a link does not open its account.
+pub(super) enum LinkError {
+    Invalid,
+    Store(StoreError),
+}
+
+impl From<StoreError> for LinkError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// Turns the error of a link into that of a use case.
+macro_rules! link_error {
+    ($error:ident) => {
+        impl From<$crate::identity::redeem_link::LinkError> for $error {
+            fn from(error: $crate::identity::redeem_link::LinkError) -> Self {
+                match error {
+                    $crate::identity::redeem_link::LinkError::Invalid => $crate::identity::LinkInvalid.into(),
+                    $crate::identity::redeem_link::LinkError::Store(error) => error.into(),
+                }
+            }
+        }
+    };
+}
+pub(super) use link_error;
+
+impl AccountMails {
+    /// Reads a token of this purpose, without a look into the store.
+    pub(super) fn read(&self, purpose: LinkPurpose, token: &str) -> Result<LinkToken, LinkInvalid> {
+        self.tokens.read(purpose, token).ok_or(LinkInvalid)
+    }
+}
+
+impl Opened {
+    /// Finds the account that the token opens at `now`. The link stays.
+    pub(super) async fn find(
+        tx: &mut dyn IdentityTx,
+        purpose: LinkPurpose,
+        token: &LinkToken,
+        now: Timestamp,
+    ) -> Result<Self, LinkError> {
+        let link = tx.account_links().find_by_hash(&token.hash).await?;
+        let link = link.filter(|link| link.purpose == purpose).ok_or(LinkError::Invalid)?;
+        let user = tx.users().find(link.user_id).await?.ok_or(LinkError::Invalid)?;
+        if link.opens(&user, now) { Ok(Self { user, link }) } else { Err(LinkError::Invalid) }
+    }
+
+    /// Uses the link up, which one of several callers does, and returns its account.
+    pub(super) async fn consume(self, tx: &mut dyn IdentityTx, now: Timestamp) -> Result<User, LinkError> {
+        let is_first = tx.account_links().consume(&self.link.hash, now).await?;
+        if is_first { Ok(self.user) } else { Err(LinkError::Invalid) }
+    }
+}

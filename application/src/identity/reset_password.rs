@@ -1,0 +1,145 @@
+//! Sets a new password through a link that was mailed to the owner of the account.
+
+use super::{
+    AccountMails, Accounts, HashCaller, HashError, HasherBusy, IdentityTx, LinkInvalid,
+    link_tokens::LinkToken,
+    redeem_link::{Opened, link_error},
+};
+use crate::kernel::{
+    Actor, Attempt, Begin, Invalid, Key, OutboxEvent, Runtime, StoreError, TxMode, run, use_case_error,
+};
+use skep_domain::{
+    identity::{LinkPurpose, PasswordOwner, User, events::UserPasswordReset},
+    shared::{Email, EventId, Timestamp},
+};
+use std::sync::Arc;
+
+/// The token of a link, and the new password, not checked yet.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ResetPasswordCommand {
+    /// The token of the link.
+    pub token: String,
+    /// The password to have from now on, in plain text.
+    pub password: String,
+}
+
+impl std::fmt::Debug for ResetPasswordCommand {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ResetPasswordCommand").finish_non_exhaustive()
+    }
+}
+
+use_case_error! {
+    /// The reason why the password was not reset.
+    ResetPasswordError {
+        LinkInvalid(LinkInvalid),
+        Invalid(Invalid),
+        HasherBusy(HasherBusy),
+    }
+}
+
+link_error! { ResetPasswordError }
+
+impl From<HashError> for ResetPasswordError {
+    fn from(error: HashError) -> Self {
+        match error {
+            HashError::Busy => Self::HasherBusy(HasherBusy),
+            HashError::Failed(cause) => Self::Store(StoreError::unreadable(cause)),
+        }
+    }
+}
+
+/// Lets the owner of an account back in who reads the mails to its address.
+pub struct ResetPassword {
+    store: Arc<dyn Begin<dyn IdentityTx>>,
+    accounts: Accounts,
+    mails: AccountMails,
+}
+
+/// A change that is ready to be stored.
+struct Reset {
+    token: LinkToken,
+    password_hash: String,
+    event_id: EventId,
+    now: Timestamp,
+}
+
+const PURPOSE: LinkPurpose = LinkPurpose::ResetPassword;
+
+impl ResetPassword {
+    /// `mails` reads the tokens of links.
+    #[must_use]
+    pub fn new(store: Arc<dyn Begin<dyn IdentityTx>>, accounts: Accounts, mails: AccountMails) -> Self {
+        Self { store, accounts, mails }
+    }
+
+    /// Replaces the password, uses the link up, and ends every session of the account. It starts none.
+    ///
+    /// The owner of the account reads the mails to its address, so the address is verified, too. The link is checked
+    /// before the password is hashed, so that a caller without one cannot keep the hashers busy. A refused password does
+    /// not use the link up.
+    ///
+    /// # Errors
+    /// [`ResetPasswordError`]. A link that is wrong, used, replaced or too old, or whose account is disabled, gets one
+    /// and the same refusal.
+    pub async fn execute(&self, actor: &Actor, command: ResetPasswordCommand) -> Result<(), ResetPasswordError> {
+        let token = self.mails.read(PURPOSE, &command.token)?;
+        let (shown, now) = (&token, self.runtime().clock.now());
+        let user: User = run(self.runtime(), actor.deadline, |attempt| async move {
+            let mut tx = self.store.begin(TxMode::Read, &[]).await?;
+            let opened = Opened::find(&mut *tx, PURPOSE, shown, now).await;
+            attempt.end(tx, opened.map(|opened| opened.user).map_err(ResetPasswordError::from)).await
+        })
+        .await?;
+        let password = self.judge(&command.password, &user)?;
+        let caller = HashCaller { network: actor.network, is_known: false };
+        let password_hash = self.accounts.hasher.hash(caller, password).await?;
+        let now = self.runtime().clock.now();
+        let reset = &Reset { token, password_hash, event_id: EventId::new(self.runtime().ids.next()), now };
+        run(self.runtime(), actor.deadline, |attempt| async move {
+            let mut tx = self.store.begin(TxMode::Write, &[Key(user.id.uuid())]).await?;
+            let result = Self::store(&mut *tx, actor, reset, &attempt).await;
+            attempt.end(tx, result).await
+        })
+        .await
+    }
+
+    const fn runtime(&self) -> &Runtime {
+        &self.accounts.runtime
+    }
+
+    fn judge(&self, password: &str, user: &User) -> Result<String, Invalid> {
+        let owner = PasswordOwner {
+            email: Email::typed(&user.email).unwrap_or_else(|| user.email.address()),
+            display_name: user.display_name.as_str(),
+        };
+        let mut invalid = Invalid::default();
+        let judged = self.accounts.judge(&mut invalid, "/password", password, owner);
+        judged.ok_or(invalid)
+    }
+
+    async fn store(
+        tx: &mut dyn IdentityTx,
+        actor: &Actor,
+        reset: &Reset,
+        attempt: &Attempt,
+    ) -> Result<(), ResetPasswordError> {
+        let Reset { token, password_hash, event_id, now } = reset;
+        if attempt.after_unknown && tx.outbox().settle(*event_id).await? {
+            return Ok(());
+        }
+        let opened = Opened::find(tx, PURPOSE, token, *now).await?;
+        let mut user = opened.consume(tx, *now).await?;
+        user.change_password(password_hash.clone(), *now);
+        user.verify_email(*now);
+        let version = tx.users().save(&user).await?;
+        // The new epoch has ended them already. This shows it in the rows, so that they are not listed, and are swept.
+        tx.sessions().revoke_all(user.id, None, *now).await?;
+        let event = UserPasswordReset { user_id: user.id };
+        let event = OutboxEvent::of(*event_id, &event, version, actor, user.updated_at)?;
+        Ok(tx.outbox().append(&event).await?)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,127 @@
+use super::*;
+use crate::{
+    identity::{AccountPolicy, MockPasswordHasher},
+    kernel::{AppError as _, ErrorKind},
+    testing::*,
+};
+use skep_domain::{
+    identity::{AccountLink, AccountLinkId, AuthEpoch, PasswordForm},
+    shared::{SessionId, UserId},
+};
+
+type Units = Arc<Scripted<dyn IdentityTx>>;
+
+const NEW: &str = "seven tall sunflowers";
+
+/// A link of this purpose to the account of Ada, and its token.
+fn link(purpose: LinkPurpose) -> (AccountLink, String) {
+    let id = AccountLinkId::new(SeqIds::nth(70));
+    let LinkToken { hash, text } = link_tokens().of(purpose, id);
+    let expires_at = fixed_runtime().0.clock.now().plus_millis(1_000);
+    (AccountLink { id, user_id: user_id(1), purpose, hash, auth_epoch: AuthEpoch::FIRST, expires_at }, text)
+}
+
+fn house(link: AccountLink) -> House {
+    House { user: Some(ada()), links: vec![link], ..House::default() }
+}
+
+async fn reset(
+    units: &Units,
+    hasher: MockPasswordHasher,
+    token: &str,
+    password: &str,
+) -> Result<(), ResetPasswordError> {
+    let use_case = ResetPassword::new(units.clone(), accounts(hasher).0, account_mails(AccountPolicy::default()));
+    let command = ResetPasswordCommand { token: token.to_owned(), password: password.to_owned() };
+    use_case.execute(&visitor(), command).await
+}
+
+#[tokio::test]
+async fn the_password_is_replaced_the_link_is_used_up_and_every_session_ends() {
+    let (link, token) = link(PURPOSE);
+    let house = house(link.clone());
+    let units = Scripted::of([house.looking(), house.open()]);
+    reset(&units, hashing(1), &token, NEW).await.unwrap();
+    let saved = house.seen.one::<User>("users.save");
+    let changed = (saved.password_hash.clone(), saved.password_form, saved.auth_epoch);
+    assert_eq!(changed, (hash_of(NEW), PasswordForm::NEW, AuthEpoch::FIRST.next()));
+    assert!(saved.email_verified_at.is_some(), "the owner reads the mails to the address");
+    assert_eq!(house.seen.one::<[u8; 32]>("account_links.consume"), link.hash);
+    assert_eq!(house.seen.one::<(UserId, Option<SessionId>)>("sessions.revoke_all"), (user_id(1), None));
+    assert!(!house.seen.calls().contains(&"sessions.insert"), "it does not log in");
+    let event = house.seen.event();
+    assert_eq!((event.name.as_str(), event.aggregate_id), ("identity.user_password_reset.v1", user_id(1).uuid()));
+    assert_eq!(event.actor_id, None);
+    house.assert_events_name_no_person();
+    assert_eq!(house.seen.endings().last(), Some(&Ending::Committed));
+}
+
+#[tokio::test]
+async fn a_link_that_opens_nothing_is_refused_before_a_password_is_hashed() {
+    let (good, token) = link(PURPOSE);
+    let now = fixed_runtime().0.clock.now();
+    for (case, house) in [
+        ("used", House { links: vec![], ..house(good.clone()) }),
+        ("expired", house(AccountLink { expires_at: now, ..good.clone() })),
+        ("from before a new password", house(AccountLink { auth_epoch: AuthEpoch::FIRST.next(), ..good.clone() })),
+        ("of another account", house(AccountLink { user_id: user_id(2), ..good.clone() })),
+        (
+            "of a disabled account",
+            House { user: Some(User { disabled_at: Some(now), ..ada() }), ..house(good.clone()) },
+        ),
+        ("of no account", House { user: None, ..house(good.clone()) }),
+        ("of another purpose", house(AccountLink { purpose: LinkPurpose::VerifyEmail, ..good })),
+    ] {
+        let refusal = reset(&Scripted::of([house.looking()]), hashing(0), &token, NEW).await;
+        assert_eq!((code(&refusal), refusal.unwrap_err().kind()), ("link_invalid", ErrorKind::Denied), "{case}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_was_not_issued_for_a_reset_is_refused_without_a_look_into_the_store() {
+    let verify = link(LinkPurpose::VerifyEmail).1;
+    for token in [verify.as_str(), "", "skep_link_", &"0".repeat(106)] {
+        assert_eq!(code(&reset(&Scripted::untouched(), hashing(0), token, NEW).await), "link_invalid");
+    }
+}
+
+#[tokio::test]
+async fn a_refused_password_leaves_the_link() {
+    let (link, token) = link(PURPOSE);
+    for (password, fault) in [("short", "too_short"), ("ada@example.com 1815", "contains_email")] {
+        let house = house(link.clone());
+        let refusal = reset(&Scripted::of([house.looking()]), hashing(0), &token, password).await;
+        assert_eq!(problem(&refusal), ("validation_failed", vec![("/password", fault)]));
+        assert!(!house.seen.calls().contains(&"account_links.consume"));
+    }
+}
+
+#[tokio::test]
+async fn the_slower_of_two_calls_with_one_link_is_refused_and_changes_nothing() {
+    let (link, token) = link(PURPOSE);
+    let house = house(link);
+    let mut late = house.looking();
+    late.account_links.expect_consume().times(1).returning(|_, _| Ok(false));
+    let refusal = reset(&Scripted::of([house.looking(), late]), hashing(1), &token, NEW).await;
+    assert_eq!(code(&refusal), "link_invalid");
+    assert_eq!(house.seen.endings().last(), Some(&Ending::RolledBack));
+}
+
+#[tokio::test]
+async fn after_an_unknown_outcome_a_stored_reset_is_found_and_a_missing_one_is_repeated() {
+    let (link, token) = link(PURPOSE);
+    for landed in [true, false] {
+        let house = house(link.clone());
+        let again = if landed { house.after_a_hit() } else { house.after_a_miss() };
+        let units = Scripted::of([house.looking(), house.failing(unknown()), again]);
+        reset(&units, hashing(1), &token, NEW).await.unwrap();
+        assert_eq!(house.seen.all::<User>("users.save").len(), if landed { 1 } else { 2 });
+    }
+}
+
+#[tokio::test]
+async fn no_secret_is_in_the_debug_form() {
+    let command = ResetPasswordCommand { token: "skep_link_1".to_owned(), password: NEW.to_owned() };
+    let shown = format!("{command:?}");
+    assert!(!shown.contains("skep_link") && !shown.contains("sunflowers"), "{shown}");
+}

@@ -1,0 +1,160 @@
+//! Tests of the mails to the owners of accounts, with mocks only.
+
+use super::{account_mails::data, send_mail_tests::Given, *};
+use crate::{
+    events::{EventHandler as _, EventsMocks, EventsTx, Handling, PlacedEvent},
+    identity::{AccountMail, AccountMailKind, AddressedMail, ReadAccountMail},
+    jobs::{JobHandler, JobRun, Outcome, WorkerLink},
+    kernel::{Actor, OutboxEvent, StoreError},
+    testing::*,
+};
+use serde_json::{Value, json};
+use skep_domain::{
+    events::EventPosition,
+    identity::{
+        AccountLink, AccountLinkId, AuthEpoch, LinkPurpose,
+        events::{PasswordChanged, UserPasswordReset},
+    },
+    jobs::{Job, Progress, Retry},
+    notifications::MailKind,
+    shared::{Event as _, EventId, LeaseToken, Text, Timestamp, Version},
+};
+use std::sync::Arc;
+use uuid::Uuid;
+
+const KINDS: [(AccountMailKind, MailKind); 4] = [
+    (AccountMailKind::ResetPassword, MailKind::PasswordReset),
+    (AccountMailKind::VerifyEmail, MailKind::EmailVerification),
+    (AccountMailKind::PasswordChanged, MailKind::PasswordChanged),
+    (AccountMailKind::AccountExists, MailKind::AccountExists),
+];
+
+fn mail(kind: AccountMailKind) -> AccountMail {
+    AccountMail { kind, user_id: user_id(1), id: SeqIds::nth(70) }
+}
+
+/// Ada has a link of each purpose.
+fn house() -> House {
+    let link = |purpose: &LinkPurpose| AccountLink {
+        id: AccountLinkId::new(SeqIds::nth(70)),
+        user_id: user_id(1),
+        purpose: *purpose,
+        hash: [1; 32],
+        auth_epoch: AuthEpoch::FIRST,
+        expires_at: Timestamp::MAX,
+    };
+    House { user: Some(ada()), links: LinkPurpose::ALL.iter().map(link).collect(), ..House::default() }
+}
+
+fn sender(given: &Given, house: &House) -> SendAccountMail {
+    let contents = ReadAccountMail::new(Scripted::of([house.looking()]), link_tokens(), fixed_runtime().0);
+    let policy = MailPolicy { link_url: "https://shop.example.com/account/".to_owned(), ..MailPolicy::default() };
+    SendAccountMail::new(contents, Arc::new(given.send_mail()), policy)
+}
+
+#[tokio::test]
+async fn the_mail_goes_to_the_account_and_has_the_key_of_its_cause() {
+    for (kind, mail_kind) in KINDS {
+        let given = Given::default();
+        let outcome = sender(&given, &house()).execute(&Actor::system("job-1"), mail(kind)).await.unwrap();
+        assert_eq!(outcome, Some(MailOutcome::Sent));
+        let [sent] = &given.sent()[..] else { panic!("one mail") };
+        assert_eq!(sent.to.to_string(), ADDRESS);
+        assert_eq!(sent.key.as_str(), format!("{}.{}", mail_kind.name(), SeqIds::nth(70)));
+    }
+}
+
+/// The names of the fields.
+fn fields(value: &Value) -> Value {
+    match value {
+        Value::Object(fields_of) => fields_of.iter().map(|(name, value)| (name.clone(), fields(value))).collect(),
+        _ => json!("text"),
+    }
+}
+
+#[test]
+fn a_link_begins_with_the_configured_address_and_has_the_token_in_its_fragment() {
+    for (kind, mail_kind) in KINDS {
+        let link = kind.link().map(|_| ("skep_link_1".to_owned(), "2026-01-31T18:00:59Z".parse().unwrap()));
+        let to = ada().email.shown();
+        let addressed = AddressedMail { to, name: Text::line(NAME, 100).unwrap(), link };
+        let data = data("https://shop.example.com/account/", kind, &addressed);
+        assert_eq!(fields(&data), fields(&sample_data(mail_kind)));
+        if let Some(purpose) = kind.link() {
+            let page = if purpose == LinkPurpose::ResetPassword { "reset-password" } else { "verify-email" };
+            let url = format!("https://shop.example.com/account/{page}#token=skep_link_1");
+            assert_eq!(data["link"], json!({ "url": url, "valid_until": "2026-01-31 18:00 UTC" }));
+        }
+    }
+}
+
+struct Worker;
+
+impl WorkerLink for Worker {
+    fn report(&self, _: Progress) {}
+    fn should_stop(&self) -> bool {
+        false
+    }
+}
+
+async fn handled(given: &Given, house: &House) -> Result<Outcome, Retry> {
+    let mut job = job(1);
+    assert!(job.claim(LeaseToken::new(Uuid::from_u128(1)), Timestamp::MIN));
+    let handler = AccountMailHandler::new(Arc::new(sender(given, house)), fixed_runtime().0);
+    let run = JobRun::of(job, Arc::new(Worker)).unwrap();
+    handler.run(&run, mail(AccountMailKind::ResetPassword)).await.map_err(|error| error.retry)
+}
+
+#[tokio::test]
+async fn a_job_without_an_account_is_done_and_one_that_is_refused_or_waits_is_not() {
+    let nothing = Given::default();
+    assert_eq!(handled(&nothing, &House::default()).await, Ok(Outcome::Complete(None)));
+    assert!(nothing.sent().is_empty());
+    assert_eq!(handled(&Given::default(), &house()).await, Ok(Outcome::Complete(None)));
+    let refused = Given::answering(|| Err(MailError::Refused(ServerWords::of("550 no such user"))));
+    assert_eq!(handled(&refused, &house()).await, Err(Retry::Never));
+    let away = Given::answering(|| Err(MailError::unavailable("451 later")));
+    assert_eq!(handled(&away, &house()).await, Err(Retry::Later));
+}
+
+#[tokio::test]
+async fn only_skep_and_admins_send_mails() {
+    let given = Given::default();
+    let sent = sender(&given, &house()).execute(&user(1), mail(AccountMailKind::ResetPassword)).await;
+    assert!(sent.is_err() && given.sent().is_empty());
+}
+
+#[tokio::test]
+async fn each_new_password_stores_the_job_of_a_notice() {
+    for name in [PasswordChanged::NAME, UserPasswordReset::NAME] {
+        assert!(AccountNotices::EVENTS.contains(&name));
+        let (runtime, seen) = (fixed_runtime().0, Seen::default());
+        let mut unit: MockUnit<EventsMocks> = seen.looking();
+        let noted = seen.clone();
+        unit.jobs.expect_insert().returning(move |job| {
+            noted.note("jobs.insert", std::slice::from_ref(job));
+            Ok::<_, StoreError>(None)
+        });
+        let event = OutboxEvent {
+            id: EventId::new(Uuid::from_u128(7)),
+            name: name.to_owned(),
+            aggregate_id: user_id(1).uuid(),
+            aggregate_version: Version::FIRST,
+            actor_id: None,
+            impersonator_id: None,
+            request_id: "request-1".to_owned(),
+            traceparent: None,
+            occurred_at: Timestamp::MIN,
+            payload: json!({ "user_id": user_id(1) }).to_string(),
+        };
+        let placed = PlacedEvent { position: EventPosition::START.next(), event };
+        let handling = Handling { actor: Actor::system("request-1"), now: Timestamp::MIN, runtime: &runtime };
+        let tx: &mut dyn EventsTx = &mut unit;
+        AccountNotices.handle(tx, &placed, &handling).await.unwrap();
+        let job = seen.one::<Job>("jobs.insert");
+        assert_eq!((job.kind.as_str(), job.queue.as_str()), (AccountMail::JOB_KIND, "mails"));
+        let stored: AccountMail = serde_json::from_str(job.args.as_str()).unwrap();
+        let kind = AccountMailKind::PasswordChanged;
+        assert_eq!(stored, AccountMail { kind, user_id: user_id(1), id: Uuid::from_u128(7) });
+    }
+}
