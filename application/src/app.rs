@@ -6,7 +6,7 @@ use crate::{
     events::{EventPolicy, Events, PlaceEvents, SweepEvents},
     files::{BlobStore, ContentTypes, FilePolicy, Files, SweepFiles, SweepOrphanBlobs},
     identity::{
-        AccessTokens, AccountPolicy, AddEmailKeys, Identity, OneTimeSecrets, PasswordHasher, SessionPolicy,
+        AccessTokens, AccountPolicy, AddEmailKeys, Identity, OneTimeSecrets, PasswordHasher, RolePolicy, SessionPolicy,
         SweepAccountLinks, SweepKnownNetworks, SweepSessions,
     },
     jobs::{JobPolicy, Jobs, LeasePolicy, SchedulePolicy, SweepJobs},
@@ -54,6 +54,8 @@ pub struct Policies {
     pub sessions: SessionPolicy,
     /// The callers that may register, and the links that are mailed to the owners of accounts.
     pub accounts: AccountPolicy,
+    /// How many roles there may be.
+    pub roles: RolePolicy,
     /// The limits of orders, and how long they wait for their payment.
     pub orders: OrderPolicy,
     /// The sender of mails, and how many are sent.

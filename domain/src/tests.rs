@@ -4,7 +4,7 @@
 #![expect(clippy::disallowed_methods, reason = "the first test reads the files of this crate")]
 
 use super::{
-    access::{Denial, Resource, Role, Subject, decide},
+    access::{BuiltInRole, Denial, Permissions, Resource, Subject, decide},
     actions, catalog, events, identity, ordering,
     shared::UserId,
 };
@@ -61,37 +61,33 @@ fn names_are_unique_and_have_three_parts() {
 fn every_subject_action_and_resource_is_decided_as_the_table_says() {
     let [user, other] = [1, 2].map(|n| UserId::new(Uuid::from_u128(n)));
     let (own, others) = (Resource::OwnedBy(user), Resource::OwnedBy(other));
-    let account = |roles| Subject::User { id: user, roles };
-    let subjects = [
-        Subject::Visitor,
-        account(&[]),
-        account(&[Role::User]),
-        account(&[Role::Admin]),
-        account(&[Role::Admin, Role::User]),
-        Subject::System,
-    ];
+    use BuiltInRole::{Admin, Manager, Support, User};
+    let accounts: [&[_]; 6] = [&[], &[User], &[Admin], &[Admin, User], &[Manager, User], &[Support, User]];
+    let accounts = accounts.map(Permissions::built_in);
+    let accounts = accounts.iter().map(|permissions| Subject::User { id: user, permissions });
+    let subjects: Vec<_> = [Subject::Visitor].into_iter().chain(accounts).chain([Subject::System]).collect();
     // One group per subject, in the order of the list above: any resource, one of the user, one of another user.
     let table = [
-        (identity::actions::READ_PROFILE, "aaa rrr ++o ++o ++o +++"),
-        (identity::actions::CREATE_USER, "aaa rrr rrr +++ +++ +++"),
-        (catalog::actions::READ_PRODUCT, "+++ rrr +++ +++ +++ +++"),
-        (catalog::actions::READ_ARCHIVED_PRODUCT, "aaa rrr rrr +++ +++ +++"),
-        (catalog::actions::MANAGE_PRODUCT, "aaa rrr rrr +++ +++ +++"),
-        (catalog::actions::READ_AVAILABILITY, "+++ rrr +++ +++ +++ +++"),
-        (catalog::actions::MANAGE_STOCK, "aaa rrr rrr +++ +++ +++"),
-        (ordering::actions::PLACE_ORDER, "aaa rrr ++o ++o ++o +++"),
-        (ordering::actions::READ_ORDER, "aaa rrr ++o +++ +++ +++"),
-        (ordering::actions::CANCEL_ORDER, "aaa rrr ++o +++ +++ +++"),
+        (identity::actions::READ_PROFILE, "aaa rrr ++o ++o ++o ++o ++o +++"),
+        (identity::actions::CREATE_USER, "aaa rrr rrr +++ +++ rrr rrr +++"),
+        (catalog::actions::READ_PRODUCT, "+++ rrr +++ +++ +++ +++ +++ +++"),
+        (catalog::actions::READ_ARCHIVED_PRODUCT, "aaa rrr rrr +++ +++ +++ +++ +++"),
+        (catalog::actions::MANAGE_PRODUCT, "aaa rrr rrr +++ +++ +++ rrr +++"),
+        (catalog::actions::READ_AVAILABILITY, "+++ rrr +++ +++ +++ +++ +++ +++"),
+        (catalog::actions::MANAGE_STOCK, "aaa rrr rrr +++ +++ +++ rrr +++"),
+        (ordering::actions::PLACE_ORDER, "aaa rrr ++o ++o ++o ++o ++o +++"),
+        (ordering::actions::READ_ORDER, "aaa rrr ++o +++ +++ +++ +++ +++"),
+        (ordering::actions::CANCEL_ORDER, "aaa rrr ++o +++ +++ +++ +++ +++"),
     ];
     for (action, expected) in table {
-        let decided = subjects.map(|subject| {
-            [Resource::Any, own, others].map(|resource| match decide(subject, action, resource) {
+        let decided = subjects.iter().map(|subject| {
+            [Resource::Any, own, others].map(|resource| match decide(*subject, action, resource) {
                 Ok(()) => "+",
                 Err(Denial::NeedsAccount) => "a",
                 Err(Denial::Role) => "r",
                 Err(Denial::Ownership) => "o",
             })
         });
-        assert_eq!(decided.map(|group| group.concat()).join(" "), expected, "{}", action.name());
+        assert_eq!(decided.map(|group| group.concat()).collect::<Vec<_>>().join(" "), expected, "{}", action.name());
     }
 }

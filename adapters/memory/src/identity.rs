@@ -39,6 +39,9 @@ impl UserRepository for MemoryUnit {
     async fn any_with_role(&mut self, role: Role) -> Done<bool> {
         self.run(|state| Ok(state.users.rows().any(|user| user.roles.contains(&role)))).await
     }
+    async fn count_with_role(&mut self, role: Role) -> Done<u64> {
+        self.run(|state| Ok(state.users.rows().filter(|user| user.roles.contains(&role)).count() as u64)).await
+    }
     async fn hold_another_with_role(&mut self, role: Role, other: UserId) -> Done<Option<UserId>> {
         let has_role = move |user: &&User| user.id != other && user.is_active() && user.roles.contains(&role);
         // No other unit writes before this one has ended.
@@ -192,6 +195,7 @@ impl SessionQueries for MemoryStore {
             term: session.term(),
             auth_epoch: user.auth_epoch,
             roles: user.roles.clone(),
+            policy: state.policy,
         }))
     }
     async fn list_sessions(&self, user_id: UserId, now: Timestamp, limit: u32) -> Done<Vec<Session>> {

@@ -61,6 +61,7 @@ mod notifications;
 mod operations;
 mod ordering;
 mod page;
+mod roles;
 mod schedules;
 mod state;
 mod store;

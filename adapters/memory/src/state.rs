@@ -10,6 +10,7 @@ use skep_application::{
     operations::{AppliedStep, SealedKey},
 };
 use skep_domain::{
+    access::{OwnRole, PolicyVersion},
     catalog::{Category, Product, Reservation, StockLevel, StockMovement},
     events::{HeldEvent, Subscription, SubscriptionId},
     files::{File, FileUsage},
@@ -27,6 +28,10 @@ use uuid::Uuid;
 pub struct State {
     /// Accounts, by id.
     pub users: Table<User>,
+    /// The roles that the deployment defines.
+    pub roles: Table<OwnRole>,
+    /// The number of changes of roles.
+    pub policy: PolicyVersion,
     /// Sessions, by id; each is a login.
     pub sessions: Shared<BTreeMap<SessionId, Session>>,
     /// The networks that accounts have logged in from, by account.
@@ -93,6 +98,7 @@ impl State {
     #[must_use]
     pub fn rows(&self) -> usize {
         self.users.len()
+            + self.roles.len()
             + self.sessions.len()
             + self.known_networks.len()
             + self.account_links.len()

@@ -3,7 +3,6 @@
 use super::Row;
 use skep_application::kernel::StoreError;
 use skep_domain::{
-    access::Role,
     events::EventPosition,
     shared::{Currency, Lease, LeaseToken, Version},
 };
@@ -74,15 +73,6 @@ impl<I: Display> RowId<I> {
     /// Parses an ISO 4217 code.
     pub(crate) fn currency(&self, column: &str, code: &str) -> Result<Currency, StoreError> {
         self.read(column, code.parse().ok())
-    }
-
-    /// Parses roles that are separated by commas. `None` means no roles.
-    pub(crate) fn roles(&self, names: Option<&str>) -> Result<Vec<Role>, StoreError> {
-        let names = names.into_iter().flat_map(|names| names.split(','));
-        let mut roles =
-            names.map(|name| self.read("roles", name.parse::<Role>().ok())).collect::<Result<Vec<_>, _>>()?;
-        roles.sort();
-        Ok(roles)
     }
 }
 

@@ -1,7 +1,8 @@
 //! Finds the user that an access token stands for.
 
-use super::{AccessTokens, SessionQueries, TokenError};
+use super::{AccessTokens, RoleQueries, SessionQueries, TokenError, policy_cache::PolicyCache};
 use crate::kernel::{Principal, Runtime, refusal, use_case_error};
+use skep_domain::access::{Permissions, Policy, Role};
 use std::sync::Arc;
 
 refusal! {
@@ -26,18 +27,25 @@ use_case_error! {
 pub struct Authenticate {
     tokens: Arc<dyn AccessTokens>,
     sessions: Arc<dyn SessionQueries>,
+    policy: PolicyCache,
     runtime: Runtime,
 }
 
 impl Authenticate {
-    /// Makes the use case. It finds sessions in `sessions`.
+    /// Makes the use case. It finds sessions in `sessions`, and the roles of the deployment in `roles`.
     #[must_use]
-    pub fn new(tokens: Arc<dyn AccessTokens>, sessions: Arc<dyn SessionQueries>, runtime: Runtime) -> Self {
-        Self { tokens, sessions, runtime }
+    pub fn new(
+        tokens: Arc<dyn AccessTokens>,
+        sessions: Arc<dyn SessionQueries>,
+        roles: Arc<dyn RoleQueries>,
+        runtime: Runtime,
+    ) -> Self {
+        Self { tokens, sessions, policy: PolicyCache::new(roles), runtime }
     }
 
-    /// Returns the user that the token stands for, with the present roles of the account. The session is read from the
-    /// store every time, so that the end of a session takes effect with the next request, on every instance.
+    /// Returns the user that the token stands for, with what the present roles of the account allow. The session is read
+    /// from the store every time, so that the end of a session and a change of a role take effect with the next request,
+    /// on every instance.
     ///
     /// # Errors
     /// [`AuthenticateError`].
@@ -48,7 +56,12 @@ impl Authenticate {
         if found.user_id != claims.user_id || !found.term.holds(now, found.auth_epoch) {
             return Err(InvalidToken.into());
         }
-        Ok(Principal::User { id: claims.user_id, session: claims.session_id, roles: found.roles })
+        let permissions = if found.roles.iter().any(|role| matches!(role, Role::Own(_))) {
+            Permissions::of(&found.roles, &*self.policy.at(found.policy).await?)
+        } else {
+            Permissions::of(&found.roles, &Policy::default())
+        };
+        Ok(Principal::User { id: claims.user_id, session: claims.session_id, permissions })
     }
 }
 

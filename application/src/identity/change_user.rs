@@ -1,6 +1,6 @@
 //! Changing the name of an account: by its owner, and by an admin.
 
-use super::{IdentityTx, UserView};
+use super::{IdentityTx, StrongerAccount, UserView, stronger_account::not_above_the_caller};
 use crate::kernel::{
     Authorized, Call, Checked, Command, Denied, Invalid, KeyReused, NotFound, Precondition, Unmet, account,
     use_case_error,
@@ -36,6 +36,7 @@ use_case_error! {
         Unmet(Unmet),
         Invalid(Invalid),
         KeyReused(KeyReused),
+        StrongerAccount(StrongerAccount),
     }
 }
 
@@ -144,6 +145,7 @@ impl Command for ChangeUser {
         unit: &mut Self::Unit,
         user: Authorized<'_, User>,
     ) -> Result<UserView, Self::Error> {
+        not_above_the_caller::<Self::Error>(unit, &user).await?;
         plan.store(unit, user).await
     }
 }

@@ -8,6 +8,12 @@ pub const USER_ID: Constraint = Constraint::new("users_pkey");
 pub const USER_EMAIL: Constraint = Constraint::new("users_email_key");
 /// The key of an e-mail address has at most one account.
 pub const USER_EMAIL_KEY: Constraint = Constraint::new("users_email_key_key");
+/// The id of a role is unique.
+pub const ROLE_ID: Constraint = Constraint::new("roles_pkey");
+/// A name has at most one role of the deployment.
+pub const ROLE_NAME: Constraint = Constraint::new("roles_name_key");
+/// There is at most one version of the policy.
+pub const ROLE_POLICY: Constraint = Constraint::new("role_policy_pkey");
 /// The id of a session is unique.
 pub const SESSION_ID: Constraint = Constraint::new("sessions_pkey");
 /// An account has at most one list of known networks.
@@ -18,5 +24,15 @@ pub const ACCOUNT_LINK: Constraint = Constraint::new("account_links_pkey");
 pub const SETUP_TOKEN: Constraint = Constraint::new("setup_tokens_pkey");
 
 /// The uniqueness rules of identity.
-pub const ALL: &[Constraint] =
-    &[USER_ID, USER_EMAIL, USER_EMAIL_KEY, SESSION_ID, KNOWN_NETWORKS, ACCOUNT_LINK, SETUP_TOKEN];
+pub const ALL: &[Constraint] = &[
+    USER_ID,
+    USER_EMAIL,
+    USER_EMAIL_KEY,
+    ROLE_ID,
+    ROLE_NAME,
+    ROLE_POLICY,
+    SESSION_ID,
+    KNOWN_NETWORKS,
+    ACCOUNT_LINK,
+    SETUP_TOKEN,
+];

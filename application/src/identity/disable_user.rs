@@ -1,6 +1,8 @@
 //! Disabling an account.
 
-use super::{IdentityTx, LastAdmin, UserView, last_admin::keep_an_admin};
+use super::{
+    IdentityTx, LastAdmin, StrongerAccount, UserView, last_admin::keep_an_admin, stronger_account::not_above_the_caller,
+};
 use crate::kernel::{Authorized, Call, Command, Denied, KeyReused, NotFound, Precondition, Unmet, use_case_error};
 use skep_domain::{
     identity::{User, actions, events::UserDisabled},
@@ -23,6 +25,7 @@ use_case_error! {
         NotFound(NotFound),
         Unmet(Unmet),
         KeyReused(KeyReused),
+        StrongerAccount(StrongerAccount),
         LastAdmin(LastAdmin),
     }
 }
@@ -56,6 +59,7 @@ impl Command for DisableUser {
         unit: &mut Self::Unit,
         mut user: Authorized<'_, User>,
     ) -> Result<UserView, Self::Error> {
+        not_above_the_caller::<Self::Error>(unit, &user).await?;
         plan.precondition.allow(user.version)?;
         let (before, now) = (user.clone(), user.now());
         if user.disable(now) {

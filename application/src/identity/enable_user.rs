@@ -1,6 +1,6 @@
 //! Enabling an account that was disabled.
 
-use super::{IdentityTx, UserCommand, UserView};
+use super::{IdentityTx, StrongerAccount, UserCommand, UserView, stronger_account::not_above_the_caller};
 use crate::kernel::{Authorized, Call, Command, Denied, KeyReused, NotFound, Unmet, use_case_error};
 use skep_domain::{
     identity::{User, actions, events::UserEnabled},
@@ -14,6 +14,7 @@ use_case_error! {
         NotFound(NotFound),
         Unmet(Unmet),
         KeyReused(KeyReused),
+        StrongerAccount(StrongerAccount),
     }
 }
 
@@ -46,6 +47,7 @@ impl Command for EnableUser {
         unit: &mut Self::Unit,
         mut user: Authorized<'_, User>,
     ) -> Result<UserView, Self::Error> {
+        not_above_the_caller::<Self::Error>(unit, &user).await?;
         plan.precondition.allow(user.version)?;
         let now = user.now();
         if user.enable(now) {

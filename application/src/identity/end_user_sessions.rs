@@ -1,6 +1,6 @@
 //! Ends the sessions of any account.
 
-use super::IdentityTx;
+use super::{IdentityTx, StrongerAccount, stronger_account::not_above_the_caller};
 use crate::kernel::{Authorized, Call, Command, Denied, KeyReused, NotFound, use_case_error};
 use skep_domain::{
     identity::{User, actions, events::SessionsEnded},
@@ -20,6 +20,7 @@ use_case_error! {
         Denied(Denied),
         NotFound(NotFound),
         KeyReused(KeyReused),
+        StrongerAccount(StrongerAccount),
     }
 }
 
@@ -52,6 +53,7 @@ impl Command for EndUserSessions {
         unit: &mut Self::Unit,
         user: Authorized<'_, User>,
     ) -> Result<(), Self::Error> {
+        not_above_the_caller::<Self::Error>(unit, &user).await?;
         let now = user.now();
         if unit.sessions().revoke_all(user.id, None, now).await? > 0 {
             let event = SessionsEnded { user_id: user.id, kept_session_id: None };

@@ -49,7 +49,7 @@ impl IssueSetupToken {
 
 /// Storing the same token twice has the same result as storing it once, so an unknown outcome needs no event to settle.
 async fn issue(tx: &mut dyn IdentityTx, token: &SetupToken) -> Result<bool, StoreError> {
-    if tx.users().any_with_role(Role::Admin).await? {
+    if tx.users().any_with_role(Role::ADMIN).await? {
         tx.setup_tokens().delete().await?;
         return Ok(false);
     }

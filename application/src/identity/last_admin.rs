@@ -16,7 +16,7 @@ pub(super) async fn keep_an_admin<E: From<LastAdmin> + From<StoreError>>(
     user: &User,
     changed: &User,
 ) -> Result<(), E> {
-    if user.loses_admin(changed) && unit.users().hold_another_with_role(Role::Admin, user.id).await?.is_none() {
+    if user.loses_admin(changed) && unit.users().hold_another_with_role(Role::ADMIN, user.id).await?.is_none() {
         return Err(LastAdmin.into());
     }
     Ok(())

@@ -7,9 +7,12 @@ mod account_policy;
 mod add_email_keys;
 mod authenticate;
 mod change_password;
+mod change_role;
 mod change_user;
 pub mod constraints;
+mod create_role;
 mod create_user;
+mod delete_role;
 mod disable_user;
 mod enable_user;
 mod end_session;
@@ -26,6 +29,7 @@ mod mail_attempts;
 mod new_account;
 mod new_session;
 mod password_check;
+mod policy_cache;
 mod ports;
 mod read_account_mail;
 mod redeem_link;
@@ -34,11 +38,15 @@ mod refresh_tokens;
 mod register_user;
 mod request_link;
 mod reset_password;
+mod role_fields;
+mod role_queries;
+mod role_view;
 mod session_policy;
 mod session_queries;
 mod session_tokens;
 mod set_up;
 mod set_user_roles;
+mod stronger_account;
 mod sweep_account_links;
 mod sweep_known_networks;
 mod sweep_sessions;
@@ -51,10 +59,13 @@ pub use account_policy::{AccountPolicy, Registration};
 pub use add_email_keys::AddEmailKeys;
 pub use authenticate::{Authenticate, AuthenticateError, InvalidToken};
 pub use change_password::{ChangePassword, ChangePasswordCommand, ChangePasswordError, WrongPassword};
+pub use change_role::{ChangeRole, ChangeRoleCommand, ChangeRoleError};
 pub use change_user::{
     ChangeProfile, ChangeProfileCommand, ChangeUser, ChangeUserCommand, ChangeUserError, UserChange,
 };
+pub use create_role::{CreateRole, CreateRoleCommand, CreateRoleError};
 pub use create_user::{CreateUser, CreateUserCommand, CreateUserError};
+pub use delete_role::{DeleteRole, DeleteRoleCommand, DeleteRoleError};
 pub use disable_user::{DisableUser, DisableUserError, UserCommand};
 pub use enable_user::{EnableUser, EnableUserError};
 pub use end_session::{EndSession, EndSessionCommand, EndSessionError};
@@ -75,11 +86,15 @@ pub use refresh_tokens::RefreshTokens;
 pub use register_user::{RegisterUser, RegisterUserCommand, RegisterUserError, Registered, RegistrationClosed};
 pub use request_link::{RequestLink, RequestLinkCommand, RequestLinkError};
 pub use reset_password::{ResetPassword, ResetPasswordCommand, ResetPasswordError};
+pub use role_fields::{PermissionNotHeld, RoleInUse, RoleIsBuiltIn, RoleNameTaken, RolePolicy, TooManyRoles};
+pub use role_queries::ListRoles;
+pub use role_view::{PermissionView, RoleView};
 pub use session_policy::SessionPolicy;
 pub use session_queries::{ListSessions, ListedSession};
 pub use session_tokens::{LogInAnswer, SessionTokens};
 pub use set_up::{SetUp, SetUpCommand, SetUpError, SetupClosed, SetupTokenInvalid};
 pub use set_user_roles::{RoleChange, RoleNotHeld, SetUserRoles, SetUserRolesCommand, SetUserRolesError};
+pub use stronger_account::StrongerAccount;
 pub use sweep_account_links::SweepAccountLinks;
 pub use sweep_known_networks::SweepKnownNetworks;
 pub use sweep_sessions::SweepSessions;
@@ -142,6 +157,14 @@ pub struct Identity {
     pub enable_user: UseCase<EnableUser>,
     /// Replaces the roles of an account.
     pub set_user_roles: UseCase<SetUserRoles>,
+    /// Lists the permissions and the roles.
+    pub list_roles: ListRoles,
+    /// Creates a role of the deployment.
+    pub create_role: UseCase<CreateRole>,
+    /// Changes a role of the deployment.
+    pub change_role: UseCase<ChangeRole>,
+    /// Deletes a role of the deployment.
+    pub delete_role: UseCase<DeleteRole>,
     /// Lists the sessions of an account.
     pub list_user_sessions: ListUserSessions,
     /// Ends the sessions of an account.
@@ -209,7 +232,7 @@ impl Identity {
                 fingerprints,
                 sessions,
             ),
-            authenticate: Authenticate::new(tokens, store.clone(), runtime.clone()),
+            authenticate: Authenticate::new(tokens, store.clone(), store.clone(), runtime.clone()),
             get_profile: GetProfile::new(store.clone()),
             create_user: CreateUser::new(store.clone(), accounts.clone()),
             change_profile: UseCase::new(ChangeProfile, &commands),
@@ -219,6 +242,10 @@ impl Identity {
             disable_user: UseCase::new(DisableUser, &commands),
             enable_user: UseCase::new(EnableUser, &commands),
             set_user_roles: UseCase::new(SetUserRoles, &commands),
+            list_roles: ListRoles::new(store.clone()),
+            create_role: UseCase::new(CreateRole::new(policies.roles), &commands),
+            change_role: UseCase::new(ChangeRole, &commands),
+            delete_role: UseCase::new(DeleteRole, &commands),
             list_user_sessions: ListUserSessions::new(store.clone(), store.clone(), runtime.clone()),
             end_user_sessions: UseCase::new(EndUserSessions, &commands),
             set_up: SetUp::new(store.clone(), secrets.clone(), accounts),
@@ -227,6 +254,8 @@ impl Identity {
     }
 }
 
+#[cfg(test)]
+mod role_tests;
 #[cfg(test)]
 mod session_tests;
 #[cfg(test)]

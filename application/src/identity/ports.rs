@@ -7,7 +7,7 @@ use crate::jobs::MockJobRepository;
 use crate::kernel::{BoxError, Guarded, Page, PageRequest, Scope, StoreError, context};
 use async_trait::async_trait;
 use skep_domain::{
-    access::{Resource, Role},
+    access::{OwnRole, Policy, PolicyVersion, Resource, Role, RoleName},
     identity::{
         AccountLink, AuthEpoch, KnownNetworks, LinkPurpose, PasswordForm, Rotation, Session, SessionTerm, User,
     },
@@ -19,6 +19,8 @@ context! {
     unit IdentityTx {
         /// Finds and stores accounts.
         users: UserRepository by MockUserRepository,
+        /// Finds and stores the roles of the deployment.
+        roles: RoleRepository by MockRoleRepository,
         /// Finds, stores and ends sessions.
         sessions: SessionRepository by MockSessionRepository,
         /// Finds and replaces the networks that accounts have logged in from.
@@ -33,13 +35,20 @@ context! {
     #[cfg(any(test, feature = "testing"))]
     mocks MockIdentityTx of IdentityMocks
     /// A store of identity.
-    store IdentityStore: UserQueries, SessionQueries
+    store IdentityStore: UserQueries, RoleQueries, SessionQueries
 }
 
 /// An account belongs to itself.
 impl Guarded for User {
     fn resource(&self) -> Resource {
         Resource::OwnedBy(self.id)
+    }
+}
+
+/// A role belongs to the deployment.
+impl Guarded for OwnRole {
+    fn resource(&self) -> Resource {
+        Resource::Any
     }
 }
 
@@ -63,6 +72,8 @@ pub trait UserRepository: Send {
     async fn find_by_email(&mut self, email: &EmailLookup) -> Result<Option<User>, StoreError>;
     /// Whether any account has this role.
     async fn any_with_role(&mut self, role: Role) -> Result<bool, StoreError>;
+    /// Counts the accounts with this role.
+    async fn count_with_role(&mut self, role: Role) -> Result<u64, StoreError>;
     /// Finds an active account with this role that is not `other`, and keeps other units from changing it until this unit
     /// has ended.
     async fn hold_another_with_role(&mut self, role: Role, other: UserId) -> Result<Option<UserId>, StoreError>;
@@ -72,6 +83,30 @@ pub trait UserRepository: Send {
     /// Stores a changed user over the version that it was read with, and returns the new version. Returns `Stale` if
     /// the stored version has changed, or `Duplicate` of `USER_EMAIL` or `USER_EMAIL_KEY`.
     async fn save(&mut self, user: &User) -> Result<Version, StoreError>;
+}
+
+/// The roles that the deployment defines, inside a unit of work.
+///
+/// 1. `insert`, `save` and `delete` raise the version of the policy. If several units call them at the same time, each
+///    later one sees what the earlier ones have stored, or gets `Retry`.
+/// 2. `hold` keeps other units from changing or deleting the roles until this unit has ended. A unit that deletes one of
+///    them afterwards sees what this unit has stored, or gets `Retry`.
+#[cfg_attr(any(test, feature = "testing"), mockall::automock)]
+#[async_trait]
+pub trait RoleRepository: Send {
+    /// Finds the role with this name.
+    async fn find(&mut self, name: &RoleName) -> Result<Option<OwnRole>, StoreError>;
+    /// Finds the roles with these names that exist, in any order, and locks them.
+    async fn hold(&mut self, names: &[RoleName]) -> Result<Vec<OwnRole>, StoreError>;
+    /// Counts the roles.
+    async fn count(&mut self) -> Result<u64, StoreError>;
+    /// Stores a new role. Returns `Duplicate` of `ROLE_ID` or `ROLE_NAME` if the id or the name is taken.
+    async fn insert(&mut self, role: &OwnRole) -> Result<(), StoreError>;
+    /// Stores a changed role over the version that it was read with, and returns the new version. Returns `Stale` if the
+    /// stored version has changed.
+    async fn save(&mut self, role: &OwnRole) -> Result<Version, StoreError>;
+    /// Deletes a role in the version that it was read with. Returns `Stale` if the stored version has changed.
+    async fn delete(&mut self, role: &OwnRole) -> Result<(), StoreError>;
 }
 
 /// Sessions, inside a unit of work.
@@ -274,6 +309,18 @@ pub struct SessionView {
     pub auth_epoch: AuthEpoch,
     /// The roles that its user has now.
     pub roles: Vec<Role>,
+    /// The version of the policy now. Definitions of roles that were read under another one no longer stand.
+    pub policy: PolicyVersion,
+}
+
+/// Reads the roles that the deployment defines.
+///
+/// 1. `find_policy` reflects every committed change. Its roles are those of its version, or later ones.
+#[cfg_attr(any(test, feature = "testing"), mockall::automock)]
+#[async_trait]
+pub trait RoleQueries: Send + Sync {
+    /// Reads the version of the policy, and then every role.
+    async fn find_policy(&self) -> Result<Policy, StoreError>;
 }
 
 /// Reads sessions.
@@ -284,7 +331,7 @@ pub struct SessionView {
 #[async_trait]
 pub trait SessionQueries: Send + Sync {
     /// Finds the session with this id and what its user has, with one indexed read. The result reflects every committed
-    /// revocation, and every committed epoch of the user.
+    /// revocation, every committed epoch of the user, and every committed version of the policy.
     async fn find_session(&self, id: SessionId) -> Result<Option<SessionView>, StoreError>;
     /// Lists at most `limit` sessions of the user that hold at `now`, the newest first.
     async fn list_sessions(&self, user_id: UserId, now: Timestamp, limit: u32) -> Result<Vec<Session>, StoreError>;

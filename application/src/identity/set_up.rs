@@ -69,7 +69,7 @@ impl SetUp {
             attempt.end(tx, result).await
         })
         .await?;
-        let account = self.accounts.prepare(actor, command.account, &[Role::Admin], Address::Vouched).await?;
+        let account = self.accounts.prepare(actor, command.account, &[Role::ADMIN], Address::Vouched).await?;
         let account = &account;
         run(&self.accounts.runtime, actor.deadline, |attempt| async move {
             let mut tx = self.store.begin(TxMode::Write, &[]).await?;
@@ -98,7 +98,7 @@ impl SetUp {
     async fn check(&self, tx: &mut dyn IdentityTx, hash: &[u8; 32]) -> Result<(), SetUpError> {
         // Read the token first. A unit that uses it at the same time keeps it locked until the admin is stored.
         let token = tx.setup_tokens().find().await?;
-        if tx.users().any_with_role(Role::Admin).await? {
+        if tx.users().any_with_role(Role::ADMIN).await? {
             return Err(SetupClosed.into());
         }
         let token = token.ok_or(SetupTokenInvalid)?;

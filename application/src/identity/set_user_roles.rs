@@ -2,10 +2,11 @@
 
 use super::{IdentityTx, LastAdmin, UserView, last_admin::keep_an_admin};
 use crate::kernel::{
-    Authorized, Call, Command, Denied, Invalid, KeyReused, NotFound, Precondition, Unmet, refusal, use_case_error,
+    Authorized, Call, Command, Denied, FieldError, Invalid, KeyReused, NotFound, Precondition, Principal, StoreError,
+    Unmet, refusal, use_case_error,
 };
 use skep_domain::{
-    access::{Role, not_grantable},
+    access::{Policy, PolicyVersion, Role, RoleName, not_grantable},
     identity::{User, actions, events::UserRolesChanged},
     shared::{Action, UserId},
 };
@@ -25,7 +26,7 @@ pub struct SetUserRolesCommand {
 const MOST: usize = 20;
 
 refusal! {
-    /// An account can give and take only the roles that it has itself.
+    /// An account can give and take only roles whose every permission it has itself.
     RoleNotHeld = Denied, "role_not_held";
 }
 
@@ -52,8 +53,8 @@ pub struct RoleChange {
     precondition: Precondition,
     /// `write` reports invalid names only after it has compared the version of the account.
     roles: Result<Vec<Role>, Invalid>,
-    /// The roles that exist and that the caller may neither give nor take.
-    withheld: Vec<Role>,
+    /// The caller, which passes on only what it has.
+    caller: Principal,
 }
 
 impl Command for SetUserRoles {
@@ -70,9 +71,7 @@ impl Command for SetUserRoles {
     async fn plan(&self, call: &mut Call<'_>, input: Self::Input) -> Result<Self::Plan, Self::Error> {
         let SetUserRolesCommand { user_id, precondition, roles } = input;
         call.contend([user_id.uuid()]);
-        let withheld = |role: &Role| not_grantable(call.actor.subject(), &[*role]).is_some();
-        let withheld = Role::ALL.iter().copied().filter(withheld).collect();
-        Ok(RoleChange { user_id, precondition, roles: checked(&roles), withheld })
+        Ok(RoleChange { user_id, precondition, roles: checked(&roles), caller: call.actor.principal.clone() })
     }
 
     async fn load(&self, plan: &Self::Plan, unit: &mut Self::Unit) -> Result<User, Self::Error> {
@@ -89,7 +88,9 @@ impl Command for SetUserRoles {
         let roles = plan.roles.clone()?;
         let (before, now) = (user.clone(), user.now());
         let changed = user.set_roles(&roles, now);
-        if changed.iter().any(|role| plan.withheld.contains(role)) {
+        let policy = held_definitions(unit, &changed).await?;
+        all_defined(&roles, &before, &policy)?;
+        if not_grantable(plan.caller.subject(), &changed, &policy).is_some() {
             return Err(RoleNotHeld.into());
         }
         if !changed.is_empty() {
@@ -100,6 +101,33 @@ impl Command for SetUserRoles {
         }
         Ok(UserView::from(&*user))
     }
+}
+
+/// Returns the definitions of the roles of the deployment that are given or taken. They stay until the unit has ended, so
+/// that no role is deleted while an account gets it.
+pub(super) async fn held_definitions(unit: &mut dyn IdentityTx, changed: &[Role]) -> Result<Policy, StoreError> {
+    let name = |role: &Role| match role {
+        Role::BuiltIn(_) => None,
+        Role::Own(name) => Some(name.clone()),
+    };
+    let names: Vec<RoleName> = changed.iter().filter_map(name).collect();
+    let defined = if names.is_empty() { vec![] } else { unit.roles().hold(&names).await? };
+    Ok(Policy::new(PolicyVersion::default(), defined))
+}
+
+/// Refuses roles that are given and that are not defined. A role that the account has stays, even if this build does not
+/// know it.
+fn all_defined(roles: &[Role], before: &User, policy: &Policy) -> Result<(), Invalid> {
+    let mut invalid = Invalid::default();
+    for (at, role) in roles.iter().enumerate() {
+        if let Role::Own(name) = role
+            && policy.role(name).is_none()
+            && !before.roles.contains(role)
+        {
+            invalid.errors.push(FieldError::new(format!("/roles/{at}"), "unknown_role", "does not exist"));
+        }
+    }
+    invalid.finish(())
 }
 
 fn checked(names: &[String]) -> Result<Vec<Role>, Invalid> {

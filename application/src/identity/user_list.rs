@@ -30,7 +30,7 @@ impl UserFilter {
     #[must_use]
     pub fn admits(&self, user: &User) -> bool {
         let Self { role, state, email, name, created_from, created_until } = self;
-        role.is_none_or(|role| user.roles.contains(&role))
+        role.as_ref().is_none_or(|role| user.roles.contains(role))
             && state.is_none_or(|state| state == user.state())
             && email.as_ref().is_none_or(|email| user.email.address().starts_with(email.as_str()))
             && name.as_ref().is_none_or(|name| user.display_name.as_str().starts_with(name.as_str()))

@@ -2,12 +2,12 @@
 
 use super::*;
 use crate::{
-    kernel::{Command, Page, PageRequest, Precondition, Scope},
+    kernel::{Actor, Command, Page, PageRequest, Precondition, Scope},
     testing::*,
 };
 use serde_json::json;
 use skep_domain::{
-    access::Role,
+    access::{Permissions, Policy, PolicyVersion, Role, RoleName},
     identity::{AccountState, Session, User},
     shared::{Direction, Patch, SessionId, Text, Timestamp, UserId, Version},
 };
@@ -72,8 +72,8 @@ async fn a_disabled_account_loses_its_sessions_and_one_event_reports_it() {
 #[tokio::test]
 async fn the_last_active_admin_stays_for_every_caller() {
     for other in [None, Some(user_id(1))] {
-        let house = house(&[Role::Admin], other);
-        for actor in [admin(), actor(1, &[Role::Admin, Role::User]), crate::kernel::Actor::system("cli")] {
+        let house = house(&[Role::ADMIN], other);
+        for actor in [admin(), actor(1, &[Role::ADMIN, Role::USER]), crate::kernel::Actor::system("cli")] {
             let units = Scripted::of([house.open()]);
             let refusal = use_case(DisableUser, &units).execute(&actor, of_ada(Precondition::Any)).await;
             assert_eq!(code(&refusal), "last_admin");
@@ -87,13 +87,13 @@ async fn the_last_active_admin_stays_for_every_caller() {
 
 #[tokio::test]
 async fn an_admin_can_go_while_another_stays_and_the_unit_holds_that_one() {
-    let house = house(&[Role::Admin], Some(user_id(2)));
-    let actor = actor(1, &[Role::Admin, Role::User]);
+    let house = house(&[Role::ADMIN], Some(user_id(2)));
+    let actor = actor(1, &[Role::ADMIN, Role::USER]);
     let units = Scripted::of([house.open(), house.open()]);
     use_case(DisableUser, &units).execute(&actor, of_ada(Precondition::Missing)).await.unwrap();
     use_case(SetUserRoles, &units).execute(&actor, roles(&[])).await.unwrap();
     let held = house.seen.all::<(Role, UserId)>("users.hold_another_with_role");
-    assert_eq!(held, [(Role::Admin, user_id(1)); 2]);
+    assert_eq!(held, vec![(Role::ADMIN, user_id(1)); 2]);
     let calls = house.seen.calls();
     let place = |call| calls.iter().position(|made| *made == call);
     assert!(place("users.hold_another_with_role") < place("users.save"), "{calls:?}");
@@ -110,7 +110,7 @@ async fn an_enabled_account_gets_no_session_back() {
 
 #[tokio::test]
 async fn a_state_that_stays_the_same_changes_nothing() {
-    let (active, disabled) = (house(&[Role::Admin], None), disabled());
+    let (active, disabled) = (house(&[Role::ADMIN], None), disabled());
     let before = disabled.user.as_ref().map(UserView::from);
     assert_eq!(run(&disabled, DisableUser, of_ada(Precondition::Missing)).await.ok(), before);
     assert_eq!(run(&active, EnableUser, of_ada(Precondition::Missing)).await.unwrap().version, Version::FIRST);
@@ -124,7 +124,7 @@ async fn a_state_that_stays_the_same_changes_nothing() {
 async fn roles_are_replaced_and_no_session_ends() {
     let house = house(&[], None);
     let user = run(&house, SetUserRoles, roles(&["admin", "admin"])).await.unwrap();
-    assert_eq!(user.roles, [Role::Admin, Role::User]);
+    assert_eq!(user.roles, [Role::ADMIN, Role::USER]);
     assert_eq!(house.seen.one::<User>("users.save").auth_epoch, ada().auth_epoch);
     assert_eq!(house.seen.event().name, "identity.user_roles_changed.v1");
     assert_eq!(house.seen.payload(), json!({ "user_id": user_id(1), "roles": ["admin", "user"] }));
@@ -140,21 +140,87 @@ async fn the_same_roles_change_nothing() {
     assert!(house.seen.events().is_empty() && !house.seen.calls().contains(&"users.save"));
 }
 
-/// An account that may set roles without having them does not exist today. The rule does not rely on that.
+/// A caller that manages users and stock.
+fn manager_of_users() -> Actor {
+    let policy = Policy::new(PolicyVersion(1), [own_role("people", &["identity.user.manage", "catalog.stock.manage"])]);
+    let permissions = Permissions::of(&[Role::USER, Role::stored("people")], &policy);
+    Actor::user(user_id(9), SessionId::new(SeqIds::nth(9)), permissions, "request-1")
+}
+
 #[tokio::test]
-async fn no_account_passes_on_a_role_that_it_does_not_have() {
-    let actor = actor(9, &[Role::Admin]);
-    let mut house = house(&[], None);
-    house.user.as_mut().unwrap().roles = vec![];
-    let units = Scripted::of([house.open()]);
-    let refusal = use_case(SetUserRoles, &units).execute(&actor, roles(&["admin"])).await;
-    assert_eq!((code(&refusal), house.seen.endings()), ("role_not_held", vec![Ending::RolledBack]));
+async fn no_account_gives_or_takes_a_permission_that_it_does_not_have() {
+    let defined = vec![own_role("stock", &["catalog.stock.manage"]), own_role("shop", &["catalog.product.manage"])];
+    for (before, after, expected) in [
+        (&[][..], &["stock"][..], "ok"),
+        (&["stock"], &[], "ok"),
+        (&[], &["shop"], "role_not_held"),
+        (&["shop"], &["stock"], "role_not_held"),
+        (&["shop"], &["shop", "stock"], "ok"),
+        (&[], &["viewer"], "role_not_held"),
+        (&[], &["admin"], "role_not_held"),
+        (&["undefined"], &[], "role_not_held"),
+        (&["undefined"], &["undefined", "stock"], "ok"),
+    ] {
+        let before: Vec<_> = before.iter().map(|name| Role::stored(name)).collect();
+        let house = House { roles: defined.clone(), ..house(&before, None) };
+        let units = Scripted::of([house.open()]);
+        let done = use_case(SetUserRoles, &units).execute(&manager_of_users(), roles(after)).await;
+        assert_eq!(code(&done), expected, "{before:?} {after:?}");
+        let ending = if expected == "ok" { Ending::Committed } else { Ending::RolledBack };
+        assert_eq!(house.seen.endings(), [ending]);
+    }
+}
+
+#[tokio::test]
+async fn no_account_manages_one_that_has_more_permissions() {
+    let defined = vec![own_role("stock", &["catalog.stock.manage"]), own_role("shop", &["catalog.product.manage"])];
+    for (held, expected) in [
+        (&["stock"][..], "ok"),
+        (&["shop"], "stronger_account"),
+        (&["viewer"], "stronger_account"),
+        (&["admin"], "stronger_account"),
+        (&["undefined"], "stronger_account"),
+    ] {
+        let held: Vec<_> = held.iter().map(|name| Role::stored(name)).collect();
+        let house = House { roles: defined.clone(), ..house(&held, Some(user_id(5))) };
+        let (units, caller) =
+            (Scripted::of([house.open(), house.open(), house.open(), house.open()]), manager_of_users());
+        let disabled = use_case(DisableUser, &units).execute(&caller, of_ada(Precondition::Missing)).await;
+        let enabled = use_case(EnableUser, &units).execute(&caller, of_ada(Precondition::Missing)).await;
+        let renamed = use_case(ChangeUser, &units).execute(&caller, change(Patch::Set("Bea".to_owned()))).await;
+        let ended = EndUserSessionsCommand { user_id: user_id(1) };
+        let ended = use_case(EndUserSessions, &units).execute(&caller, ended).await;
+        let codes = [code(&disabled), code(&enabled), code(&renamed), code(&ended)];
+        assert_eq!(codes, [expected; 4], "{held:?}");
+    }
+}
+
+#[tokio::test]
+async fn roles_of_the_deployment_are_given_while_they_are_held() {
+    let house = House { roles: vec![own_role("stock", &["catalog.stock.manage"])], ..house(&[], None) };
+    let user = run(&house, SetUserRoles, roles(&["stock", "auditor"])).await.unwrap();
+    assert_eq!(user.roles, ["auditor", "user", "stock"].map(Role::stored));
+    assert_eq!(house.seen.one::<RoleName>("roles.hold").as_str(), "stock");
+    let calls = house.seen.calls();
+    let place = |call| calls.iter().position(|made| *made == call);
+    assert!(place("roles.hold") < place("users.save"), "{calls:?}");
+}
+
+#[tokio::test]
+async fn only_roles_that_exist_are_given_and_unknown_ones_stay() {
+    let with_old = |names: &[&str]| house(&names.iter().map(|name| Role::stored(name)).collect::<Vec<_>>(), None);
+    let refusal = run(&with_old(&[]), SetUserRoles, roles(&["admin", "ghost"])).await;
+    assert_eq!(problem(&refusal), ("validation_failed", vec![("/roles/1", "unknown_role")]));
+    let user = run(&with_old(&["ghost"]), SetUserRoles, roles(&["ghost", "viewer"])).await.unwrap();
+    assert_eq!(user.roles, ["viewer", "user", "ghost"].map(Role::stored));
+    let user = run(&with_old(&["ghost"]), SetUserRoles, roles(&[])).await.unwrap();
+    assert_eq!(user.roles, [Role::USER], "an admin may take it");
 }
 
 #[tokio::test]
 async fn wrong_roles_are_reported_after_the_version() {
     let house = house(&[], None);
-    let refusal = run(&house, SetUserRoles, roles(&["admin", "queen", ""])).await;
+    let refusal = run(&house, SetUserRoles, roles(&["admin", "Queen", ""])).await;
     let fields = vec![("/roles/1", "invalid_value"), ("/roles/2", "invalid_value")];
     assert_eq!(problem(&refusal), ("validation_failed", fields));
     let refusal = run(&house, SetUserRoles, roles(&["user"; 21])).await;
@@ -162,7 +228,7 @@ async fn wrong_roles_are_reported_after_the_version() {
     assert_eq!(code(&run(&house, SetUserRoles, roles(&["user"; 20])).await), "ok");
     let stale = Precondition::version(Version::FIRST.next());
     for (precondition, expected) in [(stale, "precondition_failed"), (Precondition::Missing, "precondition_required")] {
-        let command = SetUserRolesCommand { precondition, ..roles(&["queen"]) };
+        let command = SetUserRolesCommand { precondition, ..roles(&["Queen"]) };
         assert_eq!(code(&run(&house, SetUserRoles, command).await), expected);
     }
 }
@@ -260,7 +326,7 @@ fn newest_first() -> UserSort {
 
 #[tokio::test]
 async fn accounts_are_listed_and_shown_to_admins_only() {
-    let filter = UserFilter { role: Some(Role::Admin), ..UserFilter::default() };
+    let filter = UserFilter { role: Some(Role::ADMIN), ..UserFilter::default() };
     let (page, clock) = (PageRequest::default(), fixed_runtime().0.clock);
     let list = |users| ListUsers::new(Arc::new(users), clock.clone());
     let denied = list(MockUserQueries::new()).execute(&user(1), &filter, newest_first(), &page).await;

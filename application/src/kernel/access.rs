@@ -67,6 +67,12 @@ impl<T> Authorized<'_, T> {
         self.target
     }
 
+    /// The caller, for rules that compare what it may do with what the target may do.
+    #[must_use]
+    pub fn caller(&self) -> Subject<'_> {
+        self.call.actor.subject()
+    }
+
     /// The time of the call, the same in every attempt.
     #[must_use]
     pub const fn now(&self) -> Timestamp {

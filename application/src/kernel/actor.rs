@@ -2,7 +2,7 @@
 
 use super::Denied;
 use skep_domain::{
-    access::{Denial, Role, Subject},
+    access::{Denial, Permissions, Subject},
     shared::{Action, Network, SessionId, UserId},
 };
 use std::time::Duration;
@@ -19,11 +19,23 @@ pub enum Principal {
         id: UserId,
         /// The session of the access token.
         session: SessionId,
-        /// The roles of the account, read with the request.
-        roles: Vec<Role>,
+        /// What the roles of the account allow, read with the request.
+        permissions: Permissions,
     },
     /// Skep itself: setup, commands of the operator, and background work.
     System,
+}
+
+impl Principal {
+    /// Converts the principal into the subject of an access decision.
+    #[must_use]
+    pub const fn subject(&self) -> Subject<'_> {
+        match self {
+            Self::Anonymous => Subject::Visitor,
+            Self::User { id, permissions, .. } => Subject::User { id: *id, permissions },
+            Self::System => Subject::System,
+        }
+    }
 }
 
 /// The caller, and how long it waits. A transport makes it from verified credentials. It is the first parameter of use
@@ -59,8 +71,8 @@ impl Actor {
 
     /// Makes a user with a session.
     #[must_use]
-    pub fn user(id: UserId, session: SessionId, roles: Vec<Role>, request_id: impl Into<String>) -> Self {
-        Self::of(Principal::User { id, session, roles }, request_id)
+    pub fn user(id: UserId, session: SessionId, permissions: Permissions, request_id: impl Into<String>) -> Self {
+        Self::of(Principal::User { id, session, permissions }, request_id)
     }
 
     fn of(principal: Principal, request_id: impl Into<String>) -> Self {
@@ -97,10 +109,6 @@ impl Actor {
     /// Converts the actor into the subject of an access decision.
     #[must_use]
     pub fn subject(&self) -> Subject<'_> {
-        match &self.principal {
-            Principal::Anonymous => Subject::Visitor,
-            Principal::User { id, roles, .. } => Subject::User { id: *id, roles },
-            Principal::System => Subject::System,
-        }
+        self.principal.subject()
     }
 }

@@ -58,11 +58,11 @@ mod tests {
         kernel::AppError as _,
         testing::{actor, admin, user, user_id, visitor},
     };
-    use skep_domain::shared::Audience;
+    use skep_domain::shared::BuiltInRole;
 
     #[test]
     fn an_actor_gets_the_port_and_a_scope_by_role() {
-        let action = Action::account("test.thing.read").of_others(Audience::Admin);
+        let action = Action::account("test.thing.read").of_others(&[BuiltInRole::Support]);
         let reader: Reader<str> = Reader::new(action, Arc::from("port"));
         for (actor, expected) in [(visitor(), "unauthenticated"), (actor(1, &[]), "forbidden")] {
             assert_eq!(GetError::from(reader.open(&actor).unwrap_err()).code(), expected);

@@ -26,7 +26,7 @@ impl Default for MailPolicy {
         let limit = |burst, seconds| Limit { burst, period: Duration::from_secs(seconds) };
         let from = MailAddress::parse("skep@skep.invalid").expect("an address");
         let locale = Locale::english();
-        let link_url = "http://localhost:8080".to_owned();
+        let link_url = "http://127.0.0.1:8080".to_owned();
         Self { from, reply_to: None, locale, link_url, per_recipient: limit(30, 3_600), in_all: limit(300, 60) }
     }
 }

@@ -7,7 +7,7 @@ use crate::identity::{
     MockOneTimeSecrets, MockPasswordHasher, RefreshTokens, SessionTokens, SetupToken,
 };
 use skep_domain::{
-    access::Role,
+    access::{OwnRole, Role, RoleName},
     identity::{AccountLink, DISPLAY_NAME_MAX, KnownNetworks, PasswordPolicy, Session, User},
     shared::{Email, Text, Timestamp, UserId},
 };
@@ -32,6 +32,10 @@ pub struct House {
     pub has_admin: bool,
     /// Another active admin, if there is one.
     pub other_admin: Option<UserId>,
+    /// The roles of the deployment.
+    pub roles: Vec<OwnRole>,
+    /// How many accounts have any of them.
+    pub holders: u64,
     /// The sessions of all accounts.
     pub sessions: Vec<Session>,
     /// The setup token, if one was issued.
@@ -63,13 +67,28 @@ impl World for House {
             .returning(move |email| Ok(user.clone().filter(|user| email.finds(&user.email))));
         let noted = seen.clone();
         unit.users.expect_any_with_role().returning(move |role| {
-            noted.note("users.any_with_role", &[role]);
-            Ok(has_admin && role == Role::Admin)
+            noted.note("users.any_with_role", std::slice::from_ref(&role));
+            Ok(has_admin && role == Role::ADMIN)
         });
         let (noted, admin) = (seen.clone(), self.other_admin);
         unit.users.expect_hold_another_with_role().returning(move |role, other| {
-            noted.note("users.hold_another_with_role", &[(role, other)]);
-            Ok(admin.filter(|admin| *admin != other && role == Role::Admin))
+            noted.note("users.hold_another_with_role", &[(role.clone(), other)]);
+            Ok(admin.filter(|admin| *admin != other && role == Role::ADMIN))
+        });
+        let (noted, holders) = (seen.clone(), self.holders);
+        unit.users.expect_count_with_role().returning(move |role| {
+            noted.note("users.count_with_role", &[role]);
+            Ok(holders)
+        });
+        let (roles, stored) = (self.roles.clone(), self.roles.len() as u64);
+        unit.roles.expect_find().returning(move |name| Ok(roles.iter().find(|role| role.name == *name).cloned()));
+        let noted = seen.clone();
+        // A role that the unit has inserted counts, too.
+        unit.roles.expect_count().returning(move || Ok(stored + u64::from(noted.calls().contains(&"roles.insert"))));
+        let (noted, roles) = (seen.clone(), self.roles.clone());
+        unit.roles.expect_hold().returning(move |names: &[RoleName]| {
+            noted.note("roles.hold", names);
+            Ok(roles.iter().filter(|role| names.contains(&role.name)).cloned().collect())
         });
         let sessions = self.sessions.clone();
         unit.sessions.expect_find().returning(seen.finds("sessions.find", sessions, |session| session.id));
@@ -96,6 +115,9 @@ impl World for House {
         let (mut unit, seen) = (self.looking(), self.seen.clone());
         unit.users.expect_insert().returning(seen.stores("users.insert"));
         unit.users.expect_save().returning(seen.saves("users.save", |user: &User| user.version));
+        unit.roles.expect_insert().returning(seen.stores("roles.insert"));
+        unit.roles.expect_save().returning(seen.saves("roles.save", |role: &OwnRole| role.version));
+        unit.roles.expect_delete().returning(seen.stores("roles.delete"));
         let (noted, sessions) = (seen.clone(), self.sessions.clone());
         unit.sessions.expect_revoke().returning(move |id, now| {
             noted.note("sessions.revoke", &[(id, now)]);

@@ -3,7 +3,7 @@
 use super::{FixedClock, SeqIds};
 use crate::kernel::{Actor, AppError, Clock as _, Fingerprints, IdempotencyKey, MockFingerprints, StoreError};
 use skep_domain::{
-    access::Role,
+    access::{OwnRole, Permissions, Policy, Role, RoleId, RoleName},
     catalog::{Category, CategoryId, NAME_MAX, Product, Sku, Slug, StockLevel},
     events::{EventPosition, HeldEvent, HeldEventId, SubscriberName, Subscription, SubscriptionId},
     files::{Checksum, File, FileContent, FileId, FileName, FilePurpose, FileVisibility, MediaType},
@@ -26,19 +26,36 @@ pub fn user_id(n: u64) -> UserId {
 /// The `n`th user, with these roles.
 #[must_use]
 pub fn actor(n: u64, roles: &[Role]) -> Actor {
-    Actor::user(user_id(n), SessionId::new(SeqIds::nth(2_000 + n)), roles.to_vec(), "request-1")
+    Actor::user(
+        user_id(n),
+        SessionId::new(SeqIds::nth(2_000 + n)),
+        Permissions::of(roles, &Policy::default()),
+        "request-1",
+    )
 }
 
 /// The `n`th user, with the role `user`.
 #[must_use]
 pub fn user(n: u64) -> Actor {
-    actor(n, &[Role::User])
+    actor(n, &[Role::USER])
 }
 
 /// User 99, with the role `admin`.
 #[must_use]
 pub fn admin() -> Actor {
-    actor(99, &[Role::Admin, Role::User])
+    actor(99, &[Role::ADMIN, Role::USER])
+}
+
+/// A role of the deployment with these permissions. Its id follows from its name.
+///
+/// # Panics
+/// Never.
+#[must_use]
+pub fn own_role(name: &str, permissions: &[&str]) -> OwnRole {
+    let number = name.bytes().fold(0, |sum: u64, byte| sum * 31 % 997 + u64::from(byte));
+    let permissions = permissions.iter().map(|name| (*name).to_owned()).collect();
+    let name = RoleName::parse(name).expect("a name");
+    OwnRole::create(RoleId::new(SeqIds::nth(14_000 + number)), name, text("A role"), permissions, Timestamp::MIN)
 }
 
 /// A caller without an account.

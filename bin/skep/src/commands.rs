@@ -15,6 +15,7 @@ mod mail;
 mod migrate;
 mod openapi;
 pub(crate) mod output;
+mod role;
 mod schedules;
 mod serve;
 mod user;
@@ -105,6 +106,9 @@ enum Command {
     /// Make accounts, show them, disable them, and change their roles.
     #[command(subcommand)]
     User(user::User),
+    /// Show roles and permissions, and make roles of your own.
+    #[command(subcommand)]
+    Role(role::Role),
     /// Show the keys of the deployment, or replace the key that signs access tokens.
     ///
     /// The keys are in the store, sealed with the secret of the instances. The key that signs access tokens and the secret
@@ -163,6 +167,7 @@ fn with_store(command: Command) -> Result<ExitCode, BoxError> {
             Command::Schedules(command) => schedules::run(&config?, command).await,
             Command::Migrate(command) => migrate::run(&config?, command).await,
             Command::User(command) => user::run(&config?, command).await,
+            Command::Role(command) => role::run(&config?, command).await,
             Command::Keys(command) => keys::run(&config?, command).await,
             Command::Mail(command) => mail::run(&config?, command).await,
             Command::Demo(command) => demo::run(&config?, command).await,

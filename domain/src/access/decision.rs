@@ -1,6 +1,6 @@
 //! The one place that decides who may do what.
 
-use super::Role;
+use super::Permissions;
 use crate::shared::{Action, Audience, UserId};
 
 /// The target of an action.
@@ -21,8 +21,8 @@ pub enum Subject<'a> {
     User {
         /// The account.
         id: UserId,
-        /// The roles of the account.
-        roles: &'a [Role],
+        /// What the roles of the account allow.
+        permissions: &'a Permissions,
     },
     /// Skep itself: setup, commands of the operator and background work. It may do everything.
     System,
@@ -45,14 +45,13 @@ pub enum Denial {
 /// `Ok` if the action is allowed, and the reason if it is not.
 pub type Decision = Result<(), Denial>;
 
-/// Decides whether `subject` may do `action` to `resource`. An action that no rule allows is denied.
-///
-/// If several roles of an account deny the action, the denial of the strongest role is reported.
+/// Decides whether `subject` may do `action` to `resource`. An action that no rule allows is denied. An account without a
+/// role may do nothing.
 ///
 /// # Errors
 /// The [`Denial`].
 pub fn decide(subject: Subject<'_>, action: Action, resource: Resource) -> Decision {
-    let (id, roles) = match subject {
+    let (id, permissions) = match subject {
         Subject::System => return Ok(()),
         Subject::Visitor => {
             return match action.others() {
@@ -60,94 +59,109 @@ pub fn decide(subject: Subject<'_>, action: Action, resource: Resource) -> Decis
                 _ => Err(Denial::NeedsAccount),
             };
         }
-        Subject::User { id, roles } => (id, roles),
+        Subject::User { permissions, .. } if permissions.are_of_no_role() => return Err(Denial::Role),
+        Subject::User { id, permissions } => (id, permissions),
     };
     let own = match resource {
         Resource::Any => true,
         Resource::OwnedBy(owner) => owner == id,
     };
-    combined(roles.iter().map(|role| (audience_of(*role), of_audience(audience_of(*role), action, own))))
-}
-
-/// The built-in roles as audiences. There is no role for staff yet; an admin is staff too.
-const fn audience_of(role: Role) -> Audience {
-    match role {
-        Role::User => Audience::Account,
-        Role::Admin => Audience::Admin,
-    }
-}
-
-/// The decision for one role of the account.
-fn of_audience(audience: Audience, action: Action, own: bool) -> Decision {
-    let others = action.others().is_some_and(|others| audience >= others);
-    match audience >= action.own() {
-        true if own || others => Ok(()),
+    let includes = |audience| audience < Audience::Roles || permissions.include(action);
+    match includes(action.own()) {
+        true if own || action.others().is_some_and(includes) => Ok(()),
         true => Err(Denial::Ownership),
         false => Err(Denial::Role),
     }
 }
 
-/// One role that allows the action is enough. If none does, the denial of the strongest role is reported. The order of
-/// the roles does not matter. An account without roles may do nothing.
-fn combined(decisions: impl Iterator<Item = (Audience, Decision)>) -> Decision {
-    let strongest = decisions.max_by_key(|(audience, decision)| (decision.is_ok(), *audience));
-    strongest.map_or(Err(Denial::Role), |(_, decision)| decision)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::actions;
+    use crate::{
+        access::{
+            BuiltInRole, Policy, Role,
+            samples::{some_policy, some_roles},
+        },
+        actions,
+    };
+    use proptest::prelude::*;
     use uuid::Uuid;
 
     fn user(n: u128) -> UserId {
         UserId::new(Uuid::from_u128(n))
     }
 
+    const RESOURCES: [fn() -> Resource; 3] =
+        [|| Resource::Any, || Resource::OwnedBy(user(1)), || Resource::OwnedBy(user(2))];
+
+    /// The decisions about every action and resource for user 1 with these roles.
+    fn decisions(roles: &[Role], policy: &Policy) -> Vec<Decision> {
+        let permissions = Permissions::of(roles, policy);
+        let subject = Subject::User { id: user(1), permissions: &permissions };
+        actions().flat_map(|action| RESOURCES.map(|resource| decide(subject, action, resource()))).collect()
+    }
+
     #[test]
-    fn an_account_without_roles_may_do_nothing() {
-        for action in actions() {
-            assert!(decide(Subject::User { id: user(1), roles: &[] }, action, Resource::Any).is_err());
+    fn an_account_without_a_role_that_is_defined_may_do_nothing() {
+        for roles in [&[][..], &[Role::stored("from-a-newer-build")]] {
+            assert!(decisions(roles, &Policy::default()).iter().all(Result::is_err));
         }
     }
 
     #[test]
-    fn the_denial_of_the_strongest_role_is_reported_in_any_order_of_the_roles() {
-        let weak = (Audience::Account, Err(Denial::NeedsAccount));
-        let middle = (Audience::Staff, Err(Denial::Role));
-        let strong = (Audience::Admin, Err(Denial::Ownership));
-        for decisions in [
-            [weak, middle, strong],
-            [weak, strong, middle],
-            [middle, weak, strong],
-            [middle, strong, weak],
-            [strong, weak, middle],
-            [strong, middle, weak],
-        ] {
-            assert_eq!(combined(decisions.into_iter()), Err(Denial::Ownership), "{decisions:?}");
+    fn an_admin_may_do_everything_that_any_role_allows() {
+        let admin = decisions(&[Role::ADMIN], &Policy::default());
+        for role in BuiltInRole::ALL {
+            let with = decisions(&[Role::ADMIN, Role::BuiltIn(*role)], &Policy::default());
+            assert_eq!(with, admin, "{}", role.name());
         }
-        assert_eq!(combined([weak, middle].into_iter()), Err(Denial::Role));
-        assert_eq!(combined([(Audience::Account, Ok(())), middle, strong].into_iter()), Ok(()), "one is enough");
     }
 
+    /// The permissions of auditors are those of actions that only read.
     #[test]
-    fn staff_stands_between_an_account_and_an_admin() {
-        let action = Action::staff("shop.shelf.tidy");
-        let decided =
-            [Audience::Account, Audience::Staff, Audience::Admin].map(|role| of_audience(role, action, false));
-        assert_eq!(decided, [Err(Denial::Role), Ok(()), Ok(())]);
+    fn an_auditor_reads_and_changes_nothing() {
+        let auditor = Permissions::built_in(&[BuiltInRole::Auditor]);
+        let reads = |action: &Action| action.name().contains(".read");
+        for action in actions().filter(|action| action.is_permission()) {
+            assert_eq!(auditor.include(action), reads(&action), "{}", action.name());
+        }
     }
 
-    /// An action that is denied before anything is read is denied for every resource as well.
-    #[test]
-    fn a_resource_never_widens_what_a_role_allows() {
-        for roles in [&[][..], &[Role::User], &[Role::Admin], &[Role::Admin, Role::User]] {
-            let subject = Subject::User { id: user(1), roles };
-            for action in actions() {
-                for resource in [Resource::OwnedBy(user(1)), Resource::OwnedBy(user(2))] {
-                    let permitted = decide(subject, action, Resource::Any).is_ok();
-                    assert!(permitted || decide(subject, action, resource).is_err());
-                }
+    proptest! {
+        #[test]
+        fn another_role_takes_no_permission(
+            policy in some_policy(),
+            roles in some_roles(),
+            more in some_roles()
+        ) {
+            let (before, both) = (decisions(&roles, &policy), decisions(&[&roles[..], &more].concat(), &policy));
+            prop_assert!(before.iter().zip(&both).all(|(before, both)| before.is_err() || both.is_ok()));
+        }
+
+        #[test]
+        fn the_order_of_the_roles_and_repetitions_do_not_matter(policy in some_policy(), roles in some_roles()) {
+            let reversed: Vec<_> = roles.iter().rev().chain(&roles).cloned().collect();
+            prop_assert_eq!(decisions(&roles, &policy), decisions(&reversed, &policy));
+        }
+
+        /// An action that is denied before anything is read is denied for every resource as well, and what is allowed for
+        /// the things of others is allowed for one's own.
+        #[test]
+        fn a_resource_never_widens_what_a_role_allows(policy in some_policy(), roles in some_roles()) {
+            for decided in decisions(&roles, &policy).chunks(3) {
+                let [any, own, others] = [0, 1, 2].map(|at| decided[at].is_ok());
+                prop_assert!((any || !own) && (own || !others), "{:?}", decided);
+            }
+        }
+
+        /// A permission is what makes the difference: an account that lacks it never gets to the things of others.
+        #[test]
+        fn only_the_permission_opens_the_things_of_others(policy in some_policy(), roles in some_roles()) {
+            let permissions = Permissions::of(&roles, &policy);
+            let subject = Subject::User { id: user(1), permissions: &permissions };
+            for action in actions().filter(|action| action.is_permission()) {
+                let decided = decide(subject, action, Resource::OwnedBy(user(2)));
+                prop_assert_eq!(decided.is_ok(), permissions.include(action), "{}", action.name());
             }
         }
     }

@@ -1,15 +1,18 @@
 //! The actions on files.
 
-use crate::shared::{Action, Audience};
+use crate::shared::{
+    Action,
+    BuiltInRole::{Auditor, Moderator},
+};
 
 /// Store a file.
 pub const UPLOAD_FILE: Action = Action::account("files.file.upload");
 /// Read a file that is private, and list files.
-pub const READ_FILE: Action = Action::account("files.file.read").of_others(Audience::Admin);
+pub const READ_FILE: Action = Action::account("files.file.read").of_others(&[Moderator, Auditor]);
 /// Read a file that is public.
 pub const READ_PUBLIC_FILE: Action = Action::everyone("files.public_file.read");
 /// Delete a file.
-pub const DELETE_FILE: Action = Action::account("files.file.delete").of_others(Audience::Admin);
+pub const DELETE_FILE: Action = Action::account("files.file.delete").of_others(&[Moderator]);
 
 /// Every action of this context.
 pub const ALL: &[Action] = &[UPLOAD_FILE, READ_FILE, READ_PUBLIC_FILE, DELETE_FILE];

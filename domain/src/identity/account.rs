@@ -35,7 +35,7 @@ impl User {
     /// Whether the user can log in and do what an admin may do.
     #[must_use]
     pub fn is_active_admin(&self) -> bool {
-        self.is_active() && self.roles.contains(&Role::Admin)
+        self.is_active() && self.roles.contains(&Role::ADMIN)
     }
 
     /// Whether a change from this account to `changed` takes an admin away. It is allowed only while another active
@@ -66,12 +66,13 @@ impl User {
         true
     }
 
-    /// Replaces the roles. [`Role::User`] stays, and sessions go on. Returns the roles that were given or taken, in
+    /// Replaces the roles. [`Role::USER`] stays, and sessions go on. Returns the roles that were given or taken, in
     /// their order, without repetition.
     pub fn set_roles(&mut self, roles: &[Role], now: Timestamp) -> Vec<Role> {
         let new = with_user(roles);
-        let changed: Vec<Role> =
-            Role::ALL.iter().copied().filter(|role| new.contains(role) != self.roles.contains(role)).collect();
+        let mut changed: Vec<Role> = new.iter().filter(|role| !self.roles.contains(role)).cloned().collect();
+        changed.extend(self.roles.iter().filter(|role| !new.contains(role)).cloned());
+        changed.sort();
         if !changed.is_empty() {
             self.roles = new;
             self.updated_at = now.not_before(self.updated_at);
@@ -98,9 +99,9 @@ impl User {
     }
 }
 
-/// These roles and [`Role::User`], in their order, without repetition.
+/// These roles and [`Role::USER`], in their order, without repetition.
 pub(super) fn with_user(roles: &[Role]) -> Vec<Role> {
-    let mut all: Vec<Role> = roles.iter().copied().chain([Role::User]).collect();
+    let mut all: Vec<Role> = roles.iter().cloned().chain([Role::USER]).collect();
     all.sort();
     all.dedup();
     all
@@ -149,12 +150,12 @@ mod tests {
     fn every_account_keeps_the_role_user_and_its_sessions() {
         let mut user = account(1, &[]);
         let epoch = user.auth_epoch;
-        assert_eq!(user.set_roles(&[Role::Admin, Role::Admin], at(20)), [Role::Admin]);
-        assert_eq!((user.roles.as_slice(), user.updated_at), ([Role::Admin, Role::User].as_slice(), at(20)));
-        assert_eq!(user.set_roles(&[Role::User, Role::Admin], at(30)), []);
+        assert_eq!(user.set_roles(&[Role::ADMIN, Role::ADMIN], at(20)), [Role::ADMIN]);
+        assert_eq!((user.roles.as_slice(), user.updated_at), ([Role::ADMIN, Role::USER].as_slice(), at(20)));
+        assert_eq!(user.set_roles(&[Role::USER, Role::ADMIN], at(30)), []);
         assert_eq!(user.updated_at, at(20), "the same roles change nothing");
-        assert_eq!(user.set_roles(&[], at(40)), [Role::Admin]);
-        assert_eq!((user.roles.as_slice(), user.auth_epoch), ([Role::User].as_slice(), epoch));
+        assert_eq!(user.set_roles(&[], at(40)), [Role::ADMIN]);
+        assert_eq!((user.roles.as_slice(), user.auth_epoch), ([Role::USER].as_slice(), epoch));
     }
 
     #[test]
@@ -184,14 +185,14 @@ mod tests {
         fn one_active_admin_stays(
             changes in prop::collection::vec((0_usize..3, 0_usize..4), 0..40)
         ) {
-            let mut accounts = [account(1, &[Role::Admin]), account(2, &[Role::Admin]), account(3, &[])];
+            let mut accounts = [account(1, &[Role::ADMIN]), account(2, &[Role::ADMIN]), account(3, &[])];
             for (n, change) in changes {
                 let mut changed = accounts[n].clone();
                 match change {
                     0 => drop(changed.disable(at(20))),
                     1 => drop(changed.enable(at(20))),
                     2 => drop(changed.set_roles(&[], at(20))),
-                    _ => drop(changed.set_roles(&[Role::Admin], at(20))),
+                    _ => drop(changed.set_roles(&[Role::ADMIN], at(20))),
                 }
                 let others = (0..3).filter(|other| *other != n).any(|other| accounts[other].is_active_admin());
                 let is_allowed = !accounts[n].loses_admin(&changed) || others;

@@ -1,6 +1,9 @@
 //! The actions on accounts.
 
-use crate::shared::Action;
+use crate::shared::{
+    Action,
+    BuiltInRole::{Auditor, Manager, Support},
+};
 
 /// Read your own profile.
 pub const READ_PROFILE: Action = Action::account("identity.profile.read");
@@ -15,10 +18,25 @@ pub const CREATE_USER: Action = Action::admin("identity.user.create");
 /// Change your own profile.
 pub const CHANGE_PROFILE: Action = Action::account("identity.profile.change");
 /// Find accounts, and see them and their sessions.
-pub const READ_USER: Action = Action::admin("identity.user.read");
+pub const READ_USER: Action = Action::roles("identity.user.read", &[Manager, Support, Auditor]);
 /// Change the name and the roles of any account, disable and enable it, and end its sessions.
 pub const MANAGE_USER: Action = Action::admin("identity.user.manage");
 
+/// See the permissions, and the roles with their permissions.
+pub const READ_ROLE: Action = Action::roles("identity.role.read", &[Auditor]);
+/// Create, change and delete roles, with permissions that you have.
+pub const MANAGE_ROLE: Action = Action::admin("identity.role.manage");
+
 /// Every action of this context.
-pub const ALL: &[Action] =
-    &[READ_PROFILE, CHANGE_PASSWORD, READ_SESSION, END_SESSION, CREATE_USER, CHANGE_PROFILE, READ_USER, MANAGE_USER];
+pub const ALL: &[Action] = &[
+    READ_PROFILE,
+    CHANGE_PASSWORD,
+    READ_SESSION,
+    END_SESSION,
+    CREATE_USER,
+    CHANGE_PROFILE,
+    READ_USER,
+    MANAGE_USER,
+    READ_ROLE,
+    MANAGE_ROLE,
+];

@@ -2,7 +2,7 @@
 
 use super::{Session, User};
 use crate::{
-    access::Role,
+    access::{OwnRole, Role, RoleId, RoleName},
     shared::{SessionId, UserId, events},
 };
 
@@ -92,6 +92,59 @@ events! {
         /// All roles of the account from now on.
         roles: Vec<Role>,
     }
+
+    /// A role of the deployment was created.
+    RoleCreated = "identity.role_created.v1" of role_id {
+        /// The new role.
+        role_id: RoleId,
+        /// The name of the role.
+        name: RoleName,
+        /// The permissions of the role, sorted.
+        permissions: Vec<String>,
+    }
+
+    /// The description or the permissions of a role were changed. Every account that has the role is judged by the new
+    /// permissions from its next request on.
+    RoleChanged = "identity.role_changed.v1" of role_id {
+        /// The role that was changed.
+        role_id: RoleId,
+        /// The name of the role, which stays.
+        name: RoleName,
+        /// All permissions of the role from now on, sorted.
+        permissions: Vec<String>,
+    }
+
+    /// A role that no account had was deleted. The version of the event is the one after the role's last version.
+    RoleDeleted = "identity.role_deleted.v1" of role_id {
+        /// The role that was deleted.
+        role_id: RoleId,
+        /// The name of the role.
+        name: RoleName,
+    }
+}
+
+impl RoleCreated {
+    /// The event of this new role.
+    #[must_use]
+    pub fn of(role: &OwnRole) -> Self {
+        Self { role_id: role.id, name: role.name.clone(), permissions: role.permissions.iter().cloned().collect() }
+    }
+}
+
+impl RoleChanged {
+    /// The event of this role after its change.
+    #[must_use]
+    pub fn of(role: &OwnRole) -> Self {
+        Self { role_id: role.id, name: role.name.clone(), permissions: role.permissions.iter().cloned().collect() }
+    }
+}
+
+impl RoleDeleted {
+    /// The event of this role, which no longer exists.
+    #[must_use]
+    pub fn of(role: &OwnRole) -> Self {
+        Self { role_id: role.id, name: role.name.clone() }
+    }
 }
 
 impl UserRegistered {
@@ -125,7 +178,7 @@ mod tests {
     fn published_payloads_do_not_change() {
         let (user_id, session_id) = (UserId::new(Uuid::from_u128(1)), SessionId::new(Uuid::from_u128(2)));
         let (email, name) = (Email::parse("bea@example.com").unwrap(), Text::line("Bea", 9).unwrap());
-        let user = User::register(user_id, email, name, &[Role::Admin], String::new(), Timestamp::MIN);
+        let user = User::register(user_id, email, name, &[Role::ADMIN], String::new(), Timestamp::MIN);
         let event = UserRegistered::of(&user);
         assert_payload(&event, user_id.uuid(), &payload_with_roles());
 
@@ -145,8 +198,19 @@ mod tests {
         assert_payload(&UserEmailVerified { user_id }, user_id.uuid(), &account);
         assert_payload(&UserDisabled { user_id }, user_id.uuid(), &account);
         assert_payload(&UserEnabled { user_id }, user_id.uuid(), &account);
-        let event = UserRolesChanged { user_id, roles: vec![Role::Admin, Role::User] };
+        let event = UserRolesChanged { user_id, roles: vec![Role::ADMIN, Role::USER] };
         assert_payload(&event, user_id.uuid(), &payload_with_roles());
+
+        let id = RoleId::new(Uuid::from_u128(3));
+        let (name, text) = (RoleName::parse("baker").unwrap(), Text::line("Bakes", 9).unwrap());
+        let permissions = ["shop.oven.heat", "shop.bread.bake"].map(str::to_owned).into();
+        let role = OwnRole::create(id, name, text, permissions, Timestamp::MIN);
+        let payload = json!({
+            "role_id": id.uuid(), "name": "baker", "permissions": ["shop.bread.bake", "shop.oven.heat"],
+        });
+        assert_payload(&RoleCreated::of(&role), id.uuid(), &payload);
+        assert_payload(&RoleChanged::of(&role), id.uuid(), &payload);
+        assert_payload(&RoleDeleted::of(&role), id.uuid(), &json!({ "role_id": id.uuid(), "name": "baker" }));
 
         for kept in [Some(session_id), None] {
             let payload = json!({ "user_id": "00000000-0000-0000-0000-000000000001", "kept_session_id": kept });

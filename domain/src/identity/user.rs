@@ -23,7 +23,7 @@ pub struct User {
     pub email: Email,
     /// The name shown to others: one line of 1 to [`DISPLAY_NAME_MAX`] characters.
     pub display_name: Text,
-    /// The roles of the account. Every account has [`Role::User`] at least.
+    /// The roles of the account. Every account has [`Role::USER`] at least.
     pub roles: Vec<Role>,
     /// The hash of the password, in the PHC string format, salt and parameters included.
     pub password_hash: String,
@@ -52,7 +52,7 @@ impl std::fmt::Debug for User {
 }
 
 impl User {
-    /// A new account with [`Role::User`] and the roles of `more_roles`. The hash is that of a password in
+    /// A new account with [`Role::USER`] and the roles of `more_roles`. The hash is that of a password in
     /// [`PasswordForm::NEW`].
     #[must_use]
     pub fn register(

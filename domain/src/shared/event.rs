@@ -82,6 +82,10 @@ impl Described for u32 {
     const KIND: Kind = Kind::Integer;
 }
 
+impl Described for String {
+    const KIND: Kind = Kind::Text;
+}
+
 impl Described for bool {
     const KIND: Kind = Kind::Boolean;
 }

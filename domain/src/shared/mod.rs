@@ -2,6 +2,7 @@
 //! shapes of actions and events.
 
 mod action;
+mod built_in_role;
 mod cidr;
 mod currency;
 mod email;
@@ -19,6 +20,7 @@ mod timestamp;
 mod version;
 
 pub use action::{Action, Audience};
+pub use built_in_role::BuiltInRole;
 pub use cidr::{Cidr, ParseCidrError};
 pub use currency::{Currency, UnknownCurrency};
 pub use email::{Email, EmailLookup, InvalidEmail, ShownEmail};

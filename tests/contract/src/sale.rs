@@ -17,7 +17,7 @@ use skep_application::{
     },
 };
 use skep_domain::{
-    access::Role,
+    access::{BuiltInRole, Permissions},
     shared::{OrderId, ProductId, SessionId},
 };
 use std::{fmt, sync::Arc, time::Duration};
@@ -43,7 +43,7 @@ impl Shop {
         Self {
             commands,
             policy,
-            actor: Actor::user(sample::user_id(), session, vec![Role::User], "req-1"),
+            actor: Actor::user(sample::user_id(), session, Permissions::built_in(&[BuiltInRole::User]), "req-1"),
             key: None,
             runtime,
         }

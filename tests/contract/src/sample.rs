@@ -72,7 +72,7 @@ pub(crate) fn user() -> Checked<User> {
 }
 
 pub(crate) fn admin() -> Checked<User> {
-    Ok(User { roles: vec![Role::Admin, Role::User], ..user()? })
+    Ok(User { roles: vec![Role::ADMIN, Role::USER], ..user()? })
 }
 
 pub(crate) fn session(of: UserId) -> Session {

@@ -90,7 +90,7 @@ impl Desk {
             Caller::Person(n) => {
                 let people = people();
                 let person = people[n % people.len()].clone();
-                Principal::User { id: person.id, session: person.session, roles: person.roles }
+                Principal::User { id: person.id, session: person.session, permissions: person.permissions() }
             }
             // If no token was recognized yet, the call uses the first customer.
             Caller::Recognized(n) => match Target::Nth(n).pick(&self.principals) {

@@ -10,7 +10,7 @@ use skep_application::{
     testing::SeqIds,
 };
 use skep_domain::{
-    access::Role,
+    access::{Permissions, Policy, Role},
     shared::{SessionId, Timestamp, UserId},
 };
 use std::{
@@ -195,10 +195,18 @@ pub struct Account {
     pub roles: Vec<Role>,
 }
 
+impl Account {
+    /// What its roles allow.
+    #[must_use]
+    pub fn permissions(&self) -> Permissions {
+        Permissions::of(&self.roles, &Policy::default())
+    }
+}
+
 /// An admin, two customers, and an account without any role.
 #[must_use]
 pub fn people() -> [Account; 4] {
-    let roles = [vec![Role::Admin, Role::User], vec![Role::User], vec![Role::User], vec![]];
+    let roles = [vec![Role::ADMIN, Role::USER], vec![Role::USER], vec![Role::USER], vec![]];
     let mut number = 0;
     roles.map(|roles| {
         number += 1;

@@ -30,7 +30,7 @@ fn budget(operations: u64, seed: u64) -> Budget {
 
 fn person(n: usize) -> Actor {
     let person = people()[n].clone();
-    let principal = Principal::User { id: person.id, session: person.session, roles: person.roles };
+    let principal = Principal::User { id: person.id, session: person.session, permissions: person.permissions() };
     Actor { principal, ..Actor::anonymous("model") }
 }
 

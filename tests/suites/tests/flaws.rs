@@ -133,6 +133,19 @@ const CAUGHT: &[(SqlFlaw, &str, &str)] = &[
     ),
     (flaw("identity.user.save", "email_verified_at = $", "email_verified_at = 0 * $"), "users", STORES_EVERY_FIELD),
     (flaw("identity.user.find_credentials", "users.email_verified_at", "NULL"), "users", CREDENTIALS),
+    (flaw("identity.role.save", "permissions = $", "permissions = 0 || $"), "roles", STORES_EVERY_FIELD),
+    (flaw("identity.role.save", " AND version = $", " AND 0 < $"), "roles", "a_stale_save_is_rejected"),
+    (flaw("identity.role.delete", "version = $2", "0 < $2"), "roles", "a_stale_deletion_is_rejected"),
+    (flaw("identity.role.hold", "name = $1", "name >= $1"), "roles", "held_roles_are_those_with_the_names"),
+    (flaw("identity.role.list", "ORDER BY", "WHERE description <> 'Round 1' ORDER BY"), "roles", RAISED),
+    (flaw("identity.role_policy.raise", "+ 1", "+ 0"), "roles", RAISED),
+    (
+        flaw("identity.session.find_view", "number FROM", "1 FROM"),
+        "roles",
+        "sessions_show_the_version_of_the_policy_on_every_instance",
+    ),
+    (flaw("identity.user.count_with_role", "role = $1", "$1 = $1"), "roles", "accounts_with_a_role_are_counted"),
+    (flaw(MIGRATIONS, "CONSTRAINT roles_name_key UNIQUE (name)", "CHECK (1)"), "roles", EMAIL_KEYS),
     (flaw("identity.known_networks.replace", "networks = excluded.networks", "networks = networks"), KNOWN, REPLACES),
     (flaw("identity.known_networks.sweep", "<= $1", "< $1"), KNOWN, "old_lists_are_swept_and_no_others"),
     (flaw("identity.user.find_credentials", ".user_id = users.id", ".user_id <> users.id"), KNOWN, HAS_LIST),
@@ -287,6 +300,7 @@ const MAIL_TEMPLATES: &str = "mail_templates";
 const READY_ONLY: &str = "only_files_that_are_ready_are_listed";
 const REMOVABLE: &str = "deleted_files_and_old_uploads_are_removable";
 const TRANSLATIONS: &str = "the_translations_of_a_kind_are_found_and_no_others";
+const RAISED: &str = "every_change_raises_the_version_at_once_on_every_instance";
 const STORES_EVERY_FIELD: &str = "a_save_stores_every_field_and_answers_the_next_version";
 const OLD_KEY: &str = "of_two_accounts_the_one_with_the_old_key_is_found";
 const CREDENTIALS: &str = "credentials_are_those_of_the_address";

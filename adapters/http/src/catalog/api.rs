@@ -63,8 +63,8 @@ async fn change(
 impl CatalogApi {
     /// Create a product
     ///
-    /// Puts a new product on sale, with its first stock. Needs the role `admin`. If another product has the SKU, even
-    /// an archived one, the answer is 409 `sku_taken`.
+    /// Puts a new product on sale, with its first stock. Needs the permission `catalog.product.manage`. If another
+    /// product has the SKU, even an archived one, the answer is 409 `sku_taken`.
     #[oai(path = "/products", method = "post", operation_id = "create_product")]
     async fn create(
         &self,
@@ -100,9 +100,9 @@ impl CatalogApi {
 
     /// Replace a product
     ///
-    /// Sets every field; an absent description becomes empty. Needs the role `admin`. The stock stays the same, because
-    /// it is a separate resource. Orders keep the values that they were placed with. If nothing is different
-    /// afterwards, the `ETag` stays the same. For an archived product, the answer is 404.
+    /// Sets every field; an absent description becomes empty. Needs the permission `catalog.product.manage`. The stock
+    /// stays the same, because it is a separate resource. Orders keep the values that they were placed with. If nothing
+    /// is different afterwards, the `ETag` stays the same. For an archived product, the answer is 404.
     #[oai(path = "/products/:id", method = "put", operation_id = "replace_product")]
     async fn replace(
         &self,
@@ -117,9 +117,10 @@ impl CatalogApi {
 
     /// Change a product
     ///
-    /// Sets the given fields (JSON merge patch, RFC 7396). Needs the role `admin`. Absent fields keep their values.
-    /// `null` empties the description and is refused elsewhere. Orders keep the values that they were placed with. If
-    /// nothing is different afterwards, the `ETag` stays the same. For an archived product, the answer is 404.
+    /// Sets the given fields (JSON merge patch, RFC 7396). Needs the permission `catalog.product.manage`. Absent fields
+    /// keep their values. `null` empties the description and is refused elsewhere. Orders keep the values that they
+    /// were placed with. If nothing is different afterwards, the `ETag` stays the same. For an archived product, the
+    /// answer is 404.
     #[oai(path = "/products/:id", method = "patch", operation_id = "change_product")]
     async fn change(
         &self,
@@ -134,8 +135,9 @@ impl CatalogApi {
 
     /// Archive a product
     ///
-    /// Takes the product off sale permanently. Needs the role `admin`. Orders keep the product, and its SKU stays
-    /// taken. If the product is archived already, the answer is 404, unless the request repeats an `Idempotency-Key`.
+    /// Takes the product off sale permanently. Needs the permission `catalog.product.manage`. Orders keep the product,
+    /// and its SKU stays taken. If the product is archived already, the answer is 404, unless the request repeats an
+    /// `Idempotency-Key`.
     #[oai(path = "/products/:id", method = "delete", operation_id = "archive_product")]
     async fn archive(
         &self,
@@ -161,9 +163,9 @@ impl CatalogApi {
 
     /// Set the stock of a product
     ///
-    /// Sets the number of pieces on hand, for example after counting. Needs the role `admin`. If the number is below
-    /// the reserved pieces, the answer is 409 `stock_below_reserved`. If it is the same as before, the `ETag` stays the
-    /// same. For an archived product, the answer is 404.
+    /// Sets the number of pieces on hand, for example after counting. Needs the permission `catalog.stock.manage`. If
+    /// the number is below the reserved pieces, the answer is 409 `stock_below_reserved`. If it is the same as before,
+    /// the `ETag` stays the same. For an archived product, the answer is 404.
     #[oai(path = "/products/:id/stock", method = "put", operation_id = "set_stock")]
     async fn set_stock(
         &self,

@@ -110,8 +110,8 @@ fn shown(category: Category) -> Shown<CategoryBody> {
 impl CategoryApi {
     /// Create a category
     ///
-    /// Creates a category at the top or under another category. Needs the role `admin`. If another category has the
-    /// slug, the answer is 409 `slug_taken`.
+    /// Creates a category at the top or under another category. Needs the permission `catalog.category.manage`. If
+    /// another category has the slug, the answer is 409 `slug_taken`.
     #[oai(path = "/categories", method = "post", operation_id = "create_category")]
     async fn create(
         &self,
@@ -148,9 +148,9 @@ impl CategoryApi {
 
     /// Rename a category
     ///
-    /// Sets the name, the slug, or both (JSON merge patch, RFC 7396). Needs the role `admin`. Absent fields keep their
-    /// values, and `null` is refused. If another category has the slug, the answer is 409 `slug_taken`. If nothing is
-    /// different afterwards, the `ETag` stays the same.
+    /// Sets the name, the slug, or both (JSON merge patch, RFC 7396). Needs the permission `catalog.category.manage`.
+    /// Absent fields keep their values, and `null` is refused. If another category has the slug, the answer is 409
+    /// `slug_taken`. If nothing is different afterwards, the `ETag` stays the same.
     #[oai(path = "/categories/:id", method = "patch", operation_id = "rename_category")]
     async fn rename(
         &self,
@@ -167,9 +167,9 @@ impl CategoryApi {
 
     /// Move a category
     ///
-    /// Puts the category under another one or at the top. The categories under it move with it. Needs the role `admin`.
-    /// If it would be under itself, the answer is 409 `category_cycle`. If it is there already, the `ETag` stays the
-    /// same.
+    /// Puts the category under another one or at the top. The categories under it move with it. Needs the permission
+    /// `catalog.category.manage`. If it would be under itself, the answer is 409 `category_cycle`. If it is there
+    /// already, the `ETag` stays the same.
     #[oai(path = "/categories/:id/move", method = "post", operation_id = "move_category")]
     async fn move_to(
         &self,
@@ -186,9 +186,9 @@ impl CategoryApi {
 
     /// Delete a category
     ///
-    /// Deletes the category permanently. Needs the role `admin`. While other categories are under it, the answer is 409
-    /// `category_has_children`. If the category is deleted already, the answer is 404, unless the request repeats an
-    /// `Idempotency-Key`.
+    /// Deletes the category permanently. Needs the permission `catalog.category.manage`. While other categories are
+    /// under it, the answer is 409 `category_has_children`. If the category is deleted already, the answer is 404,
+    /// unless the request repeats an `Idempotency-Key`.
     #[oai(path = "/categories/:id", method = "delete", operation_id = "delete_category")]
     async fn delete(
         &self,

@@ -70,10 +70,10 @@ fn page_after(after: EventPosition, limit: PageLimit) -> String {
 impl EventApi {
     /// List events
     ///
-    /// Lists the events after a position of the log, as CloudEvents, in the order of their positions. Needs the role
-    /// `admin`. An event gets its position a moment after the change that it reports. Positions never change, and later
-    /// events have higher ones, so a reader that remembers the last position misses nothing. If `log.deleted` is
-    /// greater than `after`, events between the two are no longer kept.
+    /// Lists the events after a position of the log, as CloudEvents, in the order of their positions. Needs the
+    /// permission `events.event.read`. An event gets its position a moment after the change that it reports. Positions
+    /// never change, and later events have higher ones, so a reader that remembers the last position misses nothing. If
+    /// `log.deleted` is greater than `after`, events between the two are no longer kept.
     #[oai(path = "/events", method = "get", operation_id = "list_events")]
     async fn list(
         &self,
@@ -93,7 +93,8 @@ impl EventApi {
 
     /// Get an event
     ///
-    /// Returns the event as a CloudEvent. Needs the role `admin`. An event that has no position yet is answered 404.
+    /// Returns the event as a CloudEvent. Needs the permission `events.event.read`. An event that has no position yet
+    /// is answered 404.
     #[oai(path = "/events/:id", method = "get", operation_id = "get_event")]
     async fn get(&self, caller: SignedIn, Path(id): Path<Id<EventId>>) -> Result<Found, Problem> {
         let event = caller.app().events.read_events.get(&caller.actor, id.0).await?;

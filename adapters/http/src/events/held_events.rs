@@ -123,7 +123,7 @@ impl HeldEventApi {
     /// List parked events
     ///
     /// Lists the events in a state that subscribers hold back. Without `state`, these are the parked ones, which have
-    /// failed too often. Needs the role `admin`. A cursor belongs to the state that it was made with.
+    /// failed too often. Needs the permission `events.event.read`. A cursor belongs to the state that it was made with.
     #[oai(path = "/parked", method = "get", operation_id = "list_parked_events")]
     async fn list(
         &self,
@@ -141,7 +141,7 @@ impl HeldEventApi {
 
     /// Get a parked event
     ///
-    /// Returns the entry of an event that a subscriber holds back. Needs the role `admin`.
+    /// Returns the entry of an event that a subscriber holds back. Needs the permission `events.event.read`.
     #[oai(path = "/parked/:id", method = "get", operation_id = "get_parked_event")]
     async fn get(&self, caller: SignedIn, Path(id): Path<Id<HeldEventId>>) -> Result<Shown<HeldEventBody>, Problem> {
         Ok(shown(caller.app().events.list_held_events.get(&caller.actor, id.0).await?))
@@ -149,8 +149,8 @@ impl HeldEventApi {
 
     /// Retry a parked event
     ///
-    /// Lets an event that is held back be tried at once, with all its attempts. Needs the role `admin`. If it waits for
-    /// an earlier event of its aggregate, the answer is 409 `held_event_waits`.
+    /// Lets an event that is held back be tried at once, with all its attempts. Needs the permission
+    /// `events.event.manage`. If it waits for an earlier event of its aggregate, the answer is 409 `held_event_waits`.
     #[oai(path = "/parked/:id/retry", method = "post", operation_id = "retry_parked_event")]
     async fn retry(
         &self,
@@ -166,7 +166,7 @@ impl HeldEventApi {
     /// Skip a parked event
     ///
     /// Gives up the delivery of an event that is held back, and deletes its entry. The next event of its aggregate is
-    /// tried. Needs the role `admin`.
+    /// tried. Needs the permission `events.event.manage`.
     #[oai(path = "/parked/:id/skip", method = "post", operation_id = "skip_parked_event")]
     async fn skip(
         &self,

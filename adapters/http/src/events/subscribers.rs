@@ -155,10 +155,10 @@ fn shown(subscription: Subscription) -> Shown<SubscriberBody> {
 impl SubscriberApi {
     /// Replay events
     ///
-    /// Delivers events to a subscriber again, up to the event that is the last one now. Needs the role `admin`. **The
-    /// effects of the events happen a second time**: for example, mails are sent again. The replay is listed with the
-    /// subscribers, and runs beside the subscription that follows the log. If events after the position are no longer
-    /// kept, the answer is 410 `events_gone`, which names the earliest position.
+    /// Delivers events to a subscriber again, up to the event that is the last one now. Needs the permission
+    /// `events.event.manage`. **The effects of the events happen a second time**: for example, mails are sent again.
+    /// The replay is listed with the subscribers, and runs beside the subscription that follows the log. If events
+    /// after the position are no longer kept, the answer is 410 `events_gone`, which names the earliest position.
     #[oai(path = "/replay", method = "post", operation_id = "start_replay")]
     async fn replay(
         &self,
@@ -174,7 +174,8 @@ impl SubscriberApi {
 
     /// List subscribers
     ///
-    /// Lists the subscribers, and then their replays, each newest first, on one page of at most 100. Needs the role `admin`.
+    /// Lists the subscribers, and then their replays, each newest first, on one page of at most 100. Needs the
+    /// permission `events.event.read`.
     #[oai(path = "/subscribers", method = "get", operation_id = "list_subscribers")]
     async fn list(&self, caller: SignedIn) -> Result<Listed<SubscriberBody>, Problem> {
         let views = caller.app().events.list_subscriptions.execute(&caller.actor).await?;
@@ -183,8 +184,8 @@ impl SubscriberApi {
 
     /// Get a subscriber
     ///
-    /// Returns the subscription of a subscriber, or of a replay, without the numbers that the list has. Needs the role
-    /// `admin`. Its `ETag` changes with each delivery.
+    /// Returns the subscription of a subscriber, or of a replay, without the numbers that the list has. Needs the
+    /// permission `events.event.read`. Its `ETag` changes with each delivery.
     #[oai(path = "/subscribers/:id", method = "get", operation_id = "get_subscriber")]
     async fn get(
         &self,
@@ -196,9 +197,10 @@ impl SubscriberApi {
 
     /// Delete a subscriber
     ///
-    /// Ends a replay in any state, or removes a subscriber that no program has any more. Needs the role `admin`. The
-    /// events that it holds back are not delivered. If a program has the subscriber, the answer is 409
-    /// `subscriber_in_use`. A program that has it and does not run now begins at the end of the log when it starts again.
+    /// Ends a replay in any state, or removes a subscriber that no program has any more. Needs the permission
+    /// `events.event.manage`. The events that it holds back are not delivered. If a program has the subscriber, the
+    /// answer is 409 `subscriber_in_use`. A program that has it and does not run now begins at the end of the log when
+    /// it starts again.
     #[oai(path = "/subscribers/:id", method = "delete", operation_id = "delete_subscriber")]
     async fn delete(
         &self,
@@ -214,9 +216,9 @@ impl SubscriberApi {
 
     /// Resume a subscriber
     ///
-    /// Lets a subscriber or a replay get events again that was broken off, because it was so far behind that events were
-    /// deleted before it got them. Needs the role `admin`. It goes on with the first event that is kept; the deleted ones
-    /// are lost to it. One that is not broken off is returned unchanged.
+    /// Lets a subscriber or a replay get events again that was broken off, because it was so far behind that events
+    /// were deleted before it got them. Needs the permission `events.event.manage`. It goes on with the first event
+    /// that is kept; the deleted ones are lost to it. One that is not broken off is returned unchanged.
     #[oai(path = "/subscribers/:id/resume", method = "post", operation_id = "resume_subscriber")]
     async fn resume(
         &self,

@@ -55,7 +55,7 @@ struct AccountBody {
     email_verified: bool,
     /// The name that others see.
     display_name: String,
-    /// `user` for every account, and also `admin` for the people who run the shop.
+    /// The names of its roles: `user` for every account, and other ones that it was given.
     roles: Vec<String>,
     /// Whether the user can log in.
     state: String,
@@ -97,8 +97,8 @@ fn shown(user: UserView) -> Shown<AccountBody> {
 impl AccountApi {
     /// List users
     ///
-    /// Lists accounts. Needs the role `admin`. A cursor belongs to the filters that it was made with. Names are sorted byte
-    /// by byte.
+    /// Lists accounts. Needs the permission `identity.user.read`. A cursor belongs to the filters that it was made
+    /// with. Names are sorted byte by byte.
     #[oai(path = "/users", method = "get", operation_id = "list_users")]
     #[expect(clippy::too_many_arguments, reason = "each is a parameter of the request")]
     async fn list(
@@ -129,7 +129,7 @@ impl AccountApi {
 
     /// Get a user
     ///
-    /// Returns the account. Needs the role `admin`.
+    /// Returns the account. Needs the permission `identity.user.read`.
     #[oai(path = "/users/:id", method = "get", operation_id = "get_user")]
     async fn get(&self, caller: SignedIn, Path(id): Path<Id<UserId>>) -> Result<Shown<AccountBody>, Problem> {
         Ok(shown(caller.app().identity.get_user.execute(&caller.actor, id.0).await?))
@@ -137,8 +137,9 @@ impl AccountApi {
 
     /// Change a user
     ///
-    /// Sets the display name of any account (JSON merge patch, RFC 7396). Needs the role `admin`. An absent field keeps its
-    /// value, and `null` is refused. If nothing is different afterwards, the `ETag` stays the same.
+    /// Sets the display name of any account (JSON merge patch, RFC 7396). Needs the permission `identity.user.manage`.
+    /// An absent field keeps its value, and `null` is refused. If nothing is different afterwards, the `ETag` stays the
+    /// same.
     #[oai(path = "/users/:id", method = "patch", operation_id = "change_user")]
     async fn change(
         &self,
@@ -155,9 +156,10 @@ impl AccountApi {
 
     /// Disable a user
     ///
-    /// Disables an account and ends every session: the tokens are refused from the next request on, by every instance. A
-    /// login is then answered like one with a wrong password. Needs the role `admin`. If no other active account is an
-    /// admin, the answer is 409 `last_admin`. An account that is disabled already is returned unchanged.
+    /// Disables an account and ends every session: the tokens are refused from the next request on, by every instance.
+    /// A login is then answered like one with a wrong password. Needs the permission `identity.user.manage`. If no
+    /// other active account is an admin, the answer is 409 `last_admin`. An account that is disabled already is
+    /// returned unchanged.
     #[oai(path = "/users/:id/disable", method = "post", operation_id = "disable_user")]
     async fn disable(
         &self,
@@ -172,8 +174,8 @@ impl AccountApi {
 
     /// Enable a user
     ///
-    /// Lets the user of a disabled account log in again. The sessions from before stay ended. Needs the role `admin`. An
-    /// account that is active already is returned unchanged.
+    /// Lets the user of a disabled account log in again. The sessions from before stay ended. Needs the permission
+    /// `identity.user.manage`. An account that is active already is returned unchanged.
     #[oai(path = "/users/:id/enable", method = "post", operation_id = "enable_user")]
     async fn enable(
         &self,
@@ -188,10 +190,10 @@ impl AccountApi {
 
     /// Set the roles of a user
     ///
-    /// Replaces the roles of an account. Its sessions go on, and each next request is judged by the new roles. Needs the
-    /// role `admin`. The caller can give and take only roles that it has itself; otherwise the answer is 403
-    /// `role_not_held`. If no other active account is an admin, the last one keeps the role, and the answer is 409
-    /// `last_admin`. If nothing is different afterwards, the `ETag` stays the same.
+    /// Replaces the roles of an account. Its sessions go on, and each next request is judged by the new roles. Needs
+    /// the permission `identity.user.manage`. The caller can give and take only roles whose every permission it has itself; otherwise the
+    /// answer is 403 `role_not_held`. If no other active account is an admin, the last one keeps the role, and the
+    /// answer is 409 `last_admin`. If nothing is different afterwards, the `ETag` stays the same.
     #[oai(path = "/users/:id/roles", method = "put", operation_id = "set_user_roles")]
     async fn set_roles(
         &self,
@@ -207,8 +209,8 @@ impl AccountApi {
 
     /// List the sessions of a user
     ///
-    /// Lists the sessions of the account that have not ended, the newest first, on one page of at most 100. Needs the role
-    /// `admin`.
+    /// Lists the sessions of the account that have not ended, the newest first, on one page of at most 100. Needs the
+    /// permission `identity.user.read`.
     #[oai(path = "/users/:id/sessions", method = "get", operation_id = "list_user_sessions")]
     async fn list_sessions(
         &self,
@@ -222,8 +224,8 @@ impl AccountApi {
 
     /// End the sessions of a user
     ///
-    /// Ends every session of the account. Their tokens are refused from the next request on, by every instance. The user can
-    /// log in again. Needs the role `admin`.
+    /// Ends every session of the account. Their tokens are refused from the next request on, by every instance. The
+    /// user can log in again. Needs the permission `identity.user.manage`.
     #[oai(path = "/users/:id/sessions", method = "delete", operation_id = "end_user_sessions")]
     async fn end_sessions(
         &self,

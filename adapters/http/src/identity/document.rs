@@ -4,7 +4,8 @@ use crate::parts::{EXAMPLE_TIME, Schemas, any_text, line};
 use serde_json::json;
 use skep_application::Policies;
 use skep_domain::{
-    access::Role,
+    access::{BuiltInRole, OwnRole, RoleName},
+    actions,
     identity::{AccountState, DISPLAY_NAME_MAX, PasswordPolicy},
     shared::Email,
 };
@@ -32,10 +33,37 @@ fn limit(schemas: &mut Schemas<'_>, passwords: PasswordPolicy) {
     schemas.limit(&["ChangePasswordRequest"], "new_password", &json!({ "minLength": min, "maxLength": max }));
 }
 
+/// Describes permissions and roles.
+fn roles(schemas: &mut Schemas<'_>) {
+    let name = json!({ "minLength": 1, "maxLength": RoleName::MAX, "pattern": RoleName::PATTERN });
+    schemas.limit(&["CreateRoleRequest"], "name", &name);
+    let changes = ["CreateRoleRequest", "ChangeRoleRequest"];
+    schemas.limit(&changes, "description", &line(OwnRole::DESCRIPTION_MAX));
+    schemas.limit(&changes, "permissions", &json!({ "maxItems": OwnRole::MOST_PERMISSIONS }));
+    for schema in changes {
+        let permissions = actions().filter(|action| action.is_permission()).map(|action| action.name());
+        schemas.values(schema, "permissions", permissions);
+    }
+    schemas.values("Permission", "roles", BuiltInRole::NAMES.iter().copied());
+    schemas.example("Permission", json!({ "name": "catalog.product.manage", "roles": ["admin", "manager", "editor"] }));
+    let (description, permissions) = ("Leads a shift.", ["catalog.stock.manage", "ordering.order.read"]);
+    schemas.example(
+        "Role",
+        json!({
+            "name": "shift-lead", "built_in": false, "description": description, "permissions": permissions,
+            "created_at": EXAMPLE_TIME, "updated_at": EXAMPLE_TIME, "links": { "self": "/api/v1/roles/shift-lead" },
+        }),
+    );
+    schemas.example(
+        "CreateRoleRequest",
+        json!({ "name": "shift-lead", "description": description, "permissions": permissions }),
+    );
+    schemas.example("ChangeRoleRequest", json!({ "permissions": ["catalog.stock.manage"] }));
+}
+
 pub(super) fn complete(schemas: &mut Schemas<'_>, policies: &Policies) {
     limit(schemas, policies.passwords);
-    schemas.values("User", "roles", [Role::Admin.name(), Role::User.name()]);
-    schemas.values("Account", "roles", [Role::Admin.name(), Role::User.name()]);
+    roles(schemas);
     schemas.values("Account", "state", AccountState::NAMES.iter().copied());
     schemas.values("AccessToken", "token_type", ["Bearer"]);
     schemas.values("AccessToken", "status", ["complete"]);

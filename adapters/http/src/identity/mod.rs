@@ -8,6 +8,7 @@ mod links;
 mod operations;
 mod profile;
 mod refresh;
+mod roles;
 mod sessions;
 mod user_filters;
 
@@ -20,4 +21,5 @@ pub(crate) const CONTEXT: Context = Context::new::<(
     sessions::SessionApi,
     refresh::RefreshApi,
     accounts::AccountApi,
+    roles::RoleApi,
 )>(operations::OPERATIONS, document::complete);

@@ -6,14 +6,15 @@ use crate::{
 };
 use skep_application::{
     identity::{
-        ChangePasswordError, ChangeUserError, DisableUserError, EnableUserError, EndSessionError, EndSessionsError,
-        EndUserSessionsError, LogInError, RefreshSessionError, RegisterUserError, RequestLinkError, ResetPasswordError,
-        SetUpError, SetUserRolesError, VerifyEmailError,
+        ChangePasswordError, ChangeRoleError, ChangeUserError, CreateRoleError, DeleteRoleError, DisableUserError,
+        EnableUserError, EndSessionError, EndSessionsError, EndUserSessionsError, LogInError, RefreshSessionError,
+        RegisterUserError, RequestLinkError, ResetPasswordError, SetUpError, SetUserRolesError, VerifyEmailError,
     },
     kernel::{Denied, GetError, ListError},
 };
 use skep_domain::identity::actions::{
-    CHANGE_PASSWORD, CHANGE_PROFILE, END_SESSION, MANAGE_USER, READ_PROFILE, READ_SESSION, READ_USER,
+    CHANGE_PASSWORD, CHANGE_PROFILE, END_SESSION, MANAGE_ROLE, MANAGE_USER, READ_PROFILE, READ_ROLE, READ_SESSION,
+    READ_USER,
 };
 
 /// The limit of a body with an e-mail address and a password.
@@ -22,6 +23,9 @@ const CREDENTIALS: BodyLimit = BodyLimit::new(4, 10);
 const ACCOUNT: BodyLimit = BodyLimit::new(8, 10);
 /// The limit of a body with a name or with roles.
 const SHORT: BodyLimit = BodyLimit::new(4, 10);
+
+/// The limit of a body with the permissions of a role.
+const ROLE: BodyLimit = BodyLimit::new(16, 10);
 
 /// Each operation with its action and the refusals of its use case.
 pub(super) const OPERATIONS: &[Operation] = &[
@@ -50,5 +54,11 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation::new("enable_user", MANAGE_USER, EnableUserError::REFUSALS),
     Operation::new("set_user_roles", MANAGE_USER, SetUserRolesError::REFUSALS).body(SHORT),
     Operation::new("list_user_sessions", READ_USER, GetError::REFUSALS),
+    Operation::new("list_permissions", READ_ROLE, ListError::REFUSALS),
+    Operation::new("list_roles", READ_ROLE, ListError::REFUSALS).cost(Cost::Page),
+    Operation::new("get_role", READ_ROLE, GetError::REFUSALS),
+    Operation::new("create_role", MANAGE_ROLE, CreateRoleError::REFUSALS).body(ROLE),
+    Operation::new("change_role", MANAGE_ROLE, ChangeRoleError::REFUSALS).body(ROLE),
+    Operation::new("delete_role", MANAGE_ROLE, DeleteRoleError::REFUSALS),
     Operation::new("end_user_sessions", MANAGE_USER, EndUserSessionsError::REFUSALS),
 ];

@@ -3,7 +3,7 @@
 use crate::parts::Filter;
 use poem_openapi::registry::MetaSchema;
 use skep_domain::{
-    access::Role,
+    access::{InvalidRoleName, Role, RoleName},
     identity::{AccountState, DISPLAY_NAME_MAX, EmailPrefix, NamePrefix},
     shared::{Email, Timestamp},
 };
@@ -85,11 +85,16 @@ impl Filter for OfRole {
     const MEANING: &'static str = "Only users with this role.";
 
     fn schema() -> MetaSchema {
-        one_of(Role::NAMES)
+        MetaSchema {
+            min_length: Some(1),
+            max_length: Some(RoleName::MAX),
+            pattern: Some(RoleName::PATTERN.to_owned()),
+            ..MetaSchema::new("string")
+        }
     }
 
     fn parse(text: &str) -> Result<Self, String> {
-        text.parse().map(Self).map_err(|error: skep_domain::access::UnknownRole| error.to_string())
+        text.parse().map(Self).map_err(|error: InvalidRoleName| error.to_string())
     }
 }
 

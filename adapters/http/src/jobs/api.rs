@@ -92,8 +92,8 @@ fn shown(job: JobView) -> Shown<JobBody> {
 impl JobApi {
     /// List jobs
     ///
-    /// Lists jobs without their arguments, results and failures. Needs the role `admin`. A cursor belongs to the filters
-    /// that it was made with.
+    /// Lists jobs without their arguments, results and failures. Needs the permission `jobs.job.read`. A cursor belongs
+    /// to the filters that it was made with.
     #[oai(path = "/jobs", method = "get", operation_id = "list_jobs")]
     async fn list(
         &self,
@@ -112,8 +112,8 @@ impl JobApi {
 
     /// Get a job
     ///
-    /// Returns the job with its arguments, its result and its last failures. Needs the role `admin`. While the job runs,
-    /// its `ETag` changes every few seconds, because its worker reports that it lives.
+    /// Returns the job with its arguments, its result and its last failures. Needs the permission `jobs.job.read`.
+    /// While the job runs, its `ETag` changes every few seconds, because its worker reports that it lives.
     #[oai(path = "/jobs/:id", method = "get", operation_id = "get_job")]
     async fn get(&self, caller: SignedIn, Path(id): Path<Id<JobId>>) -> Result<Shown<JobBody>, Problem> {
         Ok(shown(caller.app().jobs.get_job.execute(&caller.actor, id.0).await?))
@@ -121,9 +121,10 @@ impl JobApi {
 
     /// Cancel a job
     ///
-    /// Ends a waiting job with the state `cancelled`. Needs the role `admin`. The worker of a running job is asked to
-    /// stop: the answer has `cancel_requested_at`, and the state is `running` until the worker has stopped. If the work
-    /// is done before that, the job is `completed`. If the job has ended, the answer is 409 `job_ended`.
+    /// Ends a waiting job with the state `cancelled`. Needs the permission `jobs.job.manage`. The worker of a running
+    /// job is asked to stop: the answer has `cancel_requested_at`, and the state is `running` until the worker has
+    /// stopped. If the work is done before that, the job is `completed`. If the job has ended, the answer is 409
+    /// `job_ended`.
     #[oai(path = "/jobs/:id/cancel", method = "post", operation_id = "cancel_job")]
     async fn cancel(
         &self,
@@ -139,9 +140,9 @@ impl JobApi {
     /// Retry a job
     ///
     /// Makes a job available at once, with all its attempts: a discarded or cancelled one, or one that waits for its
-    /// time. Needs the role `admin`. A job that is available already is returned unchanged. If the job is running or
-    /// completed, the answer is 409 `job_not_retryable`. If another job holds its unique key, the answer is 409
-    /// `job_key_taken`.
+    /// time. Needs the permission `jobs.job.manage`. A job that is available already is returned unchanged. If the job
+    /// is running or completed, the answer is 409 `job_not_retryable`. If another job holds its unique key, the answer
+    /// is 409 `job_key_taken`.
     #[oai(path = "/jobs/:id/retry", method = "post", operation_id = "retry_job")]
     async fn retry(
         &self,

@@ -109,7 +109,7 @@ impl QueueApi {
     /// List queues
     ///
     /// Lists the queues that workers have served, with the numbers of their jobs, in the order of their names, on one
-    /// page of at most 100. Needs the role `admin`.
+    /// page of at most 100. Needs the permission `jobs.queue.read`.
     #[oai(path = "/queues", method = "get", operation_id = "list_queues")]
     async fn list(&self, caller: SignedIn) -> Result<Listed<QueueBody>, Problem> {
         let queues = caller.app().jobs.list_queues.execute(&caller.actor).await?;
@@ -118,8 +118,8 @@ impl QueueApi {
 
     /// Get a queue
     ///
-    /// Returns the queue with the numbers of its jobs. Needs the role `admin`. Its `ETag` cannot be used in `If-Match`,
-    /// because the numbers change on their own; the answers to changes have the one that can.
+    /// Returns the queue with the numbers of its jobs. Needs the permission `jobs.queue.read`. Its `ETag` cannot be
+    /// used in `If-Match`, because the numbers change on their own; the answers to changes have the one that can.
     #[oai(path = "/queues/:name", method = "get", operation_id = "get_queue")]
     async fn get(
         &self,
@@ -132,9 +132,9 @@ impl QueueApi {
 
     /// Change a queue
     ///
-    /// Limits how many jobs of the queue run at a time, over all processes (JSON merge patch, RFC 7396). Needs the role
-    /// `admin`. A lower limit stops no job that runs. If nothing is different afterwards, the `ETag` stays the same.
-    /// `If-Match` has the `ETag` of an answer to a change, or `*`.
+    /// Limits how many jobs of the queue run at a time, over all processes (JSON merge patch, RFC 7396). Needs the
+    /// permission `jobs.queue.manage`. A lower limit stops no job that runs. If nothing is different afterwards, the
+    /// `ETag` stays the same. `If-Match` has the `ETag` of an answer to a change, or `*`.
     #[oai(path = "/queues/:name", method = "patch", operation_id = "change_queue")]
     async fn change(
         &self,
@@ -152,8 +152,8 @@ impl QueueApi {
 
     /// Pause a queue
     ///
-    /// Lets the jobs of the queue wait. Needs the role `admin`. Jobs that run go on. A queue that is paused already is
-    /// returned unchanged.
+    /// Lets the jobs of the queue wait. Needs the permission `jobs.queue.manage`. Jobs that run go on. A queue that is
+    /// paused already is returned unchanged.
     #[oai(path = "/queues/:name/pause", method = "post", operation_id = "pause_queue")]
     async fn pause(
         &self,
@@ -169,8 +169,8 @@ impl QueueApi {
 
     /// Resume a queue
     ///
-    /// Lets workers claim the jobs of the queue again. Needs the role `admin`. A queue that is not paused is returned
-    /// unchanged.
+    /// Lets workers claim the jobs of the queue again. Needs the permission `jobs.queue.manage`. A queue that is not
+    /// paused is returned unchanged.
     #[oai(path = "/queues/:name/resume", method = "post", operation_id = "resume_queue")]
     async fn resume(
         &self,

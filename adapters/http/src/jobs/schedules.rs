@@ -56,10 +56,10 @@ fn shown(schedule: Schedule) -> Shown<ScheduleBody> {
 impl ScheduleApi {
     /// Create a schedule
     ///
-    /// Creates a schedule, which makes a job at each of its fire times. Needs the role `admin`. The kind of the jobs must
-    /// be one that the server has a handler for, and the handler must be able to read the arguments. If another schedule
-    /// has the name, the answer is 409 `schedule_name_taken`. If there are as many schedules as are allowed, it is 409
-    /// `too_many_schedules`.
+    /// Creates a schedule, which makes a job at each of its fire times. Needs the permission `jobs.schedule.manage`.
+    /// The kind of the jobs must be one that the server has a handler for, and the handler must be able to read the
+    /// arguments. If another schedule has the name, the answer is 409 `schedule_name_taken`. If there are as many
+    /// schedules as are allowed, it is 409 `too_many_schedules`.
     #[oai(path = "/schedules", method = "post", operation_id = "create_schedule")]
     async fn create(
         &self,
@@ -74,8 +74,8 @@ impl ScheduleApi {
 
     /// List schedules
     ///
-    /// Lists schedules, also those that are paused or done. Needs the role `admin`. A cursor belongs to the filter that
-    /// it was made with.
+    /// Lists schedules, also those that are paused or done. Needs the permission `jobs.schedule.read`. A cursor belongs
+    /// to the filter that it was made with.
     #[oai(path = "/schedules", method = "get", operation_id = "list_schedules")]
     async fn list(
         &self,
@@ -92,7 +92,7 @@ impl ScheduleApi {
 
     /// Get a schedule
     ///
-    /// Returns the schedule. Needs the role `admin`. Its `ETag` changes each time that it fires.
+    /// Returns the schedule. Needs the permission `jobs.schedule.read`. Its `ETag` changes each time that it fires.
     #[oai(path = "/schedules/:id", method = "get", operation_id = "get_schedule")]
     async fn get(&self, caller: SignedIn, Path(id): Path<Id<ScheduleId>>) -> Result<Shown<ScheduleBody>, Problem> {
         Ok(shown(caller.app().jobs.get_schedule.execute(&caller.actor, id.0).await?))
@@ -101,9 +101,9 @@ impl ScheduleApi {
     /// Change a schedule
     ///
     /// Sets the timing, the arguments, the queue, the priority or the policies (JSON merge patch, RFC 7396). Needs the
-    /// role `admin`. Absent fields keep their values. The timing is replaced as a whole, and counts from now on. `null`
-    /// sets a field to its usual value, except the timing. The name and the kind stay. If nothing is different
-    /// afterwards, the `ETag` stays the same.
+    /// permission `jobs.schedule.manage`. Absent fields keep their values. The timing is replaced as a whole, and
+    /// counts from now on. `null` sets a field to its usual value, except the timing. The name and the kind stay. If
+    /// nothing is different afterwards, the `ETag` stays the same.
     #[oai(path = "/schedules/:id", method = "patch", operation_id = "change_schedule")]
     async fn change(
         &self,
@@ -120,7 +120,7 @@ impl ScheduleApi {
 
     /// Delete a schedule
     ///
-    /// Deletes the schedule permanently. Needs the role `admin`. The jobs that it has made stay.
+    /// Deletes the schedule permanently. Needs the permission `jobs.schedule.manage`. The jobs that it has made stay.
     #[oai(path = "/schedules/:id", method = "delete", operation_id = "delete_schedule")]
     async fn delete(
         &self,
@@ -136,10 +136,10 @@ impl ScheduleApi {
 
     /// Run a schedule now
     ///
-    /// Makes a job of the schedule at once, also if it is paused or done. Needs the role `admin`. The answer has the id of
-    /// the job in `last_job_id`; the next fire time stays. If the last job has not ended, the policy `overlap` holds:
-    /// with `skip`, the answer is 409 `schedule_job_unfinished`. The job belongs to the caller, for whom a limited number of
-    /// jobs may wait (409 `too_many_waiting_jobs`).
+    /// Makes a job of the schedule at once, also if it is paused or done. Needs the permission `jobs.schedule.manage`.
+    /// The answer has the id of the job in `last_job_id`; the next fire time stays. If the last job has not ended, the
+    /// policy `overlap` holds: with `skip`, the answer is 409 `schedule_job_unfinished`. The job belongs to the caller,
+    /// for whom a limited number of jobs may wait (409 `too_many_waiting_jobs`).
     #[oai(path = "/schedules/:id/run", method = "post", operation_id = "run_schedule")]
     async fn run(
         &self,
@@ -154,8 +154,8 @@ impl ScheduleApi {
 
     /// Pause a schedule
     ///
-    /// Stops the schedule from making jobs. Needs the role `admin`. A schedule that is paused already is returned
-    /// unchanged.
+    /// Stops the schedule from making jobs. Needs the permission `jobs.schedule.manage`. A schedule that is paused
+    /// already is returned unchanged.
     #[oai(path = "/schedules/:id/pause", method = "post", operation_id = "pause_schedule")]
     async fn pause(
         &self,
@@ -170,8 +170,8 @@ impl ScheduleApi {
 
     /// Resume a schedule
     ///
-    /// Lets a paused schedule make jobs again. Needs the role `admin`. Fire times that have come meanwhile make no job.
-    /// A schedule that is not paused is returned unchanged.
+    /// Lets a paused schedule make jobs again. Needs the permission `jobs.schedule.manage`. Fire times that have come
+    /// meanwhile make no job. A schedule that is not paused is returned unchanged.
     #[oai(path = "/schedules/:id/resume", method = "post", operation_id = "resume_schedule")]
     async fn resume(
         &self,

@@ -164,9 +164,9 @@ fn shown(template: MailTemplate) -> Shown<MailTemplateBody> {
 impl MailTemplateApi {
     /// Create a template of mails
     ///
-    /// Creates a template for mails of a kind in a locale. Needs the role `admin`. A mail is made from the template of
-    /// the best locale: of `de-AT`, then of `de`, then of `en`, and without any from the built-in one. If there is a
-    /// template of this kind and locale, the answer is 409 `mail_template_exists`.
+    /// Creates a template for mails of a kind in a locale. Needs the permission `notifications.mail_template.manage`. A
+    /// mail is made from the template of the best locale: of `de-AT`, then of `de`, then of `en`, and without any from
+    /// the built-in one. If there is a template of this kind and locale, the answer is 409 `mail_template_exists`.
     ///
     /// Sources are in a small part of Jinja: variables such as `{{ order.number }}`, `if`, `for`, comparisons, and the
     /// filters `upper`, `lower` and `default("…")`. A variable that does not exist is refused.
@@ -184,7 +184,8 @@ impl MailTemplateApi {
 
     /// List templates of mails
     ///
-    /// Lists the templates that admins have written. Needs the role `admin`. Built-in templates are not listed.
+    /// Lists the templates that admins have written. Needs the permission `notifications.mail_template.manage`.
+    /// Built-in templates are not listed.
     #[oai(path = "/mail-templates", method = "get", operation_id = "list_mail_templates")]
     async fn list(
         &self,
@@ -199,7 +200,7 @@ impl MailTemplateApi {
 
     /// Get a template of mails
     ///
-    /// Returns the template with its sources. Needs the role `admin`.
+    /// Returns the template with its sources. Needs the permission `notifications.mail_template.manage`.
     #[oai(path = "/mail-templates/:id", method = "get", operation_id = "get_mail_template")]
     async fn get(
         &self,
@@ -211,9 +212,9 @@ impl MailTemplateApi {
 
     /// Change a template of mails
     ///
-    /// Sets the subject, the text or the HTML (JSON merge patch, RFC 7396). Needs the role `admin`. Absent fields keep
-    /// their values, and `null` leaves out the HTML. The kind and the locale stay. If nothing is different afterwards, the
-    /// `ETag` stays the same.
+    /// Sets the subject, the text or the HTML (JSON merge patch, RFC 7396). Needs the permission
+    /// `notifications.mail_template.manage`. Absent fields keep their values, and `null` leaves out the HTML. The kind
+    /// and the locale stay. If nothing is different afterwards, the `ETag` stays the same.
     #[oai(path = "/mail-templates/:id", method = "patch", operation_id = "change_mail_template")]
     async fn change(
         &self,
@@ -231,8 +232,8 @@ impl MailTemplateApi {
 
     /// Delete a template of mails
     ///
-    /// Deletes the template permanently. Needs the role `admin`. Mails are then made from the template of the next best
-    /// locale, or from the built-in one.
+    /// Deletes the template permanently. Needs the permission `notifications.mail_template.manage`. Mails are then made
+    /// from the template of the next best locale, or from the built-in one.
     #[oai(path = "/mail-templates/:id", method = "delete", operation_id = "delete_mail_template")]
     async fn delete(
         &self,
@@ -248,9 +249,9 @@ impl MailTemplateApi {
 
     /// Preview a mail
     ///
-    /// Returns the mail that the template makes from the data, or from the sample data of its kind. Needs the role
-    /// `admin`. With `If-Match`, only the named version is rendered. Nothing is sent or stored. Data that lacks a
-    /// variable of the template is invalid.
+    /// Returns the mail that the template makes from the data, or from the sample data of its kind. Needs the
+    /// permission `notifications.mail_template.manage`. With `If-Match`, only the named version is rendered. Nothing is
+    /// sent or stored. Data that lacks a variable of the template is invalid.
     #[oai(path = "/mail-templates/:id/preview", method = "post", operation_id = "preview_mail_template")]
     async fn preview(
         &self,

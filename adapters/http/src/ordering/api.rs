@@ -86,11 +86,11 @@ impl OrderingApi {
 
     /// Confirm the payment of an order
     ///
-    /// Records that the whole total of the order was paid, for example by a bank transfer. Needs the role `admin`. The
-    /// order then no longer expires. An order that is already paid is returned unchanged. If the order was cancelled or
-    /// has expired before, its status stays the same, and the event `ordering.order_paid.v1` says that the customer
-    /// must get the money back. If the time to pay is over and other orders have got the pieces, but the order has not
-    /// ended yet, the answer is 409 `reservation_expired`.
+    /// Records that the whole total of the order was paid, for example by a bank transfer. Needs the permission
+    /// `ordering.payment.confirm`. The order then no longer expires. An order that is already paid is returned
+    /// unchanged. If the order was cancelled or has expired before, its status stays the same, and the event
+    /// `ordering.order_paid.v1` says that the customer must get the money back. If the time to pay is over and other
+    /// orders have got the pieces, but the order has not ended yet, the answer is 409 `reservation_expired`.
     #[oai(path = "/orders/:id/confirm-payment", method = "post", operation_id = "confirm_payment")]
     async fn confirm_payment(
         &self,

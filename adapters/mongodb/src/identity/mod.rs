@@ -5,6 +5,7 @@ mod account_states;
 mod email_keys;
 mod known_networks;
 mod refresh_tokens;
+mod roles;
 pub(crate) mod schema;
 mod session_origins;
 mod sessions;

@@ -1,6 +1,6 @@
 //! The migrations of identity.
 
-use super::{account_links, account_states, email_keys, refresh_tokens, session_origins};
+use super::{account_links, account_states, email_keys, refresh_tokens, roles, session_origins};
 use crate::schema::{MongoSet, MongoStep, collection, index};
 use skep_application::operations::{FOUNDATION, MigrationStep};
 
@@ -28,6 +28,10 @@ pub(crate) const SET: MongoSet = MongoSet {
         MigrationStep {
             name: "account_states",
             work: MongoStep::change(email_keys::keep, account_states::INDEXES, account_states::unmake, &[]),
+        },
+        MigrationStep {
+            name: "own_roles",
+            work: MongoStep::change(email_keys::keep, roles::INDEXES, roles::unmake, &[]),
         },
         MigrationStep {
             name: "account_links",

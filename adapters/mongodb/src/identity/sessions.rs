@@ -2,6 +2,7 @@
 
 use super::{
     refresh_tokens::{read_refresh, replacement},
+    roles::{PolicyDoc, policy_version, with_policy},
     users::{UserDoc, epoch, roles},
 };
 use crate::{
@@ -150,6 +151,7 @@ struct SessionViewDoc {
     #[serde(default)]
     auth_epoch: i64,
     users: Vec<SessionUserDoc>,
+    policy: Vec<PolicyDoc>,
 }
 
 #[derive(Deserialize)]
@@ -164,26 +166,26 @@ impl Record for SessionViewDoc {
     type Entity = SessionView;
     fn read(self) -> Result<SessionView, Unreadable> {
         let user = self.users.first().ok_or("a session without a user")?;
-        let (auth_epoch, roles) = (epoch(user.auth_epoch)?, roles(&user.roles)?);
+        let (auth_epoch, roles, policy) = (epoch(user.auth_epoch)?, roles(&user.roles), policy_version(&self.policy));
         let term = SessionTerm {
             auth_epoch: epoch(self.auth_epoch)?,
             expires_at: time(self.expires_at)?,
             revoked_at: optional_time(self.revoked_at)?,
         };
-        Ok(SessionView { user_id: UserId::new(self.user_id.to_uuid_1()), term, auth_epoch, roles })
+        Ok(SessionView { user_id: UserId::new(self.user_id.to_uuid_1()), term, auth_epoch, roles, policy })
     }
 }
 
 /// The fields that the check of each request needs.
 fn term_fields() -> Document {
-    doc! { "$project": { "user_id": 1, "expires_at": 1, "revoked_at": 1, "auth_epoch": 1, "users": 1 } }
+    doc! { "$project": { "user_id": 1, "expires_at": 1, "revoked_at": 1, "auth_epoch": 1, "users": 1, "policy": 1 } }
 }
 
 #[async_trait]
 impl SessionQueries for MongoStore {
     async fn find_session(&self, id: SessionId) -> Result<Option<SessionView>, StoreError> {
         let of_user = ("user_id", "users", ["roles", "auth_epoch"].as_slice());
-        self.read().await?.joined::<SessionViewDoc>(id.uuid(), of_user, vec![term_fields()]).await
+        self.read().await?.joined::<SessionViewDoc>(id.uuid(), of_user, vec![with_policy(), term_fields()]).await
     }
 
     async fn list_sessions(&self, user_id: UserId, now: Timestamp, limit: u32) -> Result<Vec<Session>, StoreError> {

@@ -34,7 +34,7 @@ fn starts(field: &str, prefix: &str) -> Document {
 fn admitted(filter: &UserFilter) -> Document {
     let UserFilter { role, state, email, name, created_from, created_until } = filter;
     let mut parts = vec![];
-    parts.extend(role.map(|role| doc! { "roles": role.name() }));
+    parts.extend(role.as_ref().map(|role| doc! { "roles": role.name() }));
     parts.extend(state.map(|state| match state {
         AccountState::Active => doc! { "disabled_at": Bson::Null },
         AccountState::Disabled => doc! { "disabled_at": { "$ne": Bson::Null } },

@@ -51,9 +51,9 @@ pub(super) struct UserDoc {
     version: i64,
 }
 
-/// Parses the names of roles.
-pub(super) fn roles(names: &[String]) -> Result<Vec<Role>, Unreadable> {
-    names.iter().map(|name| name.parse().map_err(|_| "unknown role")).collect()
+/// Reads the names of roles.
+pub(super) fn roles(names: &[String]) -> Vec<Role> {
+    names.iter().map(|name| Role::stored(name)).collect()
 }
 
 /// Reads an epoch of an account.
@@ -78,7 +78,7 @@ impl Record for UserDoc {
             id: UserId::new(self.id.to_uuid_1()),
             email: Email::stored(self.email, self.email_key, self.email_typed),
             display_name: Text::stored(self.display_name),
-            roles: roles(&self.roles)?,
+            roles: roles(&self.roles),
             password_hash: self.password_hash,
             password_form: form(self.password_form.as_deref())?,
             auth_epoch: epoch(self.auth_epoch)?,
@@ -144,6 +144,11 @@ impl UserRepository for MongoUnit {
 
     async fn any_with_role(&mut self, role: Role) -> Result<bool, StoreError> {
         Ok(self.first::<UserDoc>(doc! { "roles": role.name() }).await?.is_some())
+    }
+
+    async fn count_with_role(&mut self, role: Role) -> Result<u64, StoreError> {
+        let with_role = doc! { "roles": role.name() };
+        self.run(async |executor| executor.count::<UserDoc>(with_role, "users_roles_idx", i64::MAX).await).await
     }
 
     async fn hold_another_with_role(&mut self, role: Role, other: UserId) -> Result<Option<UserId>, StoreError> {

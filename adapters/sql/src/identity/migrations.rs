@@ -17,6 +17,7 @@ pub(crate) const SET: SqlSet = SqlSet {
         MigrationStep { name: "session_origins", work: scripts!("identity/0004_session_origins") },
         MigrationStep { name: "refresh_tokens", work: scripts!("identity/0005_refresh_tokens") },
         MigrationStep { name: "account_states", work: scripts!("identity/0006_account_states") },
+        MigrationStep { name: "own_roles", work: scripts!("identity/0007_own_roles") },
         MigrationStep { name: "account_links", work: scripts!("identity/0008_account_links") },
     ],
 };

@@ -4,6 +4,7 @@ mod account_links;
 mod email_keys;
 mod known_networks;
 pub(crate) mod migrations;
+mod roles;
 mod sessions;
 mod setup_tokens;
 mod user_list;
@@ -15,6 +16,7 @@ pub(crate) fn declared() -> Declared {
     users::declared()
         .and(email_keys::declared())
         .and(known_networks::declared())
+        .and(roles::declared())
         .and(sessions::declared())
         .and(setup_tokens::declared())
         .and(account_links::declared())

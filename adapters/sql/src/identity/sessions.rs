@@ -1,6 +1,9 @@
 //! The sessions of logged-in users.
 
-use super::users::ROLES_OF_USER;
+use super::{
+    roles::{self, POLICY_VERSION},
+    users::ROLES_OF_USER,
+};
 use crate::{
     Kind, Row, SqlStore, SqlUnit, Statement, args,
     declared::Declared,
@@ -15,6 +18,7 @@ use skep_application::{
     kernel::{Constraint, StoreError},
 };
 use skep_domain::{
+    access::PolicyVersion,
     identity::{
         AuthEpoch, Device, RefreshChain, RefreshHash, Rotation, Session, SessionOrigin, SessionTerm, UsedRefresh,
     },
@@ -93,12 +97,12 @@ static SWEEP: Statement = Statement::per(
     &[Kind::Time, Kind::Int],
     &[],
 );
-/// Runs for every request and reads two rows by key. The join leaves out a session without a user.
+/// Runs for every request and reads three rows by key. The join leaves out a session without a user.
 static FIND_VIEW: LazyLock<Statement> = LazyLock::new(|| {
     let join = " FROM sessions JOIN users ON users.id = sessions.user_id WHERE sessions.id = $1";
     let term = "SELECT sessions.user_id, sessions.auth_epoch, sessions.expires_at, sessions.revoked_at, ";
-    let text = [term, "users.auth_epoch, ", ROLES_OF_USER, join].concat();
-    let columns = &[Kind::Uuid, Kind::Int, Kind::Time, Kind::Time, Kind::Int, Kind::Text];
+    let text = [term, "users.auth_epoch, ", ROLES_OF_USER, ", ", POLICY_VERSION, join].concat();
+    let columns = &[Kind::Uuid, Kind::Int, Kind::Time, Kind::Time, Kind::Int, Kind::Text, Kind::Int];
     SESSIONS.command("find_view", &text, &[Kind::Uuid], columns)
 });
 static LIST: LazyLock<Statement> = LazyLock::new(|| {
@@ -153,8 +157,8 @@ fn read_view(row: &mut Row) -> Result<SessionView, StoreError> {
     let term =
         SessionTerm { auth_epoch: epoch(row.int()?)?, expires_at: row.time()?, revoked_at: row.optional_time()? };
     let auth_epoch = epoch(row.int()?)?;
-    let roles = row_id.roles(row.optional_text()?.as_deref())?;
-    Ok(SessionView { user_id, term, auth_epoch, roles })
+    let roles = roles::of_account(row.optional_text()?.as_deref());
+    Ok(SessionView { user_id, term, auth_epoch, roles, policy: PolicyVersion(row.int()?) })
 }
 
 #[async_trait]

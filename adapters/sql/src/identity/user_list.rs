@@ -1,17 +1,18 @@
 //! The lists of accounts: of all, and of those that a filter admits.
 
-use super::users::{ROLES_OF_USER, USERS, read_row};
+use super::{
+    roles,
+    users::{ROLES_OF_USER, USERS, read_row},
+};
 use crate::{
     Kind, Row, SqlStore, Statement, Value, args,
     page::{Listed, Pages},
-    stored::RowId,
 };
 use skep_application::{
     identity::{UserFilter, UserSort, UserSortKey, UserView},
     kernel::{Page, PageRequest, StoreError},
 };
 use skep_domain::{
-    access::Role,
     identity::{AccountState, EmailPrefix, NamePrefix, User},
     shared::{Timestamp, UserId},
 };
@@ -47,7 +48,7 @@ pub(super) fn statements() -> impl Iterator<Item = &'static Statement> {
 fn values(filter: &UserFilter) -> Vec<Value> {
     let UserFilter { role, state, email, name, created_from, created_until } = filter;
     args![
-        role.map_or("", Role::name),
+        role.as_ref().map_or("", |role| role.name()),
         state.map_or("", AccountState::name),
         email.as_ref().map_or("", EmailPrefix::as_str),
         name.as_ref().map_or("", NamePrefix::as_str),
@@ -77,7 +78,7 @@ pub(super) async fn page(
 async fn with_roles(store: &SqlStore, users: Vec<User>) -> Result<Vec<UserView>, StoreError> {
     let read = |row: &mut Row| {
         let id = UserId::new(row.uuid()?);
-        Ok((id, RowId("users", id).roles(row.optional_text()?.as_deref())?))
+        Ok((id, roles::of_account(row.optional_text()?.as_deref())))
     };
     let ids: Vec<_> = users.iter().map(|user| user.id.uuid()).collect();
     let mut roles: HashMap<_, _> = store.rows(&LIST_ROLES, args![ids], read).await?.into_iter().collect();

@@ -1,6 +1,6 @@
 //! The user accounts, each with its roles.
 
-use super::{email_keys::LIST_WITHOUT, known_networks::read_networks, user_list};
+use super::{email_keys::LIST_WITHOUT, known_networks::read_networks, roles, user_list};
 use crate::{
     Kind, Row, SqlStore, SqlUnit, Statement, Value, args,
     declared::Declared,
@@ -73,6 +73,12 @@ static ANY_WITH_ROLE: Statement = Statement::both(
     &[Kind::Text],
     &[Kind::Bool],
 );
+static COUNT_WITH_ROLE: Statement = Statement::both(
+    "identity.user.count_with_role",
+    "SELECT count(*) FROM user_roles WHERE role = $1",
+    &[Kind::Text],
+    &[Kind::Int],
+);
 /// Locks the account and another active one with the role, in the order of their ids, so that units that lock each
 /// other's accounts do not wait in a circle.
 static LOCK_WITH_ANOTHER: LazyLock<Statement> = LazyLock::new(|| {
@@ -103,14 +109,15 @@ static FIND_CREDENTIALS: LazyLock<Statement> = LazyLock::new(|| {
 
 pub(super) fn declared() -> Declared {
     let users = Declared::table(&USERS).statements([&*FIND, &*FIND_BY_EMAIL, &ANY_WITH_ROLE, &*FIND_CREDENTIALS]);
-    let users = users.statements([&*LOCK_WITH_ANOTHER, &HAS_ROLE]).statements(user_list::statements());
+    let users =
+        users.statements([&*LOCK_WITH_ANOTHER, &HAS_ROLE, &COUNT_WITH_ROLE]).statements(user_list::statements());
     users.and(Declared::table(&ROLES).statements([&DELETE_ROLES]))
 }
 
 impl Stored for User {
     fn read(row: &mut Row) -> Result<Self, StoreError> {
         let mut user = read_row(row)?;
-        user.roles = RowId("users", user.id).roles(row.optional_text()?.as_deref())?;
+        user.roles = roles::of_account(row.optional_text()?.as_deref());
         Ok(user)
     }
 }
@@ -165,7 +172,7 @@ fn keys_of(email: &EmailLookup) -> Vec<Value> {
 
 /// One row for each role, even if it is listed twice.
 fn role_rows(user: &User) -> Vec<(UserId, Role)> {
-    let roles: BTreeSet<Role> = user.roles.iter().copied().collect();
+    let roles: BTreeSet<Role> = user.roles.iter().cloned().collect();
     roles.into_iter().map(|role| (user.id, role)).collect()
 }
 
@@ -183,6 +190,10 @@ impl UserRepository for SqlUnit {
     async fn any_with_role(&mut self, role: Role) -> Result<bool, StoreError> {
         let found = self.row(&ANY_WITH_ROLE, args![role.name()], Row::bool).await?;
         Ok(found.unwrap_or(false))
+    }
+
+    async fn count_with_role(&mut self, role: Role) -> Result<u64, StoreError> {
+        Ok(self.row(&COUNT_WITH_ROLE, args![role.name()], Row::count).await?.unwrap_or_default())
     }
 
     async fn hold_another_with_role(&mut self, role: Role, other: UserId) -> Result<Option<UserId>, StoreError> {

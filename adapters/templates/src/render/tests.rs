@@ -158,7 +158,13 @@ fn built_in_templates_pass_the_check_and_make_a_mail() {
             let source = source.as_ref().map(Text::as_str).unwrap();
             assert_eq!(MinijinjaRenderer.check(part, source, &sample), Ok(()), "{kind:?} {part:?}");
             let made = MinijinjaRenderer.render(part, source, &sample).unwrap();
-            assert!(made.contains("K7QM-3XWA") && !made.contains("{{"), "{made}");
+            // The subjects of mails about accounts have no variable.
+            let shown = match sample["order"]["number"].as_str() {
+                Some(number) => number,
+                None if part == TemplatePart::Subject => "",
+                None => sample["customer"]["name"].as_str().unwrap(),
+            };
+            assert!(made.contains(shown) && !made.contains("{{"), "{made}");
         }
     }
 }

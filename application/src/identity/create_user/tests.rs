@@ -13,14 +13,14 @@ fn command(roles: &[Role]) -> CreateUserCommand {
 }
 
 async fn create(units: &Units) -> Result<UserView, CreateUserError> {
-    create_user(units, hashing(1)).execute(&Actor::system("cli"), command(&[Role::Admin])).await
+    create_user(units, hashing(1)).execute(&Actor::system("cli"), command(&[Role::ADMIN])).await
 }
 
 #[tokio::test]
 async fn the_account_has_its_roles_and_one_event_reports_it() {
     let house = House::default();
     let view = create(&Scripted::of([house.open()])).await.unwrap();
-    assert_eq!(view.roles, [Role::Admin, Role::User]);
+    assert_eq!(view.roles, [Role::ADMIN, Role::USER]);
     assert_eq!(house.seen.payload(), serde_json::json!({ "user_id": view.id, "roles": ["admin", "user"] }));
     house.assert_events_name_no_person();
 }
@@ -30,7 +30,7 @@ async fn an_admin_may_create_accounts_too_and_is_named_in_the_event() {
     let house = House::default();
     let use_case = create_user(&Scripted::of([house.open()]), hashing(1));
     let view = use_case.execute(&admin(), command(&[])).await.unwrap();
-    assert_eq!((view.roles.as_slice(), house.seen.event().actor_id), (&[Role::User][..], admin().user_id()));
+    assert_eq!((view.roles.as_slice(), house.seen.event().actor_id), (&[Role::USER][..], admin().user_id()));
 }
 
 #[tokio::test]
@@ -79,6 +79,6 @@ async fn gives_up_after_five_seconds_and_an_unknown_outcome_stays_unknown() {
 
 #[test]
 fn no_secret_is_in_the_debug_form() {
-    let shown = format!("{:?}", command(&[Role::Admin])).to_lowercase();
+    let shown = format!("{:?}", command(&[Role::ADMIN])).to_lowercase();
     assert!(["ada", "lovelace", "horse"].iter().all(|secret| !shown.contains(secret)), "{shown}");
 }

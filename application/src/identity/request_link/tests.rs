@@ -5,11 +5,7 @@ use crate::{
     kernel::{MockRateLimits, Verdict, WiderNetworks},
     testing::*,
 };
-use skep_domain::{
-    identity::AccountLink,
-    jobs::Job,
-    shared::{SessionId, Timestamp},
-};
+use skep_domain::{identity::AccountLink, jobs::Job, shared::Timestamp};
 use std::time::Duration;
 
 type Units = Arc<Scripted<dyn IdentityTx>>;
@@ -158,7 +154,7 @@ async fn a_job_that_is_stored_at_the_same_time_is_looked_for_again() {
 #[tokio::test]
 async fn an_actor_with_an_account_may_ask_too() {
     let house = House { user: Some(ada()), ..House::default() };
-    let actor = Actor::user(user_id(1), SessionId::new(SeqIds::nth(1)), vec![], "request-1");
+    let actor = actor(1, &[]);
     let request = request(&Scripted::of([house.open()]), LinkPurpose::VerifyEmail, "", &Seen::default());
     request.execute(&actor, command(ADDRESS)).await.unwrap();
 }

@@ -47,7 +47,7 @@ async fn a_caller_with_the_token_becomes_the_first_admin_and_the_token_is_delete
     let house = house();
     let units = Scripted::of([house.looking(), house.open()]);
     let view = redeem(&units).await.unwrap();
-    assert_eq!(view.roles, [Role::Admin, Role::User]);
+    assert_eq!(view.roles, [Role::ADMIN, Role::USER]);
     let calls = [
         "setup_tokens.find",
         "users.any_with_role",

@@ -1,6 +1,9 @@
 use super::*;
 use crate::{kernel::AppError, testing::*};
-use skep_domain::{access::Role, catalog, ordering};
+use skep_domain::{
+    access::{BuiltInRole, Role},
+    catalog, ordering,
+};
 
 #[test]
 fn a_visitor_is_unauthenticated_and_a_user_is_forbidden() {
@@ -32,7 +35,8 @@ fn an_admin_lists_all_rows_a_user_their_own_and_other_callers_none() {
 /// A list includes a row exactly if the actor may do the action to that row alone.
 #[test]
 fn a_scope_admits_what_the_decision_allows() {
-    let actors = [visitor(), actor(1, &[]), user(1), actor(1, &[Role::Admin]), admin(), Actor::system("cli")];
+    let support = actor(1, &[Role::BuiltIn(BuiltInRole::Support)]);
+    let actors = [visitor(), actor(1, &[]), user(1), actor(1, &[Role::ADMIN]), support, admin(), Actor::system("cli")];
     for actor in actors {
         for action in skep_domain::actions() {
             for owner in [user_id(1), user_id(2), user_id(99)] {

@@ -48,7 +48,7 @@ pub(super) async fn run(config: &Config, command: Demo) -> Result<(), BoxError> 
     let seed = seed.unwrap_or_else(|| random.bits() >> 32);
     let password = given.unwrap_or_else(|| format!("demo-{:016x}", random.bits()));
     let size = Size { products, users, orders };
-    let made = demo::fill(&skep.app.ports, config.policies.clone(), size, seed, password).await;
+    let made = Box::pin(demo::fill(&skep.app.ports, config.policies.clone(), size, seed, password)).await;
     let store = skep.store_name();
     skep.close().await;
     let made = made?;

@@ -36,7 +36,7 @@ pub(super) enum User {
         /// The name that other users see.
         #[arg(long, value_name = "NAME")]
         display_name: String,
-        /// What the account may do: admin or user.
+        /// What the account may do: the name of a role (`skep role list`).
         #[arg(long, default_value = "user")]
         role: Role,
         /// Read the password from the first line of the standard input. An option with the password itself does not
@@ -49,7 +49,7 @@ pub(super) enum User {
     },
     /// Show the newest accounts, one per line.
     List {
-        /// Only accounts with this role: admin or user.
+        /// Only accounts with this role.
         #[arg(long)]
         role: Option<Role>,
         /// Only accounts in this state.
@@ -85,7 +85,7 @@ pub(super) enum User {
     Roles {
         /// The id of the account.
         id: UserId,
-        /// All roles from now on: admin or user. Every account has the role user.
+        /// All roles from now on (`skep role list`). Every account has the role user.
         #[arg(required = true)]
         roles: Vec<Role>,
     },
@@ -115,13 +115,14 @@ async fn with(skep: &Skep, command: User, password: String) -> Result<(), BoxErr
     match command {
         User::Create { email, display_name, role, password_stdin: _, json: as_json } => {
             let account = AccountInput { email, display_name, password };
+            let named = role.name().to_owned();
             let command = CreateUserCommand { account, roles: vec![role] };
             let created = identity.create_user.execute(&Actor::system("skep user create"), command).await;
             let user = created.map_err(|error| of_arguments(error, "password"))?;
             if as_json {
                 return json(&json!({ "id": user.id, "email": user.email, "roles": names(&user) }));
             }
-            tell!("created the account {} with the role {} and the id {}", user.email, role.name(), user.id)?;
+            tell!("created the account {} with the role {} and the id {}", user.email, named, user.id)?;
         }
         User::List { role, state, email, limit } => {
             let filter = UserFilter { role, state, email, ..UserFilter::default() };
@@ -153,7 +154,7 @@ async fn with(skep: &Skep, command: User, password: String) -> Result<(), BoxErr
     Ok(())
 }
 
-fn names(user: &UserView) -> Vec<&'static str> {
+fn names(user: &UserView) -> Vec<&str> {
     user.roles.iter().map(|role| role.name()).collect()
 }
 

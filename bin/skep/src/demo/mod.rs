@@ -15,7 +15,7 @@ use skep_application::{
     ordering::{CancelOrderCommand, OrderLineInput, OrderPolicy, PlaceOrderCommand},
 };
 use skep_domain::{
-    access::Role,
+    access::{Permissions, Policy, Role},
     shared::{Direction, PageLimit, ProductId, SessionId, Timestamp, UserId},
 };
 use std::{borrow::Cow, sync::Arc};
@@ -153,11 +153,11 @@ impl Demo {
 
     async fn admin(&self) -> Result<Actor, BoxError> {
         let account = self.account(ADMIN.to_owned(), "Admin".to_owned());
-        let command = CreateUserCommand { account, roles: vec![Role::Admin] };
+        let command = CreateUserCommand { account, roles: vec![Role::ADMIN] };
         let system = Actor::system("skep demo");
         let create = self.app.identity.create_user.execute(&system, command);
         let user = past::at(self.shop.product(0).at, Dice::of(self.shop.seed, 10, 0), create).await?;
-        Ok(actor(user.id, user.roles))
+        Ok(actor(user.id, &user.roles))
     }
 
     async fn products(&self, admin: &Actor) -> Result<Vec<ProductId>, DemoError> {
@@ -196,7 +196,7 @@ impl Demo {
                 let register = self.app.identity.create_user.execute(&creator, command);
                 let made = past::at(customer.at, Dice::of(self.shop.seed, 12, number), register).await;
                 bar.inc(1);
-                made.map(|view| actor(view.id, view.roles)).map_err(stopped(format!("user {}", number + 1)))
+                made.map(|view| actor(view.id, &view.roles)).map_err(stopped(format!("user {}", number + 1)))
             }
         };
         stream::iter(0..self.shop.customers).map(make).buffered(AT_ONCE).try_collect().await
@@ -238,8 +238,9 @@ impl Demo {
 }
 
 /// A user that acts without a login, on behalf of the operator.
-fn actor(id: UserId, roles: Vec<Role>) -> Actor {
-    Actor::user(id, SessionId::new(uuid::Uuid::nil()), roles, "skep demo")
+fn actor(id: UserId, roles: &[Role]) -> Actor {
+    let permissions = Permissions::of(roles, &Policy::default());
+    Actor::user(id, SessionId::new(uuid::Uuid::nil()), permissions, "skep demo")
 }
 
 /// A progress bar on the standard error, if it is a terminal.

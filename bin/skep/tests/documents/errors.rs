@@ -110,7 +110,7 @@ const FIELDS: &[(&str, &str, &str)] = &[
     ("too_common", "Is a password that is easy to guess.", "`/password`, `/new_password`"),
     ("too_few", "Has too few items.", "`/lines`"),
     ("too_long", "Has too many characters.", "`/password`, `/new_password`, `/args`"),
-    ("too_many", "Has too many items.", "`/lines`, `/roles`"),
+    ("too_many", "Has too many items.", "`/lines`, `/roles`, `/permissions`"),
     ("too_short", "Has too few characters.", "`/password`, `/new_password`"),
     ("unknown_currency", "Is not a currency of ISO 4217 that prices can have.", "`/price/currency`"),
     ("unknown_field", "The field does not exist.", "any place"),
@@ -118,7 +118,9 @@ const FIELDS: &[(&str, &str, &str)] = &[
     ("unknown_filter", "The filter does not exist.", "`/subject`, `/text`, `/html`"),
     ("unknown_job_kind", "The server has no handler for this kind of jobs.", "`/kind`"),
     ("unknown_mail_kind", "Is not a kind of mails.", "`/kind`"),
+    ("unknown_permission", "Is not a permission that a role can have.", "`/permissions/n`"),
     ("unknown_product", "The product does not exist or is not on sale.", "`/lines/n/product_id`"),
+    ("unknown_role", "The role does not exist.", "`/roles/n`"),
     ("unknown_subscriber", "The subscriber does not exist.", "`/subscriber`"),
     ("unknown_time_zone", "Is not a time zone of the IANA database.", "`/timing/time_zone`"),
     (

@@ -321,6 +321,10 @@ async fn change_users(kit: &TestKit, admin: &str) {
     let users = call(kit, "GET", "/api/v1/users?email=bea", admin, &Value::Null).await;
     let path = format!("/api/v1/users/{}", users["data"][0]["id"].as_str().unwrap());
     call(kit, "PATCH", &path, admin, &json!({ "display_name": "Beatrice" })).await;
+    let role = json!({ "name": "baker", "description": "Bakes", "permissions": ["catalog.stock.manage"] });
+    call(kit, "POST", "/api/v1/roles", admin, &role).await;
+    call(kit, "PATCH", "/api/v1/roles/baker", admin, &json!({ "permissions": [] })).await;
+    call(kit, "DELETE", "/api/v1/roles/baker", admin, &Value::Null).await;
     call(kit, "PUT", &format!("{path}/roles"), admin, &json!({ "roles": ["admin"] })).await;
     for change in ["disable", "enable"] {
         post(kit, &format!("{path}/{change}"), admin).await;

@@ -84,6 +84,7 @@ async fn manage(server: &Server, admin: &Buyer, id: &Value, costs: &mut Costs) {
     costs.add("PUT /api/v1/users/{id}/roles", &changed);
     let taken = server.send("PUT", &roles_path, &with(admin, &ANY), Some(&json!({ "roles": [] }))).await;
     costs.add("PUT /api/v1/users/{id}/roles, of an admin", &taken);
+    define(server, admin, &roles_path, costs).await;
     let sessions = format!("{path}/sessions");
     let listed = server.send("GET", &sessions, &with(admin, &[]), None).await;
     costs.add("GET /api/v1/users/{id}/sessions", &listed);
@@ -93,4 +94,23 @@ async fn manage(server: &Server, admin: &Buyer, id: &Value, costs: &mut Costs) {
     costs.add("POST /api/v1/users/{id}/disable", &disabled);
     let enabled = server.send("POST", &format!("{path}/enable"), &with(admin, &[]), None).await;
     costs.add("POST /api/v1/users/{id}/enable", &enabled);
+}
+
+/// A role of the deployment, from its creation to its end. An account has it in between.
+async fn define(server: &Server, admin: &Buyer, roles_of_user: &str, costs: &mut Costs) {
+    let (list, one) = ("/api/v1/roles", "/api/v1/roles/baker");
+    for path in ["/api/v1/permissions", list] {
+        costs.add(&format!("GET {path}"), &server.send("GET", path, &with(admin, &[]), None).await);
+    }
+    let role = json!({ "name": "baker", "description": "Bakes", "permissions": ["catalog.stock.manage"] });
+    let created = server.send("POST", list, &with(admin, &[]), Some(&role)).await;
+    costs.add("POST /api/v1/roles", &created);
+    costs.add("GET /api/v1/roles/{name}", &server.send("GET", one, &with(admin, &[]), None).await);
+    let given = server.send("PUT", roles_of_user, &with(admin, &ANY), Some(&json!({ "roles": ["baker"] }))).await;
+    costs.add("PUT /api/v1/users/{id}/roles, of the deployment", &given);
+    let change = json!({ "permissions": [] });
+    let changed = server.send("PATCH", one, &with(admin, &ANY), Some(&change)).await;
+    costs.add("PATCH /api/v1/roles/{name}", &changed);
+    server.send("PUT", roles_of_user, &with(admin, &ANY), Some(&json!({ "roles": [] }))).await;
+    costs.add("DELETE /api/v1/roles/{name}", &server.send("DELETE", one, &with(admin, &[]), None).await);
 }

@@ -2,6 +2,7 @@
 
 mod account_links;
 mod known_networks;
+mod roles;
 mod session_queries;
 mod sessions;
 mod setup_tokens;
@@ -15,8 +16,8 @@ use crate::{
 };
 use skep_application::{
     identity::{
-        AccountLinkRepository, IdentityStore, IdentityTx, KnownNetworkRepository, SessionQueries, SessionRepository,
-        SetupTokenRepository, UserQueries, UserRepository,
+        AccountLinkRepository, IdentityStore, IdentityTx, KnownNetworkRepository, RoleQueries, RoleRepository,
+        SessionQueries, SessionRepository, SetupTokenRepository, UserQueries, UserRepository,
     },
     kernel::{Begin, Key, StoreError, Transaction, TxMode},
 };
@@ -40,6 +41,11 @@ part! {
     KnownNetworkLists of IdentityStore: KnownNetworkListsUnit of IdentityTx {
         users: UserRepository, known_networks: KnownNetworkRepository
     }, UserQueries
+}
+
+part! {
+    /// A store of roles, and of the accounts that have them.
+    Roles of IdentityStore: RolesUnit of IdentityTx { users: UserRepository, roles: RoleRepository }, RoleQueries
 }
 
 part! {
@@ -76,6 +82,12 @@ pub fn account_links() -> Vec<Clause<dyn AccountLinks>> {
     account_links::clauses()
 }
 
+/// The clauses of `RoleRepository` and `RoleQueries`.
+#[must_use]
+pub fn roles() -> Vec<Clause<dyn Roles>> {
+    roles::clauses()
+}
+
 /// The clauses of `SetupTokenRepository`.
 #[must_use]
 pub fn setup_tokens() -> Vec<Clause<dyn SetupTokens>> {
@@ -89,8 +101,10 @@ pub fn clauses() -> Vec<Clause<dyn IdentityStore>> {
         of(users(), |store| Arc::new(Whole(store))),
         of(sessions(), |store| Arc::new(Whole(store))),
         sessions::whole(),
+        roles::whole(),
         of(known_networks(), |store| Arc::new(Whole(store))),
         of(account_links(), |store| Arc::new(Whole(store))),
+        of(roles(), |store| Arc::new(Whole(store))),
         of(setup_tokens(), |store| Arc::new(Whole(store))),
     ]
     .concat()

@@ -8,7 +8,10 @@ use crate::{
     units::commit,
 };
 use skep_application::identity::SessionView;
-use skep_domain::{access::Role, identity::Session};
+use skep_domain::{
+    access::{PolicyVersion, Role},
+    identity::Session,
+};
 
 clauses! { clauses of "session_queries" on dyn Sessions:
     a_session_is_shown_with_the_roles_of_its_user,
@@ -28,7 +31,8 @@ async fn a_session_is_shown_with_the_roles_of_its_user(given: &Given) -> Checked
         sample::sign_up(&*given.store, &user).await?;
         commit!(given.store, tx => tx.sessions().insert(&session).await?)?;
         let (user_id, term) = (user.id, session.term());
-        let expected = SessionView { user_id, term, auth_epoch: user.auth_epoch, roles: user.roles };
+        let policy = PolicyVersion::default();
+        let expected = SessionView { user_id, term, auth_epoch: user.auth_epoch, roles: user.roles, policy };
         equal(given.store.queries().find_session(session.id).await?, Some(expected))?;
     }
     Ok(())
@@ -59,7 +63,8 @@ async fn a_change_of_roles_shows_at_once(given: &Given) -> Checked {
     sample::sign_up(&*given.store, &user).await?;
     let session = sample::session(user.id);
     commit!(given.store, tx => tx.sessions().insert(&session).await?)?;
-    for roles in [vec![Role::Admin, Role::User], vec![Role::User]] {
+    // The last one is not defined. It is kept anyway.
+    for roles in [vec![Role::ADMIN, Role::USER], vec![Role::USER], vec![Role::USER, Role::stored("no-role")]] {
         user.roles = roles;
         user.version = commit!(given.store, tx => tx.users().save(&user).await?)?;
         let found = given.store.queries().find_session(session.id).await?;

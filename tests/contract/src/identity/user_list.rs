@@ -36,7 +36,7 @@ impl Listed for User {
     const SORTS: &'static [UserSortKey] = UserSortKey::ALL;
 
     async fn common(_: &Self::Store, number: i64) -> Checked<Self> {
-        let roles = if number % 3 == 0 { vec![Role::Admin, Role::User] } else { vec![Role::User] };
+        let roles = if number % 3 == 0 { vec![Role::ADMIN, Role::USER] } else { vec![Role::USER] };
         let display_name = Text::line(&format!("Bea {}", number % 4), 100)?;
         Ok(Self { display_name, roles, created_at: sample::at(number % 5 * 10), ..sample::user()? })
     }
@@ -74,7 +74,7 @@ fn various() -> Checked<Vec<User>> {
     let addresses = ["ada", "Adam", "a%da", "a_da", "bée", "b\\ea"];
     for (number, name) in (0..).zip(["Ada", "ada", "Bée", "Be", "B%", "B_", "$B", "Ada"]) {
         let local = addresses[number % addresses.len()];
-        let roles = if number % 2 == 0 { vec![Role::Admin, Role::User] } else { vec![Role::User] };
+        let roles = if number % 2 == 0 { vec![Role::ADMIN, Role::USER] } else { vec![Role::USER] };
         let address = format!("{}.{number}@example.com", local.to_lowercase());
         users.push(User {
             email: Email::stored(address.clone(), Some(address.clone()), Some(address)),
@@ -92,15 +92,15 @@ async fn a_list_has_the_accounts_that_its_filter_admits(given: &Given) -> Checke
     let users = various()?;
     put(&*given.store, &users).await?;
     let mut filters = vec![UserFilter::default()];
-    for role in [None, Some(Role::Admin), Some(Role::User)] {
+    for role in [None, Some(Role::ADMIN), Some(Role::USER)] {
         for state in [None, Some(AccountState::Active), Some(AccountState::Disabled)] {
-            filters.push(UserFilter { role, state, ..UserFilter::default() });
+            filters.push(UserFilter { role: role.clone(), state, ..UserFilter::default() });
         }
     }
     for start in ["a", "AD", "ada.0@example.com", "a%", "a_", "b", "bé", "b\\", "$", "z", "ada.0@example.comb"] {
         let email = Some(EmailPrefix::parse(start)?);
         filters.push(UserFilter { email: email.clone(), ..UserFilter::default() });
-        filters.push(UserFilter { email, role: Some(Role::Admin), ..UserFilter::default() });
+        filters.push(UserFilter { email, role: Some(Role::ADMIN), ..UserFilter::default() });
     }
     for start in ["A", "a", "Ada", "Adam", "B", "Bé", "B%", "B_", "$B", "🐝"] {
         let name = Some(NamePrefix::parse(start)?);
@@ -134,7 +134,7 @@ async fn a_list_has_the_accounts_that_its_filter_admits(given: &Given) -> Checke
 }
 
 async fn another(given: &Given, other: UserId) -> Checked<Option<UserId>> {
-    Ok(look!(given.store, tx => tx.users().hold_another_with_role(Role::Admin, other).await?)?)
+    Ok(look!(given.store, tx => tx.users().hold_another_with_role(Role::ADMIN, other).await?)?)
 }
 
 async fn another_account_with_a_role_is_active_and_has_it(given: &Given) -> Checked {
@@ -145,7 +145,7 @@ async fn another_account_with_a_role_is_active_and_has_it(given: &Given) -> Chec
     equal(another(given, sample::user_id()).await?, Some(one.id))?;
     let mut second: User = put_sample(&*given.store).await?;
     equal(another(given, one.id).await?, None)?;
-    second.set_roles(&[Role::Admin], sample::at(2));
+    second.set_roles(&[Role::ADMIN], sample::at(2));
     second.version = save(&*given.store, &second).await?;
     equal(another(given, one.id).await?, Some(second.id))?;
     equal(another(given, second.id).await?, Some(one.id))?;
@@ -157,7 +157,7 @@ async fn another_account_with_a_role_is_active_and_has_it(given: &Given) -> Chec
 /// Takes an admin away if another one stays: by the account or by the role. Returns whether it did.
 async fn taken(store: &dyn Users, id: UserId, by_account: bool) -> Result<bool, StoreError> {
     commit!(store, tx => {
-        let other = tx.users().hold_another_with_role(Role::Admin, id).await?;
+        let other = tx.users().hold_another_with_role(Role::ADMIN, id).await?;
         match tx.users().find(id).await? {
             Some(mut user) if other.is_some() => {
                 if by_account {

@@ -17,7 +17,7 @@ use skep_application::{
     kernel::{Scope, StoreError},
 };
 use skep_domain::{
-    access::Role,
+    access::{BuiltInRole, Role, RoleName},
     identity::{KnownNetworks, PasswordForm, User},
     shared::{Email, EmailLookup, Text, Timestamp, UserId, Version},
 };
@@ -91,13 +91,16 @@ impl Entity for User {
     async fn extremes(_: &Self::Store) -> Checked<Vec<Self>> {
         let domain = format!("{}.{}.example.com", "c".repeat(63), "d".repeat(63));
         let longest = format!("{}@{domain}", "b".repeat(64));
-        let both = vec![Role::Admin, Role::User];
+        // The last one is not defined. It is kept anyway.
+        let longest_role = format!("z{}", "-".repeat(RoleName::MAX - 1));
+        let both: Vec<_> =
+            BuiltInRole::NAMES.iter().copied().chain([longest_role.as_str()]).map(Role::stored).collect();
         let mut users = Vec::new();
         for (address, name, roles, time) in [
-            (longest.as_str(), "N".repeat(100), vec![Role::User], sample::at(7)),
+            (longest.as_str(), "N".repeat(100), vec![Role::USER], sample::at(7)),
             ("bée@bücher.example", "🐝 Bée 'x' \"y\" \\ %_$1".to_owned(), both, Timestamp::MAX),
-            ("Παράδειγμα@xn--jxalpdlp.example", "\u{10FFFD}".repeat(100), vec![Role::User], Timestamp::MIN),
-            ("Plain@Example.com", "Bea".to_owned(), vec![Role::User], Timestamp::from_millis(-1)?),
+            ("Παράδειγμα@xn--jxalpdlp.example", "\u{10FFFD}".repeat(100), vec![Role::USER], Timestamp::MIN),
+            ("Plain@Example.com", "Bea".to_owned(), vec![Role::USER], Timestamp::from_millis(-1)?),
         ] {
             users.push(Self {
                 email: Email::parse(address)?,
@@ -141,7 +144,7 @@ impl Versioned for User {
     fn alter(&mut self, round: i64) -> Checked {
         self.email = Email::parse(&format!("round-{round}-{}@example.com", self.id.uuid().simple()))?;
         self.display_name = Text::line(&format!("Round {round}"), 100)?;
-        self.roles = if round % 2 == 1 { vec![Role::Admin, Role::User] } else { vec![Role::User] };
+        self.roles = if round % 2 == 1 { vec![Role::ADMIN, Role::USER] } else { vec![Role::USER] };
         self.password_hash = format!("$argon2id$v=19$m=8,t=1,p=1$c2FsdA$cm91bmQ{round}");
         self.password_form = if round % 2 == 1 { PasswordForm::AsTyped } else { PasswordForm::Opaque };
         self.auth_epoch = self.auth_epoch.next();
@@ -280,7 +283,7 @@ async fn roles_can_be_looked_for(given: &Given) -> Checked {
             put(&*given.store, from_ref(&user)).await?;
         }
         let found: Result<_, StoreError> = look!(given.store, tx => {
-            (tx.users().any_with_role(Role::User).await?, tx.users().any_with_role(Role::Admin).await?)
+            (tx.users().any_with_role(Role::USER).await?, tx.users().any_with_role(Role::ADMIN).await?)
         });
         seen.push(found?);
     }

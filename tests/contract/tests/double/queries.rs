@@ -6,7 +6,7 @@ use skep_application::{
     catalog::{CategoryQueries, CategorySort, ProductQueries, ProductSort, StockQueries, StockView},
     events::{DeliveryQueries, EventQueries, HeldSort, LogEnds, PlacedEvent},
     files::FileQueries,
-    identity::{Credentials, SessionQueries, SessionView, UserFilter, UserQueries, UserSort, UserView},
+    identity::{Credentials, RoleQueries, SessionQueries, SessionView, UserFilter, UserQueries, UserSort, UserView},
     jobs::{
         JobFilter, JobQueries, JobSort, JobSummary, QueueCounts, QueueQueries, ScheduleFilter, ScheduleQueries,
         ScheduleSort,
@@ -16,6 +16,7 @@ use skep_application::{
     ordering::{OrderQueries, OrderView, Overdue},
 };
 use skep_domain::{
+    access::Policy,
     catalog::{Category, CategoryId, Product},
     events::{EventPosition, HeldEvent, HeldEventId, HeldState, Subscription, SubscriptionId},
     files::{File, FileId},
@@ -138,6 +139,13 @@ impl UserQueries for Flawed {
     }
     async fn list_without_key(&self, after: Option<UserId>, limit: u32) -> Done<Vec<(UserId, Email)>> {
         self.seen.list_without_key(after, limit).await
+    }
+}
+
+#[async_trait]
+impl RoleQueries for Flawed {
+    async fn find_policy(&self) -> Done<Policy> {
+        self.seen.find_policy().await
     }
 }
 

@@ -6,8 +6,8 @@ use skep_application::{
     catalog::{CategoryRepository, ProductRepository, StockRepository},
     files::{FileRepository, FileUsageRepository},
     identity::{
-        AccountLinkRepository, KnownNetworkRepository, SessionRepository, SetupToken, SetupTokenRepository,
-        UserRepository, constraints::SETUP_TOKEN,
+        AccountLinkRepository, KnownNetworkRepository, RoleRepository, SessionRepository, SetupToken,
+        SetupTokenRepository, UserRepository, constraints::SETUP_TOKEN,
     },
     kernel::{
         Claimed, Constraint, IdempotencyClaim, IdempotencyKeys, KeptAnswer, Outbox, OutboxEvent, StoreError,
@@ -17,7 +17,7 @@ use skep_application::{
     ordering::OrderRepository,
 };
 use skep_domain::{
-    access::Role,
+    access::{OwnRole, Role, RoleName},
     catalog::{Category, CategoryId, Product, Reservation, ReservationState, StockLevel, StockMovement},
     files::{File, FileId, FileUsage},
     identity::{AccountLink, KnownNetworks, LinkPurpose, RefreshChain, Rotation, Session, User},
@@ -204,6 +204,9 @@ impl UserRepository for FlawedUnit {
     async fn any_with_role(&mut self, role: Role) -> Done<bool> {
         through!(self, UserRepository::any_with_role(role))
     }
+    async fn count_with_role(&mut self, role: Role) -> Done<u64> {
+        through!(self, UserRepository::count_with_role(role))
+    }
     async fn hold_another_with_role(&mut self, role: Role, other: UserId) -> Done<Option<UserId>> {
         let another = through!(self, UserRepository::hold_another_with_role(role, other))?;
         if self.flaw == Flaw::HoldsNothing {
@@ -218,6 +221,29 @@ impl UserRepository for FlawedUnit {
     async fn save(&mut self, user: &User) -> Done<Version> {
         let (user, _) = self.changed(user, |state| &state.users);
         through!(self, UserRepository::save(&user))
+    }
+}
+
+#[async_trait]
+impl RoleRepository for FlawedUnit {
+    async fn find(&mut self, name: &RoleName) -> Done<Option<OwnRole>> {
+        through!(self, RoleRepository::find(name))
+    }
+    async fn hold(&mut self, names: &[RoleName]) -> Done<Vec<OwnRole>> {
+        through!(self, RoleRepository::hold(names))
+    }
+    async fn count(&mut self) -> Done<u64> {
+        through!(self, RoleRepository::count())
+    }
+    async fn insert(&mut self, role: &OwnRole) -> Done<()> {
+        through!(self, RoleRepository::insert(role))
+    }
+    async fn save(&mut self, role: &OwnRole) -> Done<Version> {
+        let (role, _) = self.changed(role, |state| &state.roles);
+        through!(self, RoleRepository::save(&role))
+    }
+    async fn delete(&mut self, role: &OwnRole) -> Done<()> {
+        through!(self, RoleRepository::delete(role))
     }
 }
 

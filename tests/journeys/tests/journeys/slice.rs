@@ -12,6 +12,7 @@ mod links;
 mod mail_templates;
 mod orders;
 mod refresh;
+mod roles;
 mod rush;
 mod schedules;
 mod sessions;
@@ -30,6 +31,7 @@ pub(crate) const CONTEXTS: &[Context] = &[
     sessions::CONTEXT,
     refresh::CONTEXT,
     users::CONTEXT,
+    roles::CONTEXT,
     catalog::CONTEXT,
     categories::CONTEXT,
     orders::CONTEXT,

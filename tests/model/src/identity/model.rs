@@ -12,7 +12,7 @@ use skep_application::{
     kernel::{ErrorKind, Principal},
 };
 use skep_domain::{
-    access::Role,
+    access::{Permissions, Policy, Role},
     identity::{DISPLAY_NAME_MAX, PasswordForm, PasswordOwner, PasswordPolicy, PasswordRefusal},
     shared::{Email, SessionId, Text, Timestamp, UserId, Version},
 };
@@ -55,7 +55,7 @@ impl Model {
             id,
             email: email.shown(),
             display_name,
-            roles: vec![Role::User],
+            roles: vec![Role::USER],
             email_verified_at: None,
             disabled_at: None,
             created_at: now.at,
@@ -118,7 +118,8 @@ impl Model {
             self.hidden::<Hidden>().sessions.get(&claims.session_id).filter(|(_, expires_at)| now.at < *expires_at);
         let (id, _) = session.filter(|(user, _)| *user == claims.user_id).ok_or(invalid.clone())?;
         let roles = self.stored.get::<Stored>().users.get(id).ok_or(invalid)?.roles.clone();
-        Ok(Answer::Principal(Principal::User { id: *id, session: claims.session_id, roles }))
+        let permissions = Permissions::of(&roles, &Policy::default());
+        Ok(Answer::Principal(Principal::User { id: *id, session: claims.session_id, permissions }))
     }
 
     pub(super) fn get_profile(&self, now: &Now<'_>) -> Outcome<Answer> {

@@ -1,8 +1,8 @@
-//! The permissions of each role.
+//! What the accounts of the model may do: everything, or what every account may.
 
 use crate::call::{Failure, Outcome};
 use skep_application::kernel::{Actor, ErrorKind, Principal};
-use skep_domain::access::Role;
+use skep_domain::catalog::actions::MANAGE_PRODUCT;
 
 /// The permission that an operation needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,8 +25,10 @@ pub(crate) fn check(actor: &Actor, right: Right) -> Outcome<()> {
         Principal::System => Ok(()),
         Principal::Anonymous if right == Right::Look => Ok(()),
         Principal::Anonymous => Err(unauthenticated()),
-        Principal::User { roles, .. } if roles.is_empty() => forbidden,
-        Principal::User { roles, .. } if right == Right::Manage && !roles.contains(&Role::Admin) => forbidden,
+        Principal::User { permissions, .. } if permissions.are_of_no_role() => forbidden,
+        Principal::User { permissions, .. } if right == Right::Manage && !permissions.include(MANAGE_PRODUCT) => {
+            forbidden
+        }
         Principal::User { .. } => Ok(()),
     }
 }

@@ -16,7 +16,7 @@ use skep_application::{
     use_case_error,
 };
 use skep_domain::{
-    access::Role,
+    access::{BuiltInRole, Permissions},
     catalog::{Category, CategoryId, Slug},
     shared::{
         Action, Described, Direction, Event, Field, Kind as FieldKind, PageLimit, SessionId, Text, Timestamp, UserId,
@@ -459,7 +459,12 @@ fn writing(store: &SqlStore) -> UseCase<Writing> {
 async fn a_use_case_over_both_is_carried_out_once(store: &SqlStore) {
     let store = filled(store).await;
     let writing = writing(&store);
-    let actor = Actor::user(UserId::new(Uuid::from_u128(1)), SessionId::NIL, vec![Role::User], "request");
+    let actor = Actor::user(
+        UserId::new(Uuid::from_u128(1)),
+        SessionId::NIL,
+        Permissions::built_in(&[BuiltInRole::User]),
+        "request",
+    );
     let write = async |actor: &Actor, number, title: &str, key: &str| {
         let input = WriteNote { category: category(number).id, title: title.to_owned() };
         writing.execute_once(actor, Some(&IdempotencyKey::parse(key).unwrap()), input).await

@@ -8,7 +8,7 @@ use skep_domain::{
     access::{Resource, Subject, decide},
     catalog::{DESCRIPTION_MAX, NAME_MAX, Sku, Slug},
     identity::actions::CHANGE_PASSWORD,
-    shared::{Action, Audience, Email, Text},
+    shared::{Audience, Email, Text},
 };
 use std::collections::BTreeSet;
 
@@ -172,13 +172,13 @@ fn the_description_of_an_operation_says_which_callers_may_call_it() {
     let document = document();
     for (_, _, operation) in operations(&document) {
         let known = Api::operations().find(|known| operation["operationId"] == known.id).unwrap();
-        let expected = match known.action.map(Action::own) {
-            None | Some(Audience::Everyone) => "Anyone ",
-            Some(Audience::Account) => "Needs an account.",
-            Some(Audience::Staff | Audience::Admin) => "Needs the role `admin`.",
+        let expected = match known.action.map(|action| (action.own(), action.name())) {
+            None | Some((Audience::Everyone, _)) => "Anyone ".to_owned(),
+            Some((Audience::Account, _)) => "Needs an account.".to_owned(),
+            Some((Audience::Roles, name)) => format!("Needs the permission `{name}`"),
         };
         let words: Vec<&str> = operation["description"].as_str().unwrap_or_default().split_whitespace().collect();
-        assert!(words.join(" ").contains(expected), "{}: {words:?}", known.id);
+        assert!(words.join(" ").contains(&expected), "{}: {words:?}", known.id);
     }
 }
 

@@ -8,7 +8,7 @@ use crate::config::{
 };
 use skep_application::{
     Policies,
-    identity::{AccountPolicy, Registration, SessionPolicy},
+    identity::{AccountPolicy, Registration, RolePolicy, SessionPolicy},
 };
 use skep_domain::identity::{KnownNetworkPolicy, KnownNetworks, PasswordPolicy};
 
@@ -81,6 +81,10 @@ const SETTINGS: &[Setting] = &[
         .default("100")
         .form("a number from 1 to 10000", "100")
         .doc("The most sessions of one user. The login after that ends the oldest one."),
+    Setting::new("SKEP_OWN_ROLES", "identity.own_roles", Shape::Number)
+        .default("100")
+        .form("a number from 0 to 200", "100")
+        .doc("The most roles that the deployment defines itself. Built-in roles do not count."),
 ];
 
 fn read(source: &mut Source, policies: &mut Policies) {
@@ -110,6 +114,8 @@ fn read(source: &mut Source, policies: &mut Policies) {
         mails_per_address: source.required("SKEP_LINK_MAILS", an_hour),
         requests_per_network: source.required("SKEP_LINK_REQUESTS", an_hour),
     };
+    let most = source.required("SKEP_OWN_ROLES", |text| text.parse().ok().filter(|n| *n <= RolePolicy::MOST));
+    policies.roles = RolePolicy { most };
     policies.passwords =
         source.required("SKEP_PASSWORD_MIN_LENGTH", |text| PasswordPolicy::with_min_chars(text.parse().ok()?));
 }

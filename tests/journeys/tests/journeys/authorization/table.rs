@@ -6,7 +6,7 @@
 
 use super::operations::{Operation, Token};
 use skep_domain::{
-    access::{Action, Resource, Role, Subject, decide},
+    access::{Action, BuiltInRole, Permissions, Resource, Subject, decide},
     shared::UserId,
 };
 use skep_http::Api;
@@ -88,9 +88,10 @@ pub(super) fn write(table: &str) {
 /// user. A caller that may do the action gets `done`. If the path has no id (a list, a new order, a profile), the
 /// resource belongs to the caller.
 fn by_audience(operation: &Operation, action: Action, done: u16) -> Row {
-    let decided = |number: u128, role: Role| {
+    let decided = |number: u128, role: BuiltInRole| {
         let id = user(number);
-        let subject = Subject::User { id, roles: &[role] };
+        let permissions = Permissions::built_in(&[role]);
+        let subject = Subject::User { id, permissions: &permissions };
         let resource = Resource::OwnedBy(if operation.names_a_thing() { user(OWNER) } else { id });
         match (decide(subject, action, Resource::Any), decide(subject, action, resource)) {
             (Err(_), _) => 403,
@@ -101,9 +102,9 @@ fn by_audience(operation: &Operation, action: Action, done: u16) -> Row {
     let status = |caller: &str| match caller {
         _ if operation.token == Token::Ignored => done,
         "anonymous" if decide(Subject::Visitor, action, Resource::Any).is_ok() => done,
-        "other" => decided(OWNER + 1, Role::User),
-        "owner" => decided(OWNER, Role::User),
-        "admin" => decided(OWNER + 2, Role::Admin),
+        "other" => decided(OWNER + 1, BuiltInRole::User),
+        "owner" => decided(OWNER, BuiltInRole::User),
+        "admin" => decided(OWNER + 2, BuiltInRole::Admin),
         _ => 401,
     };
     CALLERS.into_iter().map(|caller| (caller, status(caller))).collect()

@@ -99,7 +99,7 @@ fn an_admin_finds_accounts(store: &Store) {
     );
     let counted = shop.admin.get(format!("{USERS}?state=active&count=exact")).send().expect(200);
     assert_eq!(counted.number("/page/total"), 5);
-    for query in ["role=queen", "state=", "email=", "name=%0A", "created_from=today", "created_until=1", "sort=email"] {
+    for query in ["role=Queen", "state=", "email=", "name=%0A", "created_from=today", "created_until=1", "sort=email"] {
         shop.admin.get(format!("{USERS}?{query}")).send().refused(400, "invalid_parameter");
     }
     // A cursor belongs to the filter that it was made with.
@@ -201,7 +201,8 @@ fn a_role_counts_from_the_next_request_on(store: &Store) {
     assert_eq!((&changed.json()["roles"], changed.etag()), (&json!(["admin", "user"]), "\"2\"".to_owned()));
     ada.get(USERS).send().expect(200);
     assert_eq!(set_roles(&shop.admin, &id, &["user", "admin"]).expect(200).etag(), changed.etag());
-    set_roles(&shop.admin, &id, &["queen"]).refused(422, "validation_failed").at("/roles/0", "invalid_value");
+    set_roles(&shop.admin, &id, &["Queen"]).refused(422, "validation_failed").at("/roles/0", "invalid_value");
+    set_roles(&shop.admin, &id, &["queen"]).refused(422, "validation_failed").at("/roles/0", "unknown_role");
     set_roles(&shop.admin, &id, &["user"; 21]).refused(422, "validation_failed").at("/roles", "too_many");
     let unconditional = shop.admin.put(format!("{}/roles", path(&id))).json(json!({ "roles": [] })).send();
     unconditional.refused(428, "precondition_required");

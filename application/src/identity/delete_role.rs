@@ -1,0 +1,88 @@
+//! Deleting a role.
+
+use super::{
+    IdentityTx, PermissionNotHeld, RoleInUse, RoleIsBuiltIn,
+    role_fields::{self as fields, POLICY},
+};
+use crate::kernel::{
+    Authorized, Call, Command, Denied, KeyReused, NotFound, Precondition, Principal, Unmet, use_case_error,
+};
+use skep_domain::{
+    access::{OwnRole, Role, RoleName},
+    identity::{actions, events::RoleDeleted},
+    shared::Action,
+};
+
+/// Which role to delete.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct DeleteRoleCommand {
+    /// The role to delete.
+    pub name: RoleName,
+    /// The version that the role must still have, if the caller names one.
+    pub precondition: Precondition,
+}
+
+use_case_error! {
+    /// Why the role was not deleted.
+    DeleteRoleError {
+        Denied(Denied),
+        NotFound(NotFound),
+        Unmet(Unmet),
+        KeyReused(KeyReused),
+        PermissionNotHeld(PermissionNotHeld),
+        RoleIsBuiltIn(RoleIsBuiltIn),
+        RoleInUse(RoleInUse),
+    }
+}
+
+/// Deletes roles that no account has. A role that accounts have stays: if it were taken from them, or if they kept its
+/// name, a later role of the same name would be another one.
+pub struct DeleteRole;
+
+/// The checked command, and the caller that its role is judged for.
+pub struct DeleteRolePlan {
+    command: DeleteRoleCommand,
+    /// The caller, which passes on only what it has.
+    caller: Principal,
+}
+
+impl Command for DeleteRole {
+    type Unit = dyn IdentityTx;
+    type Input = DeleteRoleCommand;
+    type Plan = DeleteRolePlan;
+    type Target = OwnRole;
+    type Answer = ();
+    type Error = DeleteRoleError;
+
+    const NAME: &'static str = "identity.delete_role";
+    const ACTION: Action = actions::MANAGE_ROLE;
+
+    async fn plan(&self, call: &mut Call<'_>, input: Self::Input) -> Result<Self::Plan, Self::Error> {
+        call.contend([POLICY]);
+        let name = fields::own_name(input.name)?;
+        let command = DeleteRoleCommand { name, ..input };
+        Ok(DeleteRolePlan { command, caller: call.actor.principal.clone() })
+    }
+
+    async fn load(&self, plan: &Self::Plan, unit: &mut Self::Unit) -> Result<OwnRole, Self::Error> {
+        Ok(unit.roles().find(&plan.command.name).await?.ok_or(NotFound("role"))?)
+    }
+
+    async fn write(
+        &self,
+        plan: &Self::Plan,
+        unit: &mut Self::Unit,
+        role: Authorized<'_, OwnRole>,
+    ) -> Result<(), Self::Error> {
+        plan.command.precondition.allow(role.version)?;
+        fields::pass_on(plan.caller.subject(), &role.permissions)?;
+        unit.roles().delete(&role).await?;
+        // Counted afterwards: from here on, no unit gives the role to an account.
+        let accounts = unit.users().count_with_role(Role::Own(role.name.clone())).await?;
+        if accounts > 0 {
+            return Err(RoleInUse { accounts }.into());
+        }
+        let event = RoleDeleted::of(&role);
+        Ok(role.record(unit.outbox(), &event, role.version.next(), role.now()).await?)
+    }
+}

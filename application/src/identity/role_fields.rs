@@ -1,0 +1,101 @@
+//! The fields and the refusals that the commands on roles share.
+
+use crate::kernel::{FieldError, Invalid, refusal};
+use skep_domain::{
+    access::{OwnRole, Role, RoleName, Subject, may_pass_on},
+    actions,
+    shared::Text,
+};
+use std::collections::BTreeSet;
+use uuid::Uuid;
+
+/// The id that commands on roles contend for, because they follow one another.
+pub(super) const POLICY: Uuid = Uuid::from_u128(0x736b_6570_2d70_6f6c_6963_7900_0000_0001);
+
+refusal! {
+    /// An account can put only permissions into a role, and take only those out, that it has itself.
+    PermissionNotHeld = Denied, "permission_not_held";
+}
+
+refusal! {
+    /// Built-in roles come with Skep and cannot be changed or deleted.
+    RoleIsBuiltIn = Conflict, "role_is_built_in";
+}
+
+refusal! {
+    /// Another role has this name.
+    RoleNameTaken = Conflict, "role_name_taken";
+}
+
+refusal! {
+    /// There are too many roles; delete one first.
+    TooManyRoles = Conflict, "too_many_roles";
+}
+
+refusal! {
+    /// Accounts have the role; take it from them first.
+    RoleInUse {
+        /// The number of accounts.
+        pub accounts: u64,
+    } = Conflict, "role_in_use", "the number of accounts that have the role is {accounts}; take it from them first";
+}
+
+/// How many roles there may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RolePolicy {
+    /// The most roles that the deployment defines itself.
+    pub most: u32,
+}
+
+impl RolePolicy {
+    /// The greatest number of roles that may be allowed. A list shows all of them.
+    pub const MOST: u32 = 200;
+}
+
+impl Default for RolePolicy {
+    /// 100 roles.
+    fn default() -> Self {
+        Self { most: 100 }
+    }
+}
+
+/// The name of a role that is to be changed, or the refusal for a built-in one.
+pub(super) fn own_name(name: RoleName) -> Result<RoleName, RoleIsBuiltIn> {
+    match Role::stored(name.as_str()) {
+        Role::BuiltIn(_) => Err(RoleIsBuiltIn),
+        Role::Own(name) => Ok(name),
+    }
+}
+
+pub(super) fn description(invalid: &mut Invalid, text: &str) -> Option<Text> {
+    invalid.check("/description", "invalid_text", Text::line(text, OwnRole::DESCRIPTION_MAX))
+}
+
+/// Checks the names of permissions. Names in `kept` are not judged again.
+pub(super) fn permissions(invalid: &mut Invalid, names: &[String], kept: &BTreeSet<String>) -> BTreeSet<String> {
+    if names.len() > OwnRole::MOST_PERMISSIONS {
+        let text = format!("must have at most {} items", OwnRole::MOST_PERMISSIONS);
+        invalid.errors.push(FieldError::new("/permissions", "too_many", text));
+        return BTreeSet::new();
+    }
+    let exists = |name: &String| actions().any(|action| action.is_permission() && action.name() == name);
+    for (at, name) in names.iter().enumerate() {
+        if !kept.contains(name) && !exists(name) {
+            invalid.errors.push(FieldError::new(
+                format!("/permissions/{at}"),
+                "unknown_permission",
+                "is not a permission that a role can have",
+            ));
+        }
+    }
+    names.iter().cloned().collect()
+}
+
+/// Refuses permissions that the subject may not pass on.
+pub(super) fn pass_on<'a>(
+    subject: Subject<'_>,
+    permissions: impl IntoIterator<Item = &'a String>,
+) -> Result<(), PermissionNotHeld> {
+    let all = permissions.into_iter().all(|permission| may_pass_on(subject, permission));
+    if all { Ok(()) } else { Err(PermissionNotHeld) }
+}
