@@ -1,6 +1,9 @@
 //! The rules with a number: `docs/invariants.md` has a row for each number that a comment cites, and no other rows.
 
-use crate::SourceFile;
+use crate::{
+    SourceFile,
+    named::{functions, named_functions, numbered_rows},
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A row of `docs/invariants.md`.
@@ -15,14 +18,9 @@ pub struct Invariant {
 /// The rows of the page that start with a number.
 #[must_use]
 pub fn invariants(page: &str) -> Vec<Invariant> {
-    let rows = page.lines().filter_map(|line| {
-        let cells: Vec<&str> = line.strip_prefix('|')?.trim_end_matches('|').split('|').map(str::trim).collect();
-        let number = cells.first().filter(|cell| is_number(cell))?;
-        // Every second part of a cell is code.
-        let code = cells.last()?.split('`').skip(1).step_by(2);
-        let is_function = |name: &&str| name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
-        let tests = code.filter(is_function).map(str::to_owned).collect();
-        Some(Invariant { number: (*number).to_owned(), tests })
+    let rows = numbered_rows(page, is_number).into_iter().map(|cells| {
+        let tests = cells.last().map(|cell| named_functions(cell)).unwrap_or_default();
+        Invariant { number: cells[0].to_owned(), tests }
     });
     rows.collect()
 }
@@ -42,14 +40,15 @@ pub fn cited_invariants(files: &[SourceFile]) -> BTreeMap<String, String> {
 }
 
 fn is_number(word: &str) -> bool {
-    let count = word.strip_prefix(['C', 'I', 'M', 'O']);
-    count.is_some_and(|count| !count.is_empty() && count.bytes().all(|byte| byte.is_ascii_digit()))
+    let count = word.strip_prefix(['C', 'E', 'I', 'J', 'M', 'O']);
+    // `E11000` is an error of MongoDB.
+    count.is_some_and(|count| (1..=2).contains(&count.len()) && count.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// Cited numbers without a row, rows that are repeated or not cited, and rows whose tests do not exist.
 #[must_use]
 pub fn invariant_violations(files: &[SourceFile], page: &str) -> Vec<String> {
-    let (rows, cited) = (invariants(page), cited_invariants(files));
+    let (rows, cited, known) = (invariants(page), cited_invariants(files), functions(files));
     let mut violations = vec![];
     let mut stated = BTreeSet::new();
     for Invariant { number, tests } in &rows {
@@ -62,7 +61,7 @@ pub fn invariant_violations(files: &[SourceFile], page: &str) -> Vec<String> {
         if tests.is_empty() {
             violations.push(format!("{number} names no test"));
         }
-        let is_missing = |test: &&String| !files.iter().any(|file| file.text.contains(&format!("fn {test}(")));
+        let is_missing = |test: &&String| !known.contains(test.as_str());
         violations.extend(tests.iter().filter(is_missing).map(|test| format!("{number} names {test}, not a function")));
     }
     let unstated = cited.iter().filter(|(number, _)| !stated.contains(number));

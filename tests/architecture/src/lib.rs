@@ -8,8 +8,10 @@ mod contexts;
 mod dependencies;
 mod files;
 mod invariants;
+mod named;
 mod ports;
 mod prose;
+mod security;
 
 pub use contexts::{Edge, border_violations, context_edges, contexts, declared_edges};
 pub use dependencies::{Allowed, Package, dependency_violations, packages};
@@ -17,6 +19,7 @@ pub use files::{SourceFile, long_files, manifests_without_lints, rust_files};
 pub use invariants::{Invariant, cited_invariants, invariant_violations, invariants};
 pub use ports::{clauses_of, implemented, port_traits, ports_without_module};
 pub use prose::{Avoided, Finding, avoided, avoided_phrases, repeated_names, texts};
+pub use security::{Requirement, coverage_summary, coverage_violations, requirements};
 
 use std::path::PathBuf;
 

@@ -36,7 +36,7 @@ impl<'a> Scene<'a> {
         Self { shop, owner, made: RefCell::new(BTreeMap::new()) }
     }
 
-    /// The id of the resource in this collection. It is made if there is none.
+    /// The id of the resource in this collection. It is made if it does not exist.
     #[track_caller]
     pub(crate) fn id(&self, collection: &str) -> String {
         if let Some(id) = self.made.borrow().get(collection) {
