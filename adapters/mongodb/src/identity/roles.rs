@@ -111,7 +111,8 @@ fn named(name: &RoleName) -> Document {
     doc! { "name": name.as_str() }
 }
 
-/// Raises the version of the policy. Units that change roles at the same time collide here.
+/// Raises the version of the policy. Units that change roles at the same time collide here. It comes after the change of
+/// the role, so that a change that is refused has written nothing that the next unit could collide with.
 async fn raise(unit: &mut MongoUnit) -> Result<(), StoreError> {
     let raise = Update::of(doc! { "_id": POLICY }, doc! { "$inc": { "number": 1_i64 } }).or_insert();
     unit.run(async |executor| match executor.update(PolicyDoc::COLLECTION, vec![raise]).await {
@@ -146,18 +147,19 @@ impl RoleRepository for MongoUnit {
     }
 
     async fn insert(&mut self, role: &OwnRole) -> Result<(), StoreError> {
-        raise(self).await?;
-        self.add::<RoleDoc>(from_ref(role)).await
+        self.add::<RoleDoc>(from_ref(role)).await?;
+        raise(self).await
     }
 
     async fn save(&mut self, role: &OwnRole) -> Result<Version, StoreError> {
+        let version = self.put::<RoleDoc>(role).await?;
         raise(self).await?;
-        self.put::<RoleDoc>(role).await
+        Ok(version)
     }
 
     async fn delete(&mut self, role: &OwnRole) -> Result<(), StoreError> {
-        raise(self).await?;
-        self.remove::<RoleDoc>(role).await
+        self.remove::<RoleDoc>(role).await?;
+        raise(self).await
     }
 }
 
