@@ -5,7 +5,7 @@ use super::{
     role_fields::{self as fields, POLICY},
 };
 use crate::kernel::{
-    Authorized, Call, Command, Denied, Invalid, KeyReused, NotFound, Precondition, Principal, Unmet, use_case_error,
+    Authorized, Call, Command, Denied, Invalid, KeyReused, NotFound, Precondition, Unmet, use_case_error,
 };
 use skep_domain::{
     access::{OwnRole, RoleName},
@@ -43,17 +43,10 @@ use_case_error! {
 /// value keeps the version.
 pub struct ChangeRole;
 
-/// A change of a role. What it is judged by is read first, because permissions that the role has are not judged again.
-pub struct ChangeRolePlan {
-    command: ChangeRoleCommand,
-    /// The caller, which passes on only what it has.
-    caller: Principal,
-}
-
 impl Command for ChangeRole {
     type Unit = dyn IdentityTx;
     type Input = ChangeRoleCommand;
-    type Plan = ChangeRolePlan;
+    type Plan = ChangeRoleCommand;
     type Target = OwnRole;
     type Answer = RoleView;
     type Error = ChangeRoleError;
@@ -64,12 +57,11 @@ impl Command for ChangeRole {
     async fn plan(&self, call: &mut Call<'_>, input: Self::Input) -> Result<Self::Plan, Self::Error> {
         call.contend([POLICY]);
         let name = fields::own_name(input.name)?;
-        let command = ChangeRoleCommand { name, ..input };
-        Ok(ChangeRolePlan { command, caller: call.actor.principal.clone() })
+        Ok(ChangeRoleCommand { name, ..input })
     }
 
     async fn load(&self, plan: &Self::Plan, unit: &mut Self::Unit) -> Result<OwnRole, Self::Error> {
-        Ok(unit.roles().find(&plan.command.name).await?.ok_or(NotFound("role"))?)
+        Ok(unit.roles().find(&plan.name).await?.ok_or(NotFound("role"))?)
     }
 
     async fn write(
@@ -78,8 +70,9 @@ impl Command for ChangeRole {
         unit: &mut Self::Unit,
         mut role: Authorized<'_, OwnRole>,
     ) -> Result<RoleView, Self::Error> {
-        let ChangeRoleCommand { precondition, description, permissions, .. } = plan.command.clone();
+        let ChangeRoleCommand { precondition, description, permissions, .. } = plan.clone();
         precondition.require(role.version)?;
+        // The fields are judged now, because permissions that the role has are not judged again.
         let mut invalid = Invalid::default();
         let description = invalid.required("/description", description);
         let description = description.filter(|text| *text != role.description.as_str());
@@ -91,7 +84,7 @@ impl Command for ChangeRole {
         let description = description.unwrap_or_else(|| before.description.clone());
         let permissions = permissions.unwrap_or_else(|| before.permissions.clone());
         if role.change(description, permissions, now) {
-            fields::pass_on(plan.caller.subject(), before.permissions.union(&role.permissions))?;
+            fields::pass_on(role.caller(), before.permissions.union(&role.permissions))?;
             role.version = unit.roles().save(&role).await?;
             let event = RoleChanged::of(&role);
             role.record(unit.outbox(), &event, role.version, role.updated_at).await?;

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::kernel::{Authorized, Call, Command, Denied, Invalid, KeyReused, use_case_error};
 use skep_domain::{
-    access::{OwnRole, Role, RoleId, RoleName},
+    access::{OwnRole, RoleId, RoleName},
     identity::{actions, events::RoleCreated},
     shared::Action,
 };
@@ -70,9 +70,7 @@ impl Command for CreateRole {
             unreachable!("a value that is missing was recorded as invalid")
         };
         fields::pass_on(call.actor.subject(), &permissions)?;
-        if matches!(Role::stored(name.as_str()), Role::BuiltIn(_)) {
-            return Err(RoleNameTaken.into());
-        }
+        let name = fields::own_name(name).map_err(|_| RoleNameTaken)?;
         Ok(OwnRole::create(RoleId::new(call.new_id()), name, description, permissions, call.now))
     }
 

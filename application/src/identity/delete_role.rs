@@ -4,9 +4,7 @@ use super::{
     IdentityTx, PermissionNotHeld, RoleInUse, RoleIsBuiltIn,
     role_fields::{self as fields, POLICY},
 };
-use crate::kernel::{
-    Authorized, Call, Command, Denied, KeyReused, NotFound, Precondition, Principal, Unmet, use_case_error,
-};
+use crate::kernel::{Authorized, Call, Command, Denied, KeyReused, NotFound, Precondition, Unmet, use_case_error};
 use skep_domain::{
     access::{OwnRole, Role, RoleName},
     identity::{actions, events::RoleDeleted},
@@ -39,17 +37,10 @@ use_case_error! {
 /// name, a later role of the same name would be another one.
 pub struct DeleteRole;
 
-/// The checked command, and the caller that its role is judged for.
-pub struct DeleteRolePlan {
-    command: DeleteRoleCommand,
-    /// The caller, which passes on only what it has.
-    caller: Principal,
-}
-
 impl Command for DeleteRole {
     type Unit = dyn IdentityTx;
     type Input = DeleteRoleCommand;
-    type Plan = DeleteRolePlan;
+    type Plan = DeleteRoleCommand;
     type Target = OwnRole;
     type Answer = ();
     type Error = DeleteRoleError;
@@ -60,12 +51,11 @@ impl Command for DeleteRole {
     async fn plan(&self, call: &mut Call<'_>, input: Self::Input) -> Result<Self::Plan, Self::Error> {
         call.contend([POLICY]);
         let name = fields::own_name(input.name)?;
-        let command = DeleteRoleCommand { name, ..input };
-        Ok(DeleteRolePlan { command, caller: call.actor.principal.clone() })
+        Ok(DeleteRoleCommand { name, ..input })
     }
 
     async fn load(&self, plan: &Self::Plan, unit: &mut Self::Unit) -> Result<OwnRole, Self::Error> {
-        Ok(unit.roles().find(&plan.command.name).await?.ok_or(NotFound("role"))?)
+        Ok(unit.roles().find(&plan.name).await?.ok_or(NotFound("role"))?)
     }
 
     async fn write(
@@ -74,8 +64,8 @@ impl Command for DeleteRole {
         unit: &mut Self::Unit,
         role: Authorized<'_, OwnRole>,
     ) -> Result<(), Self::Error> {
-        plan.command.precondition.allow(role.version)?;
-        fields::pass_on(plan.caller.subject(), &role.permissions)?;
+        plan.precondition.allow(role.version)?;
+        fields::pass_on(role.caller(), &role.permissions)?;
         unit.roles().delete(&role).await?;
         // Counted afterwards: from here on, no unit gives the role to an account.
         let accounts = unit.users().count_with_role(Role::Own(role.name.clone())).await?;

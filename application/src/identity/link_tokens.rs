@@ -1,9 +1,9 @@
 //! The tokens of links that are mailed to the owners of accounts.
 
 use super::OneTimeSecrets;
-use crate::kernel::Fingerprints;
+use crate::kernel::{Fingerprints, hex};
 use skep_domain::identity::{AccountLinkId, LinkPurpose};
-use std::{fmt::Write as _, sync::Arc};
+use std::sync::Arc;
 use uuid::Uuid;
 
 /// What every token begins with, so that scanners of secrets recognize one.
@@ -38,10 +38,7 @@ impl LinkTokens {
 
     /// The token of a link.
     pub(super) fn of(&self, purpose: LinkPurpose, id: AccountLinkId) -> LinkToken {
-        let mut text = format!("{PREFIX}{}", id.uuid().simple());
-        for byte in self.secret(purpose, id) {
-            let _ = write!(text, "{byte:02x}");
-        }
+        let text = format!("{PREFIX}{}{}", id.uuid().simple(), hex(&self.secret(purpose, id)));
         LinkToken { hash: self.secrets.hash(&text), text }
     }
 

@@ -18,33 +18,6 @@ pub(super) struct Opened {
     link: AccountLink,
 }
 
-/// Why a link does not open its account.
-pub(super) enum LinkError {
-    Invalid,
-    Store(StoreError),
-}
-
-impl From<StoreError> for LinkError {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
-    }
-}
-
-/// Turns the error of a link into that of a use case.
-macro_rules! link_error {
-    ($error:ident) => {
-        impl From<$crate::identity::redeem_link::LinkError> for $error {
-            fn from(error: $crate::identity::redeem_link::LinkError) -> Self {
-                match error {
-                    $crate::identity::redeem_link::LinkError::Invalid => $crate::identity::LinkInvalid.into(),
-                    $crate::identity::redeem_link::LinkError::Store(error) => error.into(),
-                }
-            }
-        }
-    };
-}
-pub(super) use link_error;
-
 impl AccountMails {
     /// Reads a token of this purpose, without a look into the store.
     pub(super) fn read(&self, purpose: LinkPurpose, token: &str) -> Result<LinkToken, LinkInvalid> {
@@ -54,21 +27,25 @@ impl AccountMails {
 
 impl Opened {
     /// Finds the account that the token opens at `now`. The link stays.
-    pub(super) async fn find(
+    pub(super) async fn find<E: From<LinkInvalid> + From<StoreError>>(
         tx: &mut dyn IdentityTx,
         purpose: LinkPurpose,
         token: &LinkToken,
         now: Timestamp,
-    ) -> Result<Self, LinkError> {
+    ) -> Result<Self, E> {
         let link = tx.account_links().find_by_hash(&token.hash).await?;
-        let link = link.filter(|link| link.purpose == purpose).ok_or(LinkError::Invalid)?;
-        let user = tx.users().find(link.user_id).await?.ok_or(LinkError::Invalid)?;
-        if link.opens(&user, now) { Ok(Self { user, link }) } else { Err(LinkError::Invalid) }
+        let link = link.filter(|link| link.purpose == purpose).ok_or(LinkInvalid)?;
+        let user = tx.users().find(link.user_id).await?.ok_or(LinkInvalid)?;
+        if link.opens(&user, now) { Ok(Self { user, link }) } else { Err(LinkInvalid.into()) }
     }
 
     /// Uses the link up, which one of several callers does, and returns its account.
-    pub(super) async fn consume(self, tx: &mut dyn IdentityTx, now: Timestamp) -> Result<User, LinkError> {
+    pub(super) async fn consume<E: From<LinkInvalid> + From<StoreError>>(
+        self,
+        tx: &mut dyn IdentityTx,
+        now: Timestamp,
+    ) -> Result<User, E> {
         let is_first = tx.account_links().consume(&self.link.hash, now).await?;
-        if is_first { Ok(self.user) } else { Err(LinkError::Invalid) }
+        if is_first { Ok(self.user) } else { Err(LinkInvalid.into()) }
     }
 }

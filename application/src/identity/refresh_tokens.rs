@@ -1,9 +1,9 @@
 //! The texts of refresh tokens.
 
 use super::OneTimeSecrets;
-use crate::kernel::Fingerprints;
+use crate::kernel::{Fingerprints, hex};
 use skep_domain::{identity::RefreshHash, shared::SessionId};
-use std::{fmt::Write as _, sync::Arc};
+use std::sync::Arc;
 use uuid::Uuid;
 
 /// What every token begins with, so that scanners of secrets recognize one.
@@ -79,13 +79,6 @@ impl RefreshTokens {
     fn keyed(&self, purpose: &str, text: &str) -> [u8; 32] {
         self.fingerprints.fingerprint(format!("refresh token\0{purpose}\0{text}").as_bytes())
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]

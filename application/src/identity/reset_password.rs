@@ -1,9 +1,8 @@
 //! Sets a new password through a link that was mailed to the owner of the account.
 
 use super::{
-    AccountMails, Accounts, HashCaller, HashError, HasherBusy, IdentityTx, LinkInvalid,
-    link_tokens::LinkToken,
-    redeem_link::{Opened, link_error},
+    AccountMails, Accounts, HashCaller, HashError, HasherBusy, IdentityTx, LinkInvalid, link_tokens::LinkToken,
+    redeem_link::Opened,
 };
 use crate::kernel::{
     Actor, Attempt, Begin, Invalid, Key, OutboxEvent, Runtime, StoreError, TxMode, run, use_case_error,
@@ -37,8 +36,6 @@ use_case_error! {
         HasherBusy(HasherBusy),
     }
 }
-
-link_error! { ResetPasswordError }
 
 impl From<HashError> for ResetPasswordError {
     fn from(error: HashError) -> Self {
@@ -87,8 +84,8 @@ impl ResetPassword {
         let (shown, now) = (&token, self.runtime().clock.now());
         let user: User = run(self.runtime(), actor.deadline, |attempt| async move {
             let mut tx = self.store.begin(TxMode::Read, &[]).await?;
-            let opened = Opened::find(&mut *tx, PURPOSE, shown, now).await;
-            attempt.end(tx, opened.map(|opened| opened.user).map_err(ResetPasswordError::from)).await
+            let opened = Opened::find::<ResetPasswordError>(&mut *tx, PURPOSE, shown, now).await;
+            attempt.end(tx, opened.map(|opened| opened.user)).await
         })
         .await?;
         let password = self.judge(&command.password, &user)?;
@@ -128,8 +125,8 @@ impl ResetPassword {
         if attempt.after_unknown && tx.outbox().settle(*event_id).await? {
             return Ok(());
         }
-        let opened = Opened::find(tx, PURPOSE, token, *now).await?;
-        let mut user = opened.consume(tx, *now).await?;
+        let opened = Opened::find::<ResetPasswordError>(tx, PURPOSE, token, *now).await?;
+        let mut user = opened.consume::<ResetPasswordError>(tx, *now).await?;
         user.change_password(password_hash.clone(), *now);
         user.verify_email(*now);
         let version = tx.users().save(&user).await?;

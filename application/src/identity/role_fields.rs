@@ -1,8 +1,9 @@
-//! The fields and the refusals that the commands on roles share.
+//! What the commands on roles, and on accounts that have them, share.
 
-use crate::kernel::{FieldError, Invalid, refusal};
+use super::IdentityTx;
+use crate::kernel::{FieldError, Invalid, StoreError, refusal};
 use skep_domain::{
-    access::{OwnRole, Role, RoleName, Subject, may_pass_on},
+    access::{OwnRole, Policy, PolicyVersion, Role, RoleName, Subject, may_pass_on},
     actions,
     shared::Text,
 };
@@ -98,4 +99,16 @@ pub(super) fn pass_on<'a>(
 ) -> Result<(), PermissionNotHeld> {
     let all = permissions.into_iter().all(|permission| may_pass_on(subject, permission));
     if all { Ok(()) } else { Err(PermissionNotHeld) }
+}
+
+/// Returns the definitions of those roles that the deployment defines. They stay until the unit has ended, so that no role
+/// is changed or deleted while a decision rests on it.
+pub(super) async fn definitions(unit: &mut dyn IdentityTx, roles: &[Role]) -> Result<Policy, StoreError> {
+    let name = |role: &Role| match role {
+        Role::BuiltIn(_) => None,
+        Role::Own(name) => Some(name.clone()),
+    };
+    let names: Vec<RoleName> = roles.iter().filter_map(name).collect();
+    let defined = if names.is_empty() { vec![] } else { unit.roles().hold(&names).await? };
+    Ok(Policy::new(PolicyVersion::default(), defined))
 }

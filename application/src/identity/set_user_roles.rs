@@ -1,12 +1,12 @@
 //! Giving roles to an account, and taking them away.
 
-use super::{IdentityTx, LastAdmin, UserView, last_admin::keep_an_admin};
+use super::{IdentityTx, LastAdmin, UserView, last_admin::keep_an_admin, role_fields::definitions};
 use crate::kernel::{
-    Authorized, Call, Command, Denied, FieldError, Invalid, KeyReused, NotFound, Precondition, Principal, StoreError,
-    Unmet, refusal, use_case_error,
+    Authorized, Call, Command, Denied, FieldError, Invalid, KeyReused, NotFound, Precondition, Unmet, refusal,
+    use_case_error,
 };
 use skep_domain::{
-    access::{Policy, PolicyVersion, Role, RoleName, not_grantable},
+    access::{Policy, Role, not_grantable},
     identity::{User, actions, events::UserRolesChanged},
     shared::{Action, UserId},
 };
@@ -53,8 +53,6 @@ pub struct RoleChange {
     precondition: Precondition,
     /// `write` reports invalid names only after it has compared the version of the account.
     roles: Result<Vec<Role>, Invalid>,
-    /// The caller, which passes on only what it has.
-    caller: Principal,
 }
 
 impl Command for SetUserRoles {
@@ -71,7 +69,7 @@ impl Command for SetUserRoles {
     async fn plan(&self, call: &mut Call<'_>, input: Self::Input) -> Result<Self::Plan, Self::Error> {
         let SetUserRolesCommand { user_id, precondition, roles } = input;
         call.contend([user_id.uuid()]);
-        Ok(RoleChange { user_id, precondition, roles: checked(&roles), caller: call.actor.principal.clone() })
+        Ok(RoleChange { user_id, precondition, roles: checked(&roles) })
     }
 
     async fn load(&self, plan: &Self::Plan, unit: &mut Self::Unit) -> Result<User, Self::Error> {
@@ -88,9 +86,9 @@ impl Command for SetUserRoles {
         let roles = plan.roles.clone()?;
         let (before, now) = (user.clone(), user.now());
         let changed = user.set_roles(&roles, now);
-        let policy = held_definitions(unit, &changed).await?;
+        let policy = definitions(unit, &changed).await?;
         all_defined(&roles, &before, &policy)?;
-        if not_grantable(plan.caller.subject(), &changed, &policy).is_some() {
+        if not_grantable(user.caller(), &changed, &policy).is_some() {
             return Err(RoleNotHeld.into());
         }
         if !changed.is_empty() {
@@ -101,18 +99,6 @@ impl Command for SetUserRoles {
         }
         Ok(UserView::from(&*user))
     }
-}
-
-/// Returns the definitions of the roles of the deployment that are given or taken. They stay until the unit has ended, so
-/// that no role is deleted while an account gets it.
-pub(super) async fn held_definitions(unit: &mut dyn IdentityTx, changed: &[Role]) -> Result<Policy, StoreError> {
-    let name = |role: &Role| match role {
-        Role::BuiltIn(_) => None,
-        Role::Own(name) => Some(name.clone()),
-    };
-    let names: Vec<RoleName> = changed.iter().filter_map(name).collect();
-    let defined = if names.is_empty() { vec![] } else { unit.roles().hold(&names).await? };
-    Ok(Policy::new(PolicyVersion::default(), defined))
 }
 
 /// Refuses roles that are given and that are not defined. A role that the account has stays, even if this build does not

@@ -1,6 +1,6 @@
 //! The rule that no account manages one that has more permissions.
 
-use super::{IdentityTx, set_user_roles::held_definitions};
+use super::{IdentityTx, role_fields::definitions};
 use crate::kernel::{Authorized, StoreError, refusal};
 use skep_domain::{access::not_grantable, identity::User};
 
@@ -15,7 +15,7 @@ pub(super) async fn not_above_the_caller<E: From<StrongerAccount> + From<StoreEr
     unit: &mut dyn IdentityTx,
     user: &Authorized<'_, User>,
 ) -> Result<(), E> {
-    let policy = held_definitions(unit, &user.roles).await?;
+    let policy = definitions(unit, &user.roles).await?;
     match not_grantable(user.caller(), &user.roles, &policy) {
         None => Ok(()),
         Some(_) => Err(StrongerAccount.into()),

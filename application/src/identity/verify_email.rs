@@ -1,10 +1,6 @@
 //! Verifies the address of an account through a link that was mailed to it.
 
-use super::{
-    AccountMails, IdentityTx, LinkInvalid,
-    link_tokens::LinkToken,
-    redeem_link::{Opened, link_error},
-};
+use super::{AccountMails, IdentityTx, LinkInvalid, link_tokens::LinkToken, redeem_link::Opened};
 use crate::kernel::{Actor, Attempt, Begin, OutboxEvent, Runtime, TxMode, run, use_case_error};
 use skep_domain::{
     identity::{LinkPurpose, events::UserEmailVerified},
@@ -31,8 +27,6 @@ use_case_error! {
         LinkInvalid(LinkInvalid),
     }
 }
-
-link_error! { VerifyEmailError }
 
 /// Verifies addresses.
 pub struct VerifyEmail {
@@ -76,8 +70,8 @@ impl VerifyEmail {
         if attempt.after_unknown && tx.outbox().settle(event_id).await? {
             return Ok(());
         }
-        let opened = Opened::find(tx, PURPOSE, token, now).await?;
-        let mut user = opened.consume(tx, now).await?;
+        let opened = Opened::find::<VerifyEmailError>(tx, PURPOSE, token, now).await?;
+        let mut user = opened.consume::<VerifyEmailError>(tx, now).await?;
         if user.verify_email(now) {
             let version = tx.users().save(&user).await?;
             let event = UserEmailVerified { user_id: user.id };

@@ -68,9 +68,13 @@ pub trait RateLimits: Send + Sync {
 /// be read by others.
 #[must_use]
 pub(crate) fn counter_name(fingerprints: &dyn Fingerprints, text: &str) -> String {
-    let fingerprint = fingerprints.fingerprint(text.as_bytes());
-    fingerprint[..16].iter().fold(String::with_capacity(32), |mut name, byte| {
-        let _ = write!(name, "{byte:02x}");
-        name
+    hex(&fingerprints.fingerprint(text.as_bytes())[..16])
+}
+
+/// The bytes in hexadecimal digits, as in names of counters and in tokens.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
     })
 }

@@ -35,8 +35,8 @@ pub use idempotency::{
     Claimed, Fingerprints, IdempotencyClaim, IdempotencyKey, IdempotencyKeys, InvalidIdempotencyKey,
 };
 pub use kept_answer::KeptAnswer;
-pub(crate) use limits::counter_name;
 pub use limits::{Gcra, Limit, RateLimits, Verdict, WiderNetworks};
+pub(crate) use limits::{counter_name, hex};
 pub use outbox::{Outbox, OutboxEvent, OutboxQueries};
 pub use page::{Page, PageRequest, Position, Sort, SortValue};
 pub use precondition::{Precondition, Refused, Unmet};

@@ -1,23 +1,22 @@
 //! Tests of the mails to the owners of accounts, with mocks only.
 
-use super::{account_mails::data, send_mail_tests::Given, *};
+use super::{account_mails::data, order_mail_tests::placed, send_mail_tests::Given, *};
 use crate::{
-    events::{EventHandler as _, EventsMocks, EventsTx, Handling, PlacedEvent},
+    events::{EventHandler as _, EventsMocks, EventsTx, Handling},
     identity::{AccountMail, AccountMailKind, AddressedMail, ReadAccountMail},
     jobs::{JobHandler, JobRun, Outcome, WorkerLink},
-    kernel::{Actor, OutboxEvent, StoreError},
+    kernel::{Actor, StoreError},
     testing::*,
 };
 use serde_json::{Value, json};
 use skep_domain::{
-    events::EventPosition,
     identity::{
         AccountLink, AccountLinkId, AuthEpoch, LinkPurpose,
         events::{PasswordChanged, UserPasswordReset},
     },
     jobs::{Job, Progress, Retry},
     notifications::MailKind,
-    shared::{Event as _, EventId, LeaseToken, Text, Timestamp, Version},
+    shared::{Event as _, LeaseToken, Text, Timestamp},
 };
 use std::sync::Arc;
 use uuid::Uuid;
@@ -135,19 +134,7 @@ async fn each_new_password_stores_the_job_of_a_notice() {
             noted.note("jobs.insert", std::slice::from_ref(job));
             Ok::<_, StoreError>(None)
         });
-        let event = OutboxEvent {
-            id: EventId::new(Uuid::from_u128(7)),
-            name: name.to_owned(),
-            aggregate_id: user_id(1).uuid(),
-            aggregate_version: Version::FIRST,
-            actor_id: None,
-            impersonator_id: None,
-            request_id: "request-1".to_owned(),
-            traceparent: None,
-            occurred_at: Timestamp::MIN,
-            payload: json!({ "user_id": user_id(1) }).to_string(),
-        };
-        let placed = PlacedEvent { position: EventPosition::START.next(), event };
+        let placed = placed(name, user_id(1).uuid(), &json!({ "user_id": user_id(1) }));
         let handling = Handling { actor: Actor::system("request-1"), now: Timestamp::MIN, runtime: &runtime };
         let tx: &mut dyn EventsTx = &mut unit;
         AccountNotices.handle(tx, &placed, &handling).await.unwrap();

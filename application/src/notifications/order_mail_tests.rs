@@ -153,6 +153,23 @@ async fn a_job_is_done_fails_for_good_waits_or_is_tried_again() {
     assert!((7_000..=67_000).contains(&(until.as_millis() - now)), "{until}");
 }
 
+/// The first event of the log.
+pub(super) fn placed(name: &str, aggregate_id: Uuid, payload: &Value) -> PlacedEvent {
+    let event = OutboxEvent {
+        id: EventId::new(Uuid::from_u128(7)),
+        name: name.to_owned(),
+        aggregate_id,
+        aggregate_version: Version::FIRST,
+        actor_id: None,
+        impersonator_id: None,
+        request_id: "request-1".to_owned(),
+        traceparent: None,
+        occurred_at: Timestamp::MIN,
+        payload: payload.to_string(),
+    };
+    PlacedEvent { position: EventPosition::START.next(), event }
+}
+
 /// The job that an event with this name makes while so many mails wait for its customer.
 async fn job_of(name: &str, waiting: u64) -> Option<Job> {
     let (runtime, seen) = (fixed_runtime().0, Seen::default());
@@ -166,19 +183,7 @@ async fn job_of(name: &str, waiting: u64) -> Option<Job> {
         assert_eq!(owner, user_id(1));
         Ok(waiting.min(bound.into()))
     });
-    let event = OutboxEvent {
-        id: EventId::new(Uuid::from_u128(7)),
-        name: name.to_owned(),
-        aggregate_id: order_id(1).uuid(),
-        aggregate_version: Version::FIRST,
-        actor_id: None,
-        impersonator_id: None,
-        request_id: "request-1".to_owned(),
-        traceparent: None,
-        occurred_at: Timestamp::MIN,
-        payload: json!({ "customer_id": user_id(1) }).to_string(),
-    };
-    let placed = PlacedEvent { position: EventPosition::START.next(), event };
+    let placed = placed(name, order_id(1).uuid(), &json!({ "customer_id": user_id(1) }));
     let handling = Handling { actor: Actor::system("request-1"), now: Timestamp::MIN, runtime: &runtime };
     let tx: &mut dyn EventsTx = &mut unit;
     OrderMails::new(&MailPolicy::default(), &JobPolicy::default()).handle(tx, &placed, &handling).await.unwrap();

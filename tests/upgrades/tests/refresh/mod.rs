@@ -1,9 +1,8 @@
 //! Sessions of a program without refresh tokens.
 
-use super::{check, same};
+use super::{check, identity_from, same};
 use bson::{Bson, doc};
 use serde_json::json;
-use skep_application::operations::Down;
 use skep_contract::Failure;
 use skep_upgrades::{Database, Fixture, Service};
 
@@ -44,8 +43,7 @@ pub(crate) async fn earlier_sessions_live_on(database: &Database, fixture: &Fixt
 
     // As an earlier build leaves it: the rows have no tokens, and the sessions still hold.
     let store = database.store(Service::clock(manifest.made_at)?, None).await?;
-    let steps = store.status().await?.iter().filter(|step| step.set == "identity" && step.number >= STEP).count();
-    store.down(&Down::of("identity", steps.try_into()?)).await?;
+    store.down(&identity_from(&*store, STEP).await?).await?;
     store.up().await?;
     same(&without_tokens(database).await?, &(earlier + 1), "sessions without a refresh token")?;
     let service = Service::start(fixture, Service::clock(manifest.made_at)?, store).await?;
