@@ -60,8 +60,9 @@ fn trials(store: &'static str, required: &str) -> Vec<Trial> {
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
-    // One after the other, because each needs the processors for itself.
-    arguments.test_threads = Some(1);
+    // An attack mostly waits, and what depends on the speed of the machine is not judged. More at the same time would take
+    // the processors from the server for so long that requests of the neighbor fail.
+    arguments.test_threads = Some(2);
     let required = env::var("SKEP_REQUIRE_STORES").unwrap_or_default();
     if !arguments.list {
         // Builds the binary now, so that the first attack does not wait for it.
