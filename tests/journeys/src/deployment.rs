@@ -135,6 +135,15 @@ impl Deployment {
         self.database.sql(text.to_owned());
     }
 
+    /// The stored bytes of each table or collection, also while servers run.
+    ///
+    /// # Panics
+    /// If the store does not answer.
+    #[must_use]
+    pub fn stored(&self) -> BTreeMap<String, Vec<u8>> {
+        self.database.contents(&self.path("data").join("skep.db"))
+    }
+
     /// A path in the folder of the deployment.
     #[must_use]
     pub fn path(&self, name: &str) -> PathBuf {

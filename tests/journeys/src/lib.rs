@@ -14,6 +14,7 @@ mod own_server;
 mod pooler;
 mod schema;
 mod server;
+mod stored;
 mod test_database;
 mod wire;
 

@@ -1,8 +1,10 @@
 //! The database of a deployment, on each store. No two deployments share one.
 
+use crate::stored;
 use mongodb::bson::{Document, doc};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _};
 use std::{
+    collections::BTreeMap,
     env,
     path::Path,
     process,
@@ -176,6 +178,23 @@ impl TestDatabase {
         let (scheme, rest) = address.split_once("://").expect("a scheme");
         let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
         format!("{scheme}://{name}:{name}@{host}")
+    }
+}
+
+impl TestDatabase {
+    /// The stored bytes of each table or collection. The file is that of SQLite.
+    ///
+    /// # Panics
+    /// If the store does not answer.
+    pub(crate) fn contents(&self, file: &Path) -> BTreeMap<String, Vec<u8>> {
+        match &self.store {
+            Store::Sqlite => stored::in_sqlite(file).expect("sqlite answers"),
+            Store::Postgres(_) => {
+                let (_, address) = self.variable().expect("a store on a server");
+                block_on(stored::in_postgres(&address)).expect("postgres answers")
+            }
+            Store::Mongodb(server) => block_on(stored::in_mongodb(server, &self.database)).expect("mongodb answers"),
+        }
     }
 }
 

@@ -188,6 +188,18 @@ fn a_password_is_the_same_on_every_keyboard(store: &Store) {
     for spelling in [&composed, &decomposed] {
         log_in(&visitor, "long@example.com", spelling).expect(200);
     }
+    let emoji = "🐝 hum 🍯 drip 🌻 bloom";
+    visitor.post(REGISTER).json(account("emoji@example.com", emoji, "Bea")).send().expect(201);
+    log_in(&visitor, "emoji@example.com", emoji).expect(200);
+    log_in(&visitor, "emoji@example.com", "🐝 hum 🍯 drip 🌼 bloom").refused(401, "invalid_credentials");
+    // Some hashes look at no more than 72 bytes.
+    let first = "a long walk past every hive in the valley, and then up the hill to the oak";
+    assert!(first.len() > 72);
+    visitor.post(REGISTER).json(account("hill@example.com", &format!("{first} tree"), "Bea")).send().expect(201);
+    log_in(&visitor, "hill@example.com", &format!("{first} tree")).expect(200);
+    for other in [first.to_owned(), format!("{first} bees"), first[..72].to_owned()] {
+        log_in(&visitor, "hill@example.com", &other).refused(401, "invalid_credentials");
+    }
     shop.server.stop();
 }
 

@@ -4,6 +4,7 @@
 //! its journeys are ignored, with the reason. With `SKEP_REQUIRE_STORES=sqlite,postgres,mongodb,redis,pgbouncer` they fail.
 
 mod addresses;
+mod attacks;
 mod authorization;
 mod bad_input;
 mod check;
@@ -32,7 +33,7 @@ mod workers;
 
 use libtest_mimic::{Arguments, Trial};
 use skep_journeys::{OwnMongod, OwnPostgres, Pooler, Store};
-use std::{env, fs, os::unix::fs::MetadataExt as _, process::ExitCode};
+use std::{env, fs, os::unix::fs::MetadataExt as _, process::ExitCode, thread};
 
 /// A test of the binary that runs on every store.
 #[derive(Clone, Copy)]
@@ -102,6 +103,7 @@ fn journeys() -> Vec<Journey> {
     let parts = [
         &slice,
         bad_input::JOURNEYS,
+        attacks::JOURNEYS,
         authorization::JOURNEYS,
         openapi::JOURNEYS,
         readme::JOURNEYS,
@@ -175,7 +177,10 @@ fn is_root() -> bool {
 }
 
 fn main() -> ExitCode {
-    let arguments = Arguments::from_args();
+    let mut arguments = Arguments::from_args();
+    // Most of the time, a journey waits for a server or for a term to end.
+    let threads = thread::available_parallelism().map_or(2, |processors| processors.get() * 2);
+    arguments.test_threads = arguments.test_threads.or(Some(threads));
     let required = env::var("SKEP_REQUIRE_STORES").unwrap_or_default();
     let required: Vec<String> = required.split(',').map(|name| name.trim().to_owned()).collect();
     let stores = ["sqlite", "postgres", "mongodb"];

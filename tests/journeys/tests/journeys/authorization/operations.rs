@@ -96,6 +96,11 @@ impl Operation {
         self.path.ends_with(&format!("/{member}"))
     }
 
+    /// The path, with names for its ids.
+    pub(crate) fn template(&self) -> &str {
+        &self.path
+    }
+
     /// Whether its path has an id.
     pub(crate) fn names_a_thing(&self) -> bool {
         self.path.contains('{')
