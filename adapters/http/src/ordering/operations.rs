@@ -24,6 +24,6 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation::new("place_order", PLACE_ORDER, PlaceOrderError::REFUSALS).body(ORDER).cost(LINES),
     Operation::new("list_orders", READ_ORDER, ListError::REFUSALS).cost(Cost::Page),
     Operation::new("get_order", READ_ORDER, GetError::REFUSALS),
-    Operation::new("cancel_order", CANCEL_ORDER, CancelOrderError::REFUSALS),
+    Operation::new("cancel_order", CANCEL_ORDER, CancelOrderError::REFUSALS).seen_by(READ_ORDER),
     Operation::new("confirm_payment", CONFIRM_PAYMENT, ConfirmPaymentError::REFUSALS),
 ];

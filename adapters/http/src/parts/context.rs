@@ -53,6 +53,9 @@ pub struct Operation {
     /// The action that the caller must be allowed to do; `None` if the operation needs no permission, for example
     /// login.
     pub action: Option<Action>,
+    /// The action by which a caller sees the resource, if it is another one. A caller that sees the resource and may not
+    /// do the action is answered 403, and one that does not see it 404.
+    pub seen_by: Option<Action>,
     /// Whether the body has a password or another secret. Such operations have a lower limit of requests per address.
     pub takes_credentials: bool,
     /// What a request takes from the limits per address and per user.
@@ -66,17 +69,30 @@ pub struct Operation {
 impl Operation {
     /// An operation that needs permission for this action.
     pub(crate) const fn new(id: &'static str, action: Action, refusals: &'static [Refusal]) -> Self {
-        Self { id, action: Some(action), takes_credentials: false, cost: Cost::One, body: None, refusals }
+        Self {
+            id,
+            action: Some(action),
+            seen_by: None,
+            takes_credentials: false,
+            cost: Cost::One,
+            body: None,
+            refusals,
+        }
     }
 
     /// An operation that needs no permission. Its use case limits guesses.
     pub(crate) const fn open(id: &'static str, refusals: &'static [Refusal]) -> Self {
-        Self { id, action: None, takes_credentials: false, cost: Cost::One, body: None, refusals }
+        Self { id, action: None, seen_by: None, takes_credentials: false, cost: Cost::One, body: None, refusals }
     }
 
     /// An operation that needs no permission and takes credentials.
     pub(crate) const fn with_credentials(id: &'static str, refusals: &'static [Refusal]) -> Self {
-        Self { id, action: None, takes_credentials: true, cost: Cost::One, body: None, refusals }
+        Self { id, action: None, seen_by: None, takes_credentials: true, cost: Cost::One, body: None, refusals }
+    }
+
+    /// The same operation, on a resource that callers see by this action.
+    pub(crate) const fn seen_by(self, action: Action) -> Self {
+        Self { seen_by: Some(action), ..self }
     }
 
     /// The same operation, whose body has a secret.

@@ -3,7 +3,7 @@
 
 use super::{of, operations_mut};
 use crate::{
-    parts::status,
+    parts::{Operation, status},
     problem::{
         MEDIA_TYPE, Problem,
         code::{self, Code},
@@ -89,8 +89,7 @@ fn statuses(path: &str, method: &str, operation: &Map<String, Value>) -> Vec<u16
     for (status, answered) in [
         (400, has_body || key || asks("query", None)),
         (401, operation.get("security").and_then(Value::as_array).is_some_and(|ways| !ways.is_empty())),
-        // The action needs a role, even for the caller's own things, or the use case has another refusal of this kind.
-        (403, known.is_some_and(|known| known.action.is_some_and(|action| is_denied(action, known.refusals)))),
+        (403, known.is_some_and(may_be_denied)),
         (404, path.contains('{') || refuses(&NotFound::REFUSALS[0])),
         (412, if_match),
         (413, has_body),
@@ -105,9 +104,14 @@ fn statuses(path: &str, method: &str, operation: &Map<String, Value>) -> Vec<u16
     statuses
 }
 
-fn is_denied(action: Action, refusals: &[Refusal]) -> bool {
+/// Whether the action needs a role, even for the caller's own things, or a caller may see a resource and not change it,
+/// or the use case has another refusal of this kind.
+fn may_be_denied(operation: &Operation) -> bool {
     let is_other = |refusal: &Refusal| refusal.kind == ErrorKind::Denied && !Denied::REFUSALS.contains(refusal);
-    action.own() > Audience::Account || refusals.iter().any(is_other)
+    let denies = |action: Action| {
+        action.own() > Audience::Account || operation.seen_by.is_some() || operation.refusals.iter().any(is_other)
+    };
+    operation.action.is_some_and(denies)
 }
 
 fn answers(operation: &mut Map<String, Value>, statuses: &[u16]) {

@@ -13,11 +13,36 @@ use skep_http::Api;
 use std::{collections::BTreeMap, fmt::Write as _, path::PathBuf};
 
 /// The kinds of caller, in the order of the columns.
-pub(super) const CALLERS: [&str; 9] =
-    ["anonymous", "garbage", "forged", "expired", "foreign", "ended", "other", "owner", "admin"];
+pub(super) const CALLERS: [&str; 16] = [
+    "anonymous",
+    "garbage",
+    "forged",
+    "expired",
+    "foreign",
+    "ended",
+    "disabled",
+    "other",
+    "owner",
+    "viewer",
+    "auditor",
+    "support",
+    "moderator",
+    "editor",
+    "manager",
+    "admin",
+];
 
-/// The kinds of caller with a worthless token. Apart from its flaw, it is the token of an admin.
-pub(super) const WORTHLESS: [&str; 5] = ["garbage", "forged", "expired", "foreign", "ended"];
+/// The kinds of caller with a worthless token. Apart from its flaw, it is the token of an admin. The last one is that of
+/// an account that an admin has disabled.
+pub(super) const WORTHLESS: [&str; 6] = ["garbage", "forged", "expired", "foreign", "ended", "disabled"];
+
+/// The role of a caller with a valid token: of the role that it is called by, or of no more than each account has.
+pub(super) fn role(caller: &str) -> Option<BuiltInRole> {
+    match caller {
+        "other" | "owner" => Some(BuiltInRole::User),
+        _ => BuiltInRole::from_name(caller),
+    }
+}
 
 /// The status that each caller gets.
 pub(super) type Row = BTreeMap<&'static str, u16>;
@@ -84,28 +109,27 @@ pub(super) fn write(table: &str) {
 }
 
 /// The row of an operation with this action. A worthless token gets 401 unless tokens are ignored, and a visitor gets
-/// 401 if the action needs an account. A caller without a sufficient role gets 403, and 404 for a resource of another
-/// user. A caller that may do the action gets `done`. If the path has no id (a list, a new order, a profile), the
+/// 401 if the action needs an account. A caller without a sufficient role gets 403, and 404 for a resource that it may not
+/// see. A caller that may do the action gets `done`. If the path has no id (a list, a new order, a profile), the
 /// resource belongs to the caller.
-fn by_audience(operation: &Operation, action: Action, done: u16) -> Row {
+fn by_audience(operation: &Operation, action: Action, seen_by: Action, done: u16) -> Row {
     let decided = |number: u128, role: BuiltInRole| {
         let id = user(number);
         let permissions = Permissions::built_in(&[role]);
         let subject = Subject::User { id, permissions: &permissions };
         let resource = Resource::OwnedBy(if operation.names_a_thing() { user(OWNER) } else { id });
-        match (decide(subject, action, Resource::Any), decide(subject, action, resource)) {
-            (Err(_), _) => 403,
-            (Ok(()), Err(_)) => 404,
-            (Ok(()), Ok(())) => done,
+        let is_allowed = |action, resource| decide(subject, action, resource).is_ok();
+        match (is_allowed(action, Resource::Any), is_allowed(seen_by, resource), is_allowed(action, resource)) {
+            (true, false, _) => 404,
+            (false, ..) | (.., false) => 403,
+            (true, true, true) => done,
         }
     };
     let status = |caller: &str| match caller {
         _ if operation.token == Token::Ignored => done,
         "anonymous" if decide(Subject::Visitor, action, Resource::Any).is_ok() => done,
-        "other" => decided(OWNER + 1, BuiltInRole::User),
         "owner" => decided(OWNER, BuiltInRole::User),
-        "admin" => decided(OWNER + 2, BuiltInRole::Admin),
-        _ => 401,
+        _ => role(caller).map_or(401, |role| decided(OWNER + 1, role)),
     };
     CALLERS.into_iter().map(|caller| (caller, status(caller))).collect()
 }
@@ -120,10 +144,11 @@ fn user(number: u128) -> UserId {
 /// caller the same status.
 pub(super) fn is_of_its_action(operation: &Operation, row: &Row) -> bool {
     let Some(known) = Api::operations().find(|known| known.id == operation.name) else { return false };
+    let by_audience = |action: Action, done: u16| by_audience(operation, action, known.seen_by.unwrap_or(action), done);
     match known.action {
         // The owner may do everything that an admin may, and an admin not everything that the owner may.
-        Some(action) if action.others().is_none() => by_audience(operation, action, row["owner"]) == *row,
-        Some(action) => by_audience(operation, action, row["admin"]) == *row,
+        Some(action) if action.others().is_none() => by_audience(action, row["owner"]) == *row,
+        Some(action) => by_audience(action, row["admin"]) == *row,
         None => row.values().all(|status| *status == row["admin"]),
     }
 }
