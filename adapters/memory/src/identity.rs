@@ -12,7 +12,7 @@ use skep_application::{
 };
 use skep_domain::{
     access::Role,
-    identity::{AccountLink, KnownNetworks, LinkPurpose, Rotation, Session, User},
+    identity::{AccountLink, KnownNetworks, LinkPurpose, Renewal, Rotation, Session, User},
     shared::{Email, EmailLookup, SessionId, Timestamp, UserId, Version},
 };
 use std::{cmp::Reverse, collections::BTreeSet};
@@ -135,6 +135,16 @@ impl SessionRepository for MemoryUnit {
         })
         .await
     }
+    async fn renew(&mut self, id: SessionId, renewal: Renewal) -> Done<bool> {
+        self.run(|state| {
+            let Some(session) = state.sessions.get_mut(&id) else { return Ok(false) };
+            let renewed = session.clone().renewed(renewal);
+            let is_changed = renewed != *session;
+            *session = renewed;
+            Ok(is_changed)
+        })
+        .await
+    }
     async fn revoke(&mut self, id: SessionId, now: Timestamp) -> Done<bool> {
         self.run(|state| match state.sessions.get_mut(&id) {
             Some(session) if session.revoked_at.is_none() => {
@@ -193,6 +203,7 @@ impl SessionQueries for MemoryStore {
         Ok(user.map(|user| SessionView {
             user_id: user.id,
             term: session.term(),
+            cookie: session.cookie,
             auth_epoch: user.auth_epoch,
             roles: user.roles.clone(),
             policy: state.policy,

@@ -1,8 +1,7 @@
 //! Finds the user that an access token stands for.
 
-use super::{AccessTokens, RoleQueries, SessionQueries, TokenError, policy_cache::PolicyCache};
-use crate::kernel::{Principal, Runtime, refusal, use_case_error};
-use skep_domain::access::{Permissions, Policy, Role};
+use super::{AccessTokens, SessionJudge, TokenError};
+use crate::kernel::{Principal, refusal, use_case_error};
 use std::sync::Arc;
 
 refusal! {
@@ -26,21 +25,14 @@ use_case_error! {
 /// Finds the user that an access token stands for.
 pub struct Authenticate {
     tokens: Arc<dyn AccessTokens>,
-    sessions: Arc<dyn SessionQueries>,
-    policy: PolicyCache,
-    runtime: Runtime,
+    judge: Arc<SessionJudge>,
 }
 
 impl Authenticate {
-    /// Makes the use case. It finds sessions in `sessions`, and the roles of the deployment in `roles`.
+    /// Makes the use case. `judge` decides whether the session of a token holds.
     #[must_use]
-    pub fn new(
-        tokens: Arc<dyn AccessTokens>,
-        sessions: Arc<dyn SessionQueries>,
-        roles: Arc<dyn RoleQueries>,
-        runtime: Runtime,
-    ) -> Self {
-        Self { tokens, sessions, policy: PolicyCache::new(roles), runtime }
+    pub fn new(tokens: Arc<dyn AccessTokens>, judge: Arc<SessionJudge>) -> Self {
+        Self { tokens, judge }
     }
 
     /// Returns the user that the token stands for, with what the present roles of the account allow. The session is read
@@ -50,18 +42,14 @@ impl Authenticate {
     /// # Errors
     /// [`AuthenticateError`].
     pub async fn execute(&self, token: &str) -> Result<Principal, AuthenticateError> {
-        let now = self.runtime.clock.now();
+        let now = self.judge.runtime.clock.now();
         let claims = self.tokens.verify(token, now).map_err(InvalidToken::from)?;
-        let found = self.sessions.find_session(claims.session_id).await?.ok_or(InvalidToken)?;
-        if found.user_id != claims.user_id || !found.term.holds(now, found.auth_epoch) {
+        let found = self.judge.find(claims.session_id, now).await?.ok_or(InvalidToken)?;
+        // A session with a cookie has no tokens.
+        if found.user_id != claims.user_id || found.cookie.is_some() {
             return Err(InvalidToken.into());
         }
-        let permissions = if found.roles.iter().any(|role| matches!(role, Role::Own(_))) {
-            Permissions::of(&found.roles, &*self.policy.at(found.policy).await?)
-        } else {
-            Permissions::of(&found.roles, &Policy::default())
-        };
-        Ok(Principal::User { id: claims.user_id, session: claims.session_id, permissions })
+        Ok(self.judge.principal(claims.session_id, &found).await?)
     }
 }
 

@@ -1,8 +1,8 @@
 //! Changes the password of the actor.
 
 use super::{
-    Accounts, HashError, HasherBusy, IdentityTx, LogInAnswer, SessionPolicy, SessionTokens, UserQueries,
-    new_session::{NewSession, NewSessions},
+    Accounts, HashError, HasherBusy, IdentityTx, SessionPolicy, SessionSecrets, StartedSession, UserQueries,
+    new_session::NewSessions,
     password_check::{PasswordCheck, check_error},
 };
 use crate::kernel::{
@@ -10,7 +10,7 @@ use crate::kernel::{
     TooManyAttempts, TxMode, account, permit, refusal, run, scope, use_case_error,
 };
 use skep_domain::{
-    identity::{Device, PasswordOwner, actions::CHANGE_PASSWORD, events::PasswordChanged},
+    identity::{Device, PasswordOwner, Session, SessionKind, actions::CHANGE_PASSWORD, events::PasswordChanged},
     shared::EventId,
 };
 use std::sync::Arc;
@@ -70,11 +70,11 @@ pub struct ChangePassword {
 }
 
 /// A change that is ready to be stored.
-struct Change {
+struct Change<'a> {
     /// The hash of the password that was found to be right.
     old_hash: String,
     new_hash: String,
-    session: NewSession,
+    session: &'a Session,
     event_id: EventId,
 }
 
@@ -86,18 +86,18 @@ impl ChangePassword {
         store: Arc<dyn Begin<dyn IdentityTx>>,
         users: Arc<dyn UserQueries>,
         accounts: Accounts,
-        tokens: SessionTokens,
+        secrets: SessionSecrets,
         limits: Arc<dyn RateLimits>,
         fingerprints: Arc<dyn Fingerprints>,
         policy: SessionPolicy,
     ) -> Self {
         let Accounts { hasher, runtime, .. } = accounts.clone();
         let check = PasswordCheck::new(users.clone(), hasher, runtime.clock.clone(), limits, fingerprints, policy);
-        let sessions = NewSessions::new(tokens, policy, runtime);
+        let sessions = NewSessions::new(secrets, policy, runtime);
         Self { store, users, accounts, check, sessions }
     }
 
-    /// Changes the password, ends every session of the actor, and starts a new one for the caller.
+    /// Changes the password, ends every session of the actor, and starts a new one of the same kind for the caller.
     ///
     /// The present password is a guess: it has the limits of logins to the account. If several calls change the password
     /// at the same time, one succeeds, and the present password of the others is wrong.
@@ -108,7 +108,7 @@ impl ChangePassword {
         &self,
         actor: &Actor,
         command: ChangePasswordCommand,
-    ) -> Result<LogInAnswer, ChangePasswordError> {
+    ) -> Result<StartedSession, ChangePasswordError> {
         permit(actor, CHANGE_PASSWORD)?;
         let id = account(actor, CHANGE_PASSWORD)?;
         let user = self.users.find_user(scope(actor, CHANGE_PASSWORD), id).await?.ok_or(NotFound("user"))?;
@@ -122,19 +122,31 @@ impl ChangePassword {
         if verified.credentials.user_id != id {
             return Err(WrongPassword.into());
         }
-        let change = &Change {
-            old_hash: verified.credentials.password_hash,
-            new_hash: self.accounts.hasher.hash(verified.caller, password).await?,
-            session: self.sessions.prepare(actor, id, command.device),
-            event_id: EventId::new(self.runtime().ids.next()),
-        };
+        let (old_hash, device) = (verified.credentials.password_hash, command.device);
+        let new_hash = self.accounts.hasher.hash(verified.caller, password).await?;
+        let event_id = EventId::new(self.runtime().ids.next());
+        let change = |session| Change { old_hash, new_hash, session, event_id };
+        Ok(match actor.credential() {
+            Some(SessionKind::Cookie) => {
+                let new = self.sessions.with_cookie(actor, id, device);
+                self.change(actor, &change(&new.session)).await?;
+                StartedSession::Cookie(self.sessions.cookie(new))
+            }
+            Some(SessionKind::Token) | None => {
+                let new = self.sessions.with_tokens(actor, id, device);
+                self.change(actor, &change(&new.session)).await?;
+                StartedSession::Tokens(self.sessions.tokens(&new)?)
+            }
+        })
+    }
+
+    async fn change(&self, actor: &Actor, change: &Change<'_>) -> Result<(), ChangePasswordError> {
         run(self.runtime(), actor.deadline, |attempt| async move {
             let mut tx = self.store.begin(TxMode::Write, &[]).await?;
             let result = self.store(&mut *tx, actor, change, &attempt).await;
             attempt.end(tx, result).await
         })
-        .await?;
-        Ok(self.sessions.answer(&change.session)?)
+        .await
     }
 
     const fn runtime(&self) -> &Runtime {
@@ -147,13 +159,13 @@ impl ChangePassword {
         &self,
         tx: &mut dyn IdentityTx,
         actor: &Actor,
-        change: &Change,
+        change: &Change<'_>,
         attempt: &Attempt,
     ) -> Result<(), ChangePasswordError> {
         if attempt.after_unknown && tx.outbox().settle(change.event_id).await? {
             return Ok(());
         }
-        let session = &change.session.session;
+        let session = change.session;
         let user = tx.users().find(session.user_id).await?;
         let user = user.filter(|user| user.password_hash == change.old_hash && user.is_active());
         let (mut user, now) = (user.ok_or(WrongPassword)?, session.created_at);
@@ -161,7 +173,7 @@ impl ChangePassword {
         let version = tx.users().save(&user).await?;
         // The new epoch has ended them already. This shows it in the rows, so that they are not listed, and are swept.
         tx.sessions().revoke_all(user.id, None, now).await?;
-        self.sessions.store(tx, &change.session, &user).await?;
+        self.sessions.store(tx, session, &user).await?;
         let event = PasswordChanged { user_id: user.id, session_id: session.id };
         let event = OutboxEvent::of(change.event_id, &event, version, actor, user.updated_at)?;
         Ok(tx.outbox().append(&event).await?)

@@ -1,8 +1,9 @@
 //! Logs a user in with a password.
 
 use super::{
-    Accounts, HasherBusy, IdentityTx, LogInAnswer, SessionPolicy, SessionTokens, UserQueries,
-    new_session::{NewSession, NewSessions},
+    Accounts, CookieAnswer, HasherBusy, IdentityTx, LogInAnswer, SessionCookies, SessionPolicy, SessionSecrets,
+    UserQueries,
+    new_session::NewSessions,
     password_check::{PasswordCheck, Verified, check_error},
 };
 use crate::kernel::{
@@ -10,7 +11,10 @@ use crate::kernel::{
     refusal, run, use_case_error,
 };
 use skep_domain::{
-    identity::{Device, KnownNetworks, events::UserLoggedIn},
+    identity::{
+        Device, KnownNetworks, Session,
+        events::{SessionEnded, UserLoggedIn},
+    },
     shared::{EventId, Timestamp, Version},
 };
 use std::sync::Arc;
@@ -49,13 +53,24 @@ use_case_error! {
 
 check_error! { LogInError: InvalidCredentials }
 
-/// Checks a password, starts a session and issues an access token.
+/// Checks a password, starts a session and issues its tokens or its cookie.
 pub struct LogIn {
     store: Arc<dyn Begin<dyn IdentityTx>>,
     check: PasswordCheck,
     sessions: NewSessions,
+    cookies: SessionCookies,
     policy: SessionPolicy,
     runtime: Runtime,
+}
+
+/// A login that is ready to be stored.
+struct Login<'a> {
+    session: &'a Session,
+    verified: &'a Verified,
+    /// The value of the cookie that the browser has sent, whose session ends.
+    replaced: Option<&'a str>,
+    event_id: EventId,
+    end_id: EventId,
 }
 
 impl LogIn {
@@ -66,18 +81,20 @@ impl LogIn {
         store: Arc<dyn Begin<dyn IdentityTx>>,
         users: Arc<dyn UserQueries>,
         accounts: Accounts,
-        tokens: SessionTokens,
+        secrets: SessionSecrets,
         limits: Arc<dyn RateLimits>,
         fingerprints: Arc<dyn Fingerprints>,
         policy: SessionPolicy,
     ) -> Self {
         let Accounts { hasher, runtime, .. } = accounts;
         let check = PasswordCheck::new(users, hasher, runtime.clock.clone(), limits, fingerprints, policy);
-        let sessions = NewSessions::new(tokens, policy, runtime.clone());
-        Self { store, check, sessions, policy, runtime }
+        let cookies = secrets.cookies.clone();
+        let sessions = NewSessions::new(secrets, policy, runtime.clone());
+        Self { store, check, sessions, cookies, policy, runtime }
     }
 
-    /// Checks the password and starts a session. Ends the oldest sessions of the user if there would be too many.
+    /// Checks the password and starts a session with tokens. Ends the oldest sessions of the user if there would be too
+    /// many.
     ///
     /// The refusal does not say whether the address or the password is wrong, and takes as long in both cases.
     ///
@@ -86,16 +103,46 @@ impl LogIn {
     pub async fn execute(&self, actor: &Actor, command: LogInCommand) -> Result<LogInAnswer, LogInError> {
         let LogInCommand { email, password, device } = command;
         let verified = self.check.check(actor, &email, password).await?;
-        let new = self.sessions.prepare(actor, verified.credentials.user_id, device);
-        let event_id = EventId::new(self.runtime.ids.next());
-        let (new, verified) = (&new, &verified);
+        let new = self.sessions.with_tokens(actor, verified.credentials.user_id, device);
+        self.store(actor, &new.session, &verified, None).await?;
+        Ok(self.sessions.tokens(&new)?)
+    }
+
+    /// Like [`LogIn::execute`], but starts a session with a cookie. `replaced` is the value of the cookie that the browser
+    /// has sent: its session ends, whichever account it has, because the browser forgets the cookie. The new session never
+    /// takes anything over from it.
+    ///
+    /// # Errors
+    /// [`LogInError`].
+    pub async fn execute_with_cookie(
+        &self,
+        actor: &Actor,
+        command: LogInCommand,
+        replaced: Option<&str>,
+    ) -> Result<CookieAnswer, LogInError> {
+        let LogInCommand { email, password, device } = command;
+        let verified = self.check.check(actor, &email, password).await?;
+        let new = self.sessions.with_cookie(actor, verified.credentials.user_id, device);
+        self.store(actor, &new.session, &verified, replaced).await?;
+        Ok(self.sessions.cookie(new))
+    }
+
+    async fn store(
+        &self,
+        actor: &Actor,
+        session: &Session,
+        verified: &Verified,
+        replaced: Option<&str>,
+    ) -> Result<(), LogInError> {
+        let ids = &self.runtime.ids;
+        let (event_id, end_id) = (EventId::new(ids.next()), EventId::new(ids.next()));
+        let login = &Login { session, verified, replaced, event_id, end_id };
         run(&self.runtime, actor.deadline, |attempt| async move {
             let mut tx = self.store.begin(TxMode::Write, &[]).await?;
-            let result = self.start(&mut *tx, actor, new, verified, event_id, &attempt).await;
+            let result = self.start(&mut *tx, actor, login, &attempt).await;
             attempt.end(tx, result).await
         })
-        .await?;
-        Ok(self.sessions.answer(new)?)
+        .await
     }
 
     /// Stores the session and the network, unless the password has changed, or the account is disabled or no longer exists.
@@ -103,25 +150,40 @@ impl LogIn {
         &self,
         tx: &mut dyn IdentityTx,
         actor: &Actor,
-        new: &NewSession,
-        verified: &Verified,
-        event_id: EventId,
+        login: &Login<'_>,
         attempt: &Attempt,
     ) -> Result<(), LogInError> {
+        let Login { session, verified, event_id, .. } = *login;
         if attempt.after_unknown && tx.outbox().settle(event_id).await? {
             return Ok(());
         }
         let hash = &verified.credentials.password_hash;
-        let session = &new.session;
         let user =
             tx.users().find(session.user_id).await?.filter(|user| user.password_hash == *hash && user.is_active());
         let user = user.ok_or(InvalidCredentials)?;
-        self.sessions.store(tx, new, &user).await?;
+        self.replace(tx, actor, login).await?;
+        self.sessions.store(tx, session, &user).await?;
         self.remember(tx, verified, session.created_at).await?;
         let logged_in = UserLoggedIn::of(session);
         let mut event = OutboxEvent::of(event_id, &logged_in, Version::FIRST, actor, session.created_at)?;
         event.actor_id = Some(user.id);
         Ok(tx.outbox().append(&event).await?)
+    }
+
+    /// Ends the session of the cookie that the browser has sent, if it holds.
+    async fn replace(&self, tx: &mut dyn IdentityTx, actor: &Actor, login: &Login<'_>) -> Result<(), StoreError> {
+        let Some(value) = login.replaced.and_then(|value| self.cookies.read(value)) else { return Ok(()) };
+        let now = login.session.created_at;
+        let is_of_cookie = |found: &Session| {
+            now < found.expires_at && found.cookie.is_some_and(|cookie| self.cookies.is_same(cookie.hash, value.hash))
+        };
+        let Some(found) = tx.sessions().find(value.session_id).await?.filter(is_of_cookie) else { return Ok(()) };
+        if !tx.sessions().revoke(found.id, now).await? {
+            return Ok(());
+        }
+        let ended = SessionEnded { user_id: found.user_id, session_id: found.id };
+        let event = OutboxEvent::of(login.end_id, &ended, Version::FIRST.next(), actor, now)?;
+        tx.outbox().append(&event).await
     }
 
     /// Adds the network to those that the account has logged in from.

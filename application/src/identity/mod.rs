@@ -6,6 +6,7 @@ mod account_mails;
 mod account_policy;
 mod add_email_keys;
 mod authenticate;
+mod authenticate_cookie;
 mod change_password;
 mod change_role;
 mod change_user;
@@ -18,6 +19,7 @@ mod enable_user;
 mod end_session;
 mod end_sessions;
 mod end_user_sessions;
+mod get_csrf_token;
 mod get_profile;
 mod issue_setup_token;
 mod last_admin;
@@ -41,6 +43,9 @@ mod reset_password;
 mod role_fields;
 mod role_queries;
 mod role_view;
+mod sealed_texts;
+mod session_cookies;
+mod session_judge;
 mod session_policy;
 mod session_queries;
 mod session_tokens;
@@ -58,6 +63,7 @@ pub use account_mails::{AccountMail, AccountMailKind, AccountMails};
 pub use account_policy::{AccountPolicy, Registration};
 pub use add_email_keys::AddEmailKeys;
 pub use authenticate::{Authenticate, AuthenticateError, InvalidToken};
+pub use authenticate_cookie::{AuthenticateCookie, AuthenticateCookieError, CookieUse, CsrfTokenInvalid};
 pub use change_password::{ChangePassword, ChangePasswordCommand, ChangePasswordError, WrongPassword};
 pub use change_role::{ChangeRole, ChangeRoleCommand, ChangeRoleError};
 pub use change_user::{
@@ -71,6 +77,7 @@ pub use enable_user::{EnableUser, EnableUserError};
 pub use end_session::{EndSession, EndSessionCommand, EndSessionError};
 pub use end_sessions::{EndSessions, EndSessionsCommand, EndSessionsError};
 pub use end_user_sessions::{EndUserSessions, EndUserSessionsCommand, EndUserSessionsError};
+pub use get_csrf_token::{GetCsrfToken, GetCsrfTokenError, NoCookieSession};
 pub use get_profile::GetProfile;
 pub use issue_setup_token::{IssueSetupToken, IssueSetupTokenError};
 pub use last_admin::LastAdmin;
@@ -89,9 +96,11 @@ pub use reset_password::{ResetPassword, ResetPasswordCommand, ResetPasswordError
 pub use role_fields::{PermissionNotHeld, RoleInUse, RoleIsBuiltIn, RoleNameTaken, RolePolicy, TooManyRoles};
 pub use role_queries::ListRoles;
 pub use role_view::{PermissionView, RoleView};
+pub use session_cookies::{CookieAnswer, SessionCookies};
+pub use session_judge::SessionJudge;
 pub use session_policy::SessionPolicy;
 pub use session_queries::{ListSessions, ListedSession};
-pub use session_tokens::{LogInAnswer, SessionTokens};
+pub use session_tokens::{LogInAnswer, SessionSecrets, SessionTokens, StartedSession};
 pub use set_up::{SetUp, SetUpCommand, SetUpError, SetupClosed, SetupTokenInvalid};
 pub use set_user_roles::{RoleChange, RoleNotHeld, SetUserRoles, SetUserRolesCommand, SetUserRolesError};
 pub use stronger_account::StrongerAccount;
@@ -108,6 +117,7 @@ use crate::{
     kernel::{Commands, UseCase},
 };
 use skep_domain::identity::LinkPurpose;
+use std::sync::Arc;
 
 /// The use cases of identity, for accounts and sessions.
 pub struct Identity {
@@ -123,12 +133,16 @@ pub struct Identity {
     pub verify_email: VerifyEmail,
     /// Says what a mail to the owner of an account has in it.
     pub read_account_mail: ReadAccountMail,
-    /// Starts a session and issues an access token.
+    /// Starts a session and issues its tokens or its cookie.
     pub log_in: LogIn,
     /// Issues an access token for a refresh token.
     pub refresh_session: RefreshSession,
     /// Turns an access token into a user.
     pub authenticate: Authenticate,
+    /// Turns a cookie into a user.
+    pub authenticate_cookie: AuthenticateCookie,
+    /// Shows the token against forged requests.
+    pub get_csrf_token: GetCsrfToken,
     /// Ends the session of the actor.
     pub log_out: UseCase<LogOut>,
     /// Lists the sessions of the actor.
@@ -186,6 +200,9 @@ impl Identity {
             Commands::<dyn IdentityTx>::new(ports.store.clone(), ports.fingerprints.clone(), ports.runtime.clone());
         let refresh = RefreshTokens::new(secrets.clone(), fingerprints.clone());
         let session_tokens = SessionTokens::new(tokens.clone(), refresh);
+        let cookies = SessionCookies::new(secrets.clone(), fingerprints.clone());
+        let session_secrets = SessionSecrets { tokens: session_tokens.clone(), cookies: cookies.clone() };
+        let judge = Arc::new(SessionJudge::new(store.clone(), store.clone(), runtime.clone()));
         let attempts = LoginAttempts::new(limits.clone(), fingerprints.clone());
         let links = LinkTokens::new(secrets.clone(), fingerprints.clone());
         let mails = AccountMails::new(links.clone(), policies.accounts, runtime.clone());
@@ -207,18 +224,12 @@ impl Identity {
                 store.clone(),
                 store.clone(),
                 accounts.clone(),
-                session_tokens.clone(),
+                session_secrets.clone(),
                 limits.clone(),
                 fingerprints.clone(),
                 SessionPolicy { verified_only, ..sessions },
             ),
-            refresh_session: RefreshSession::new(
-                store.clone(),
-                session_tokens.clone(),
-                attempts,
-                sessions,
-                runtime.clone(),
-            ),
+            refresh_session: RefreshSession::new(store.clone(), session_tokens, attempts, sessions, runtime.clone()),
             log_out: UseCase::new(LogOut, &commands),
             list_sessions: ListSessions::new(store.clone(), runtime.clone()),
             end_session: UseCase::new(EndSession, &commands),
@@ -227,12 +238,14 @@ impl Identity {
                 store.clone(),
                 store.clone(),
                 accounts.clone(),
-                session_tokens,
+                session_secrets,
                 limits,
                 fingerprints,
                 sessions,
             ),
-            authenticate: Authenticate::new(tokens, store.clone(), store.clone(), runtime.clone()),
+            authenticate: Authenticate::new(tokens, judge.clone()),
+            authenticate_cookie: AuthenticateCookie::new(cookies.clone(), judge, store.clone(), sessions),
+            get_csrf_token: GetCsrfToken::new(cookies),
             get_profile: GetProfile::new(store.clone()),
             create_user: CreateUser::new(store.clone(), accounts.clone()),
             change_profile: UseCase::new(ChangeProfile, &commands),

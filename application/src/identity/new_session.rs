@@ -1,12 +1,13 @@
 //! Starts sessions, for the login and for the change of a password.
 
 use super::{
-    IdentityTx, LogInAnswer, SessionPolicy, SessionTokens,
-    session_tokens::{Grant, millis},
+    CookieAnswer, IdentityTx, LogInAnswer, SessionPolicy, SessionSecrets,
+    session_cookies::CookieValue,
+    session_tokens::{Grant, between},
 };
 use crate::kernel::{Actor, Runtime, StoreError};
 use skep_domain::{
-    identity::{Device, RefreshChain, Session, SessionOrigin, User},
+    identity::{Device, RefreshChain, Session, SessionCookie, SessionKind, SessionOrigin, User},
     shared::{Network, SessionId, UserId},
 };
 use uuid::Uuid;
@@ -15,54 +16,90 @@ use uuid::Uuid;
 /// logged in several times at once.
 const ENDED_AT_ONCE: u32 = 1_000;
 
-/// Starts sessions and issues their tokens.
+/// Starts sessions and issues their tokens or cookies.
 #[derive(Clone)]
 pub(super) struct NewSessions {
-    tokens: SessionTokens,
+    secrets: SessionSecrets,
     policy: SessionPolicy,
     runtime: Runtime,
 }
 
-/// A session that is ready to be stored.
-pub(super) struct NewSession {
+/// A session that is ready to be stored, and what its owner is shown afterwards.
+pub(super) struct NewSession<S> {
     pub(super) session: Session,
+    shown: S,
+}
+
+/// The makings of the tokens of a new session.
+pub(super) struct FirstTokens {
     token_id: Uuid,
     refresh_token: String,
 }
 
 impl NewSessions {
-    pub(super) fn new(tokens: SessionTokens, policy: SessionPolicy, runtime: Runtime) -> Self {
-        Self { tokens, policy, runtime }
+    pub(super) fn new(secrets: SessionSecrets, policy: SessionPolicy, runtime: Runtime) -> Self {
+        Self { secrets, policy, runtime }
     }
 
-    /// Makes the ids, times and the first refresh token of a session that starts now.
-    pub(super) fn prepare(&self, actor: &Actor, user_id: UserId, device: Option<Device>) -> NewSession {
-        let (now, ids) = (self.runtime.clock.now(), &self.runtime.ids);
-        let id = SessionId::new(ids.next());
-        let refresh_token = self.tokens.refresh.first(id);
-        let lifetime = self.policy.session_idle.min(self.policy.session_lifetime);
-        let session = Session {
-            origin: origin(actor, device),
-            refresh: Some(RefreshChain { current: refresh_token.hash, used: None }),
-            ..Session::start(id, user_id, now, millis(lifetime))
-        };
-        NewSession { session, token_id: ids.next(), refresh_token: refresh_token.text }
+    /// Makes the ids, times and the first refresh token of a session with tokens that starts now.
+    pub(super) fn with_tokens(
+        &self,
+        actor: &Actor,
+        user_id: UserId,
+        device: Option<Device>,
+    ) -> NewSession<FirstTokens> {
+        let session = self.session(actor, user_id, device, SessionKind::Token);
+        let first = self.secrets.tokens.refresh.first(session.id);
+        let refresh = Some(RefreshChain { current: first.hash, used: None });
+        let shown = FirstTokens { token_id: self.runtime.ids.next(), refresh_token: first.text };
+        NewSession { session: Session { refresh, ..session }, shown }
+    }
+
+    /// Makes the id, times and the value of the cookie of a session with a cookie that starts now.
+    pub(super) fn with_cookie(
+        &self,
+        actor: &Actor,
+        user_id: UserId,
+        device: Option<Device>,
+    ) -> NewSession<CookieValue> {
+        let session = self.session(actor, user_id, device, SessionKind::Cookie);
+        let shown = self.secrets.cookies.make(session.id);
+        let cookie = Some(SessionCookie { hash: shown.hash, used_at: session.created_at });
+        NewSession { session: Session { cookie, ..session }, shown }
+    }
+
+    fn session(&self, actor: &Actor, user_id: UserId, device: Option<Device>, kind: SessionKind) -> Session {
+        let (id, now) = (SessionId::new(self.runtime.ids.next()), self.runtime.clock.now());
+        let limits = self.policy.limits(kind);
+        let session = Session::start(id, user_id, now, limits.idle_millis.min(limits.absolute_millis));
+        Session { origin: origin(actor, device), ..session }
     }
 
     /// Stores the session in the present epoch of its user, and ends the oldest ones if there would be too many.
-    pub(super) async fn store(&self, tx: &mut dyn IdentityTx, new: &NewSession, user: &User) -> Result<(), StoreError> {
+    pub(super) async fn store(&self, tx: &mut dyn IdentityTx, new: &Session, user: &User) -> Result<(), StoreError> {
         // Before the insert, so that the new session stays even if the clock of another instance is ahead.
         let others = self.policy.sessions_per_user.saturating_sub(1);
         tx.sessions().keep_newest(user.id, others, ENDED_AT_ONCE).await?;
-        tx.sessions().insert(&Session { auth_epoch: user.auth_epoch, ..new.session.clone() }).await
+        tx.sessions().insert(&Session { auth_epoch: user.auth_epoch, ..new.clone() }).await
     }
 
     /// Issues the tokens of the stored session.
-    pub(super) fn answer(&self, new: &NewSession) -> Result<LogInAnswer, StoreError> {
+    pub(super) fn tokens(&self, new: &NewSession<FirstTokens>) -> Result<LogInAnswer, StoreError> {
         let Session { id: session_id, user_id, created_at: now, expires_at: session_ends_at, .. } = new.session;
-        let (token_id, refresh_token) = (new.token_id, new.refresh_token.clone());
+        let (token_id, refresh_token) = (new.shown.token_id, new.shown.refresh_token.clone());
         let grant = Grant { user_id, session_id, token_id, now, session_ends_at, refresh_token };
-        self.tokens.issue(grant, self.policy.token_lifetime)
+        self.secrets.tokens.issue(grant, self.policy.token_lifetime)
+    }
+
+    /// Gives out the cookie of the stored session.
+    pub(super) fn cookie(&self, new: NewSession<CookieValue>) -> CookieAnswer {
+        let Session { id, created_at, expires_at, .. } = new.session;
+        CookieAnswer {
+            cookie: new.shown.text,
+            csrf_token: self.secrets.cookies.csrf_token(id),
+            expires_in: between(created_at, expires_at),
+            lifetime: self.policy.cookie_lifetime,
+        }
     }
 }
 

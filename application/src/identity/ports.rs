@@ -9,7 +9,8 @@ use async_trait::async_trait;
 use skep_domain::{
     access::{OwnRole, Policy, PolicyVersion, Resource, Role, RoleName},
     identity::{
-        AccountLink, AuthEpoch, KnownNetworks, LinkPurpose, PasswordForm, Rotation, Session, SessionTerm, User,
+        AccountLink, AuthEpoch, KnownNetworks, LinkPurpose, PasswordForm, Renewal, Rotation, Session, SessionCookie,
+        SessionTerm, User,
     },
     shared::{Email, EmailLookup, Network, SessionId, ShownEmail, Text, Timestamp, UserId, Version},
 };
@@ -121,6 +122,8 @@ pub trait RoleRepository: Send {
 /// 4. `rotate` changes only a session whose current refresh token is the presented one, and which was not revoked. If
 ///    several units rotate one token at the same time, one of them does, and each of the others does not or gets
 ///    `Retry`.
+/// 5. `renew` changes only a session with a cookie that goes on at the time of the renewal and was not used later. It
+///    never moves the time of the last use backwards, also if several units renew a session at the same time.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait SessionRepository: Send {
@@ -131,6 +134,9 @@ pub trait SessionRepository: Send {
     /// Replaces the current refresh token of the session, its end and its origin as [`Session::rotated`] does, with one
     /// statement. Returns whether this call did it.
     async fn rotate(&mut self, id: SessionId, rotation: &Rotation) -> Result<bool, StoreError>;
+    /// Stores a use of a session with a cookie and its new end as [`Session::renewed`] does, with one statement. Returns
+    /// whether this call did it.
+    async fn renew(&mut self, id: SessionId, renewal: Renewal) -> Result<bool, StoreError>;
     /// Revokes the session, unless it is already revoked. Returns whether this call revoked it.
     async fn revoke(&mut self, id: SessionId, now: Timestamp) -> Result<bool, StoreError>;
     /// Revokes the sessions of the user that have not ended at `now`, except this one, and returns how many.
@@ -305,6 +311,8 @@ pub struct SessionView {
     pub user_id: UserId,
     /// The term of the stored session, which may have ended.
     pub term: SessionTerm,
+    /// The cookie of the session; `None` for a session with tokens.
+    pub cookie: Option<SessionCookie>,
     /// The epoch of its user now.
     pub auth_epoch: AuthEpoch,
     /// The roles that its user has now.

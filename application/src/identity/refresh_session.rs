@@ -11,7 +11,7 @@ use crate::kernel::{
     Actor, Attempt, Begin, Key, OutboxEvent, Runtime, StoreError, TooManyAttempts, TxMode, refusal, run, use_case_error,
 };
 use skep_domain::{
-    identity::{Device, RefreshDecision, Rotation, Session, events::RefreshTokenReused},
+    identity::{Device, RefreshDecision, Rotation, Session, SessionKind, events::RefreshTokenReused},
     shared::{EventId, Timestamp, UserId, Version},
 };
 use std::sync::Arc;
@@ -174,7 +174,7 @@ impl RefreshSession {
         let Refresh { token, successor, now, .. } = refresh;
         let session = tx.sessions().find(token.session_id).await?.ok_or(UNKNOWN)?;
         let user = tx.users().find(session.user_id).await?.ok_or(UNKNOWN)?;
-        match session.refresh(token.hash, *now, user.auth_epoch, self.policy.limits()) {
+        match session.refresh(token.hash, *now, user.auth_epoch, self.policy.limits(SessionKind::Token)) {
             RefreshDecision::Rotate { expires_at } => {
                 let (presented, successor, at) = (token.hash, successor.hash, *now);
                 let origin = origin(actor, refresh.device.clone());

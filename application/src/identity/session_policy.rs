@@ -2,7 +2,7 @@
 
 use super::session_tokens::millis;
 use crate::kernel::{Limit, WiderNetworks};
-use skep_domain::identity::{KnownNetworkPolicy, SessionLimits};
+use skep_domain::identity::{KnownNetworkPolicy, SessionKind, SessionLimits};
 use std::time::Duration;
 
 /// The lifetimes of sessions and access tokens, and the limits of login attempts.
@@ -17,6 +17,11 @@ pub struct SessionPolicy {
     pub session_lifetime: Duration,
     /// How long a session lasts after the login or the last refresh.
     pub session_idle: Duration,
+    /// How long a session with a cookie lasts after the login, however often it is used.
+    pub cookie_lifetime: Duration,
+    /// How long a session with a cookie lasts after the login or the last use. Uses are stored once a minute, so it can
+    /// end a minute earlier.
+    pub cookie_idle: Duration,
     /// The most sessions of one user, at least 1. The login after that ends the oldest one.
     pub sessions_per_user: u32,
     /// How often a login to one account may be tried from one address.
@@ -36,8 +41,9 @@ pub struct SessionPolicy {
 }
 
 impl Default for SessionPolicy {
-    /// 10 minutes for an access token, 14 days for a session that is not refreshed, 60 days for any session, and 100
-    /// sessions of one user. Each minute 10 attempts per account and address, 4 and 16 times as many from networks of 56
+    /// 10 minutes for an access token, 14 days for a session that is not refreshed, 60 days for any session with tokens,
+    /// 30 minutes for a session with a cookie that is not used, 12 hours for any session with a cookie, and 100 sessions
+    /// of one user. Each minute 10 attempts per account and address, 4 and 16 times as many from networks of 56
     /// and 48 bits, 300 per account, and 60 refreshes with wrong tokens.
     fn default() -> Self {
         let a_minute = |burst| Limit { burst, period: Duration::from_secs(60) };
@@ -45,6 +51,8 @@ impl Default for SessionPolicy {
             token_lifetime: Duration::from_secs(10 * 60),
             session_lifetime: Duration::from_secs(60 * 24 * 60 * 60),
             session_idle: Duration::from_secs(14 * 24 * 60 * 60),
+            cookie_lifetime: Duration::from_secs(12 * 60 * 60),
+            cookie_idle: Duration::from_secs(30 * 60),
             sessions_per_user: 100,
             attempts: a_minute(10),
             refresh_attempts: a_minute(60),
@@ -57,9 +65,13 @@ impl Default for SessionPolicy {
 }
 
 impl SessionPolicy {
-    /// How long sessions last.
+    /// How long sessions of this kind last.
     #[must_use]
-    pub fn limits(&self) -> SessionLimits {
-        SessionLimits { idle_millis: millis(self.session_idle), absolute_millis: millis(self.session_lifetime) }
+    pub fn limits(&self, kind: SessionKind) -> SessionLimits {
+        let (idle, absolute) = match kind {
+            SessionKind::Token => (self.session_idle, self.session_lifetime),
+            SessionKind::Cookie => (self.cookie_idle, self.cookie_lifetime),
+        };
+        SessionLimits { idle_millis: millis(idle), absolute_millis: millis(absolute) }
     }
 }

@@ -1,6 +1,6 @@
-//! The tokens of a session: access tokens, and refresh tokens for the next ones.
+//! The tokens of a session: access tokens, and refresh tokens for the next ones. What a caller gets for a new session.
 
-use super::{AccessClaims, AccessTokens, RefreshTokens};
+use super::{AccessClaims, AccessTokens, CookieAnswer, RefreshTokens, SessionCookies};
 use crate::kernel::StoreError;
 use skep_domain::shared::{SessionId, Timestamp, UserId};
 use std::{sync::Arc, time::Duration};
@@ -26,6 +26,24 @@ impl std::fmt::Debug for LogInAnswer {
             .field("refresh_expires_in", &self.refresh_expires_in)
             .finish_non_exhaustive()
     }
+}
+
+/// What the caller gets for a new session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StartedSession {
+    /// For programs, which store it.
+    Tokens(LogInAnswer),
+    /// For browsers.
+    Cookie(CookieAnswer),
+}
+
+/// Makes what the owners of sessions show: tokens, and the values of cookies.
+#[derive(Clone)]
+pub struct SessionSecrets {
+    /// The tokens of sessions with tokens.
+    pub tokens: SessionTokens,
+    /// The values of the cookies of the other sessions.
+    pub cookies: SessionCookies,
 }
 
 /// Issues the tokens of sessions.
@@ -65,7 +83,8 @@ impl SessionTokens {
     }
 }
 
-fn between(from: Timestamp, to: Timestamp) -> Duration {
+/// The time from one to the other; none if the other is earlier.
+pub(super) fn between(from: Timestamp, to: Timestamp) -> Duration {
     let millis = to.as_millis().saturating_sub(from.as_millis());
     Duration::from_millis(u64::try_from(millis).unwrap_or_default())
 }

@@ -123,7 +123,7 @@ impl Denied {
         Refusal::new(
             ErrorKind::Unauthenticated,
             "unauthenticated",
-            "The request needs an access token: `Authorization: Bearer …`.",
+            "The request needs an access token (`Authorization: Bearer …`) or a session cookie.",
         ),
         Refusal::new(ErrorKind::Denied, "forbidden", "No role of the account allows the action."),
     ];

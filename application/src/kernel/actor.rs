@@ -3,6 +3,7 @@
 use super::Denied;
 use skep_domain::{
     access::{Denial, Permissions, Subject},
+    identity::SessionKind,
     shared::{Action, Network, SessionId, UserId},
 };
 use std::time::Duration;
@@ -17,8 +18,10 @@ pub enum Principal {
     User {
         /// The id of the account.
         id: UserId,
-        /// The session of the access token.
+        /// The session of the access token or the cookie.
         session: SessionId,
+        /// What the caller has shown for the session.
+        credential: SessionKind,
         /// What the roles of the account allow, read with the request.
         permissions: Permissions,
     },
@@ -69,10 +72,11 @@ impl Actor {
         Self::of(Principal::System, request_id)
     }
 
-    /// Makes a user with a session.
+    /// Makes a user with an access token of a session.
     #[must_use]
     pub fn user(id: UserId, session: SessionId, permissions: Permissions, request_id: impl Into<String>) -> Self {
-        Self::of(Principal::User { id, session, permissions }, request_id)
+        let credential = SessionKind::Token;
+        Self::of(Principal::User { id, session, credential, permissions }, request_id)
     }
 
     fn of(principal: Principal, request_id: impl Into<String>) -> Self {
@@ -97,6 +101,15 @@ impl Actor {
         match &self.principal {
             Principal::User { id, session, .. } => Ok((*id, *session)),
             Principal::Anonymous | Principal::System => Err(Denied { action, denial: Denial::NeedsAccount }),
+        }
+    }
+
+    /// What the caller has shown for its session; `None` if the principal is no user.
+    #[must_use]
+    pub const fn credential(&self) -> Option<SessionKind> {
+        match &self.principal {
+            Principal::User { credential, .. } => Some(*credential),
+            Principal::Anonymous | Principal::System => None,
         }
     }
 

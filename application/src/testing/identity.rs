@@ -4,7 +4,7 @@ use super::fingerprints;
 use super::{FixedClock, MockUnit, Seen, World, fixed_runtime, job, user_id};
 use crate::identity::{
     AccountInput, AccountMails, AccountPolicy, Accounts, IdentityMocks, LinkTokens, MockAccessTokens,
-    MockOneTimeSecrets, MockPasswordHasher, RefreshTokens, SessionTokens, SetupToken,
+    MockOneTimeSecrets, MockPasswordHasher, RefreshTokens, SessionCookies, SessionSecrets, SessionTokens, SetupToken,
 };
 use skep_domain::{
     access::{OwnRole, Role, RoleName},
@@ -130,6 +130,11 @@ impl World for House {
                 |session: &Session| session.refresh.is_some_and(|chain| chain.current == rotation.presented);
             Ok(sessions.iter().any(|session| session.id == id && session.revoked_at.is_none() && is_current(session)))
         });
+        let noted = seen.clone();
+        unit.sessions.expect_renew().returning(move |id, renewal| {
+            noted.note("sessions.renew", &[(id, renewal)]);
+            Ok(true)
+        });
         let (noted, sessions) = (seen.clone(), self.sessions.clone());
         unit.sessions.expect_revoke_all().returning(move |user_id, except, now| {
             noted.note("sessions.revoke_all", &[(user_id, except)]);
@@ -249,6 +254,18 @@ fn secrets() -> Arc<MockOneTimeSecrets> {
 #[must_use]
 pub fn refresh_tokens() -> RefreshTokens {
     RefreshTokens::new(secrets(), fingerprints())
+}
+
+/// Makes the values of cookies, whose hashes are those of [`fingerprints`].
+#[must_use]
+pub fn session_cookies() -> SessionCookies {
+    SessionCookies::new(secrets(), fingerprints())
+}
+
+/// Issues these access tokens, refresh tokens as [`refresh_tokens`] makes them, and cookies as [`session_cookies`] does.
+#[must_use]
+pub fn session_secrets(access: MockAccessTokens) -> SessionSecrets {
+    SessionSecrets { tokens: session_tokens(access), cookies: session_cookies() }
 }
 
 /// Makes the tokens of links, whose hashes are those of [`fingerprints`].

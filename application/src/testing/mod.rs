@@ -37,14 +37,14 @@ pub use files::{Cabinet, Shelves};
 pub use frame::{World, obeys_the_frame, use_case};
 pub use identity::{
     ADDRESS, House, NAME, PASSWORD, account, account_mails, accounts, ada, hash_of, hashing, link_tokens,
-    refresh_tokens, session_tokens,
+    refresh_tokens, session_cookies, session_secrets, session_tokens,
 };
 pub use jobs::Depot;
 pub use notifications::{Postbox, renderer};
 pub use ordering::Shop;
 pub use runtime::{FixedClock, FixedRandom, SeqIds, SkippingSleeper, fixed_runtime};
 pub use samples::{
-    aborted, actor, admin, away, category, category_id, code, eur, file, file_id, fingerprints, held_event,
+    aborted, actor, admin, away, by_cookie, category, category_id, code, eur, file, file_id, fingerprints, held_event,
     held_event_id, job, job_id, key, level, mail_template, mail_template_id, order, order_id, own_role, problem,
     product, product_id, queue, schedule, schedule_id, subscription, unknown, user, user_id, visitor,
 };

@@ -1,12 +1,15 @@
 //! Sample actors, entities and errors. Samples of one kind differ only in what follows from their number.
 
 use super::{FixedClock, SeqIds};
-use crate::kernel::{Actor, AppError, Clock as _, Fingerprints, IdempotencyKey, MockFingerprints, StoreError};
+use crate::kernel::{
+    Actor, AppError, Clock as _, Fingerprints, IdempotencyKey, MockFingerprints, Principal, StoreError,
+};
 use skep_domain::{
     access::{OwnRole, Permissions, Policy, Role, RoleId, RoleName},
     catalog::{Category, CategoryId, NAME_MAX, Product, Sku, Slug, StockLevel},
     events::{EventPosition, HeldEvent, HeldEventId, SubscriberName, Subscription, SubscriptionId},
     files::{Checksum, File, FileContent, FileId, FileName, FilePurpose, FileVisibility, MediaType},
+    identity::SessionKind,
     jobs::{
         Interval, Job, JobArgs, JobId, JobKind, JobOrigin, MisfirePolicy, NewJob, NewSchedule, OverlapPolicy, Queue,
         QueueId, QueueName, Schedule, ScheduleId, ScheduleName, ScheduledJob, Timing,
@@ -38,6 +41,18 @@ pub fn actor(n: u64, roles: &[Role]) -> Actor {
 #[must_use]
 pub fn user(n: u64) -> Actor {
     actor(n, &[Role::USER])
+}
+
+/// The same user, with the cookie of the session.
+#[must_use]
+pub fn by_cookie(actor: Actor) -> Actor {
+    let principal = match actor.principal {
+        Principal::User { id, session, permissions, .. } => {
+            Principal::User { id, session, credential: SessionKind::Cookie, permissions }
+        }
+        other => other,
+    };
+    Actor { principal, ..actor }
 }
 
 /// User 99, with the role `admin`.

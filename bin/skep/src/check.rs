@@ -6,7 +6,7 @@ mod finding;
 mod place;
 mod services;
 
-pub(crate) use exposure::unnamed_proxy;
+pub(crate) use exposure::{plain_cookies, unnamed_proxy};
 pub(crate) use finding::{Finding, Level};
 pub(crate) use place::local_files;
 

@@ -74,6 +74,7 @@ pub struct Skep {
     pub keys: Arc<Keys>,
     /// The deployment, in the envelopes of events.
     pub(crate) source: String,
+    public_url: Option<String>,
     pub(crate) cursor_key: [u8; 32],
     pub(crate) store: OpenStore,
     hashers: HashPool,
@@ -191,8 +192,8 @@ impl Builder {
         let app = Arc::new(App::new(ports, config.policies));
         let later = Later::open(&app, &store, handlers, subscribers).await?;
         let keys = Arc::new(Keys::new(store.store.clone(), secrets, runtime, token_lifetime, tokens));
-        let cursor_key = ring.cursor_key();
-        Ok(Skep { app, source: issuer, keys, cursor_key, store, hashers, later, _lock: lock })
+        let (cursor_key, public_url) = (ring.cursor_key(), config.public_url);
+        Ok(Skep { app, source: issuer, public_url, keys, cursor_key, store, hashers, later, _lock: lock })
     }
 }
 
@@ -206,8 +207,8 @@ impl Skep {
     /// Builds the HTTP API of these use cases. Mount it behind the edge or in a poem server of your own.
     #[must_use]
     pub fn api(&self, limits: RequestLimits) -> Service {
-        let source = self.source.clone();
-        let config = ApiConfig { source, cursor_key: self.cursor_key, limits, docs: true, metrics: None };
+        let (source, public_url, cursor_key) = (self.source.clone(), self.public_url.clone(), self.cursor_key);
+        let config = ApiConfig { source, public_url, cursor_key, limits, docs: true, metrics: None };
         Api::build(self.app.clone(), config)
     }
 

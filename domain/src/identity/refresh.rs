@@ -106,10 +106,11 @@ impl Session {
         Self { refresh: Some(RefreshChain { current: successor, used }), origin, expires_at, ..self }
     }
 
-    /// When the session was used last, as far as it is stored: the last refresh, or else the login.
+    /// When the session was used last, as far as it is stored: the last refresh or renewal, or else the login.
     #[must_use]
     pub fn last_used_at(&self) -> Timestamp {
-        self.refresh.and_then(|chain| chain.used).map_or(self.created_at, |used| used.at)
+        let refreshed = self.refresh.and_then(|chain| chain.used).map(|used| used.at);
+        refreshed.or(self.cookie.map(|cookie| cookie.used_at)).unwrap_or(self.created_at)
     }
 }
 

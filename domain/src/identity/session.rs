@@ -1,6 +1,6 @@
 //! The sessions of logged-in users.
 
-use super::{AuthEpoch, Device, RefreshChain};
+use super::{AuthEpoch, Device, RefreshChain, SessionCookie};
 use crate::shared::{Network, Timestamp, UserId, typed_id};
 
 typed_id! {
@@ -34,8 +34,11 @@ pub struct Session {
     pub expires_at: Timestamp,
     /// When the session was ended before it expired; `None` if it was not.
     pub revoked_at: Option<Timestamp>,
-    /// Its refresh tokens; `None` for a session of an earlier version, which cannot be refreshed.
+    /// Its refresh tokens; `None` for a session of an earlier version, which cannot be refreshed, and for a session with a
+    /// cookie.
     pub refresh: Option<RefreshChain>,
+    /// Its cookie; `None` for a session with tokens.
+    pub cookie: Option<SessionCookie>,
 }
 
 /// What decides whether a session holds.
@@ -70,6 +73,7 @@ impl Session {
             expires_at: now.plus_millis(lifetime_millis),
             revoked_at: None,
             refresh: None,
+            cookie: None,
         }
     }
 

@@ -33,6 +33,8 @@ pub struct Reply {
     pub head_bytes: usize,
     /// The value of `ETag`.
     pub etag: Option<String>,
+    /// The name and the value of the cookie that the answer sets, such as `session=secret`.
+    pub cookie: Option<String>,
     /// The bytes of the answer's body.
     pub body: Bytes,
     /// The names of the statements that the store ran.
@@ -178,7 +180,9 @@ impl Server {
         let status = head.status();
         assert!(status.is_success(), "{operation}: {status} {}", String::from_utf8_lossy(&body));
         let etag = head.headers().get("etag").and_then(|etag| etag.to_str().ok()).map(str::to_owned);
-        Reply { status, head_bytes: head_bytes(&head), etag, body, statements }
+        let set = head.headers().get("set-cookie").and_then(|set| set.to_str().ok());
+        let cookie = set.and_then(|set| set.split(';').next()).map(str::to_owned);
+        Reply { status, head_bytes: head_bytes(&head), etag, cookie, body, statements }
     }
 
     /// Sets the instance up with an admin.

@@ -103,6 +103,7 @@ const CAUGHT: &[(Flaw, &str, &str)] = &[
     (Flaw::RevokesTwice, "sessions", "a_session_ends_once"),
     (Flaw::RotatesTwice, "sessions", "a_refresh_token_is_replaced_once"),
     (Flaw::RotatesTwice, "sessions", "racing_units_replace_a_refresh_token_once"),
+    (Flaw::RenewsTheEnded, "sessions", "a_session_that_has_ended_or_has_no_cookie_is_not_renewed"),
     (Flaw::LosesUpdates, "sessions", "racing_units_replace_a_refresh_token_once"),
     (Flaw::KeepsOneSessionMore, "sessions", "the_newest_sessions_of_a_user_stay"),
     (Flaw::KeepsOneSessionMore, "sessions", "racing_units_each_keep_the_newest"),

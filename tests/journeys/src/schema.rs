@@ -103,6 +103,13 @@ impl<'d> Faults<'d> {
                         }
                     }
                 }
+                "oneOf" => {
+                    let branches = rule.as_array().into_iter().flatten();
+                    let fitting = branches.filter(|branch| faults(self.document, branch, value).is_empty()).count();
+                    if fitting != 1 {
+                        self.add(at, format_args!("{fitting} of the schemas in oneOf fit, not one"));
+                    }
+                }
                 "items" => {
                     for (index, item) in value.as_array().into_iter().flatten().enumerate() {
                         self.check(rule, item, &format!("{at}/{index}"));

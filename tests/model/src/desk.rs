@@ -9,7 +9,10 @@ use crate::{
     world::people,
 };
 use skep_application::kernel::{Actor, IdempotencyKey, PageRequest, Position, Principal, Total};
-use skep_domain::shared::{Direction, PageLimit};
+use skep_domain::{
+    identity::SessionKind,
+    shared::{Direction, PageLimit},
+};
 use uuid::Uuid;
 
 /// A position in a list, and the sort order of the list.
@@ -90,7 +93,13 @@ impl Desk {
             Caller::Person(n) => {
                 let people = people();
                 let person = people[n % people.len()].clone();
-                Principal::User { id: person.id, session: person.session, permissions: person.permissions() }
+                let credential = SessionKind::Token;
+                Principal::User {
+                    id: person.id,
+                    session: person.session,
+                    credential,
+                    permissions: person.permissions(),
+                }
             }
             // If no token was recognized yet, the call uses the first customer.
             Caller::Recognized(n) => match Target::Nth(n).pick(&self.principals) {

@@ -10,6 +10,7 @@ use skep_application::{
 };
 use skep_domain::{
     catalog::Product,
+    identity::SessionKind,
     ordering::OrderNumber,
     shared::{Patch, ProductId, Timestamp},
 };
@@ -30,7 +31,8 @@ fn budget(operations: u64, seed: u64) -> Budget {
 
 fn person(n: usize) -> Actor {
     let person = people()[n].clone();
-    let principal = Principal::User { id: person.id, session: person.session, permissions: person.permissions() };
+    let (credential, permissions) = (SessionKind::Token, person.permissions());
+    let principal = Principal::User { id: person.id, session: person.session, credential, permissions };
     Actor { principal, ..Actor::anonymous("model") }
 }
 

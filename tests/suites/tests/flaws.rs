@@ -93,6 +93,11 @@ const CAUGHT: &[(SqlFlaw, &str, &str)] = &[
     (flaw("identity.session.rotate", "expires_at = $5", "expires_at = $4 + 0 * $5"), "sessions", ROTATED_ONCE),
     (flaw("identity.session.rotate", "device = $6", "device = coalesce($6, device)"), "sessions", UNKNOWN_ORIGIN),
     (flaw("identity.session.rotate", " AND revoked_at IS NULL", ""), "sessions", REVOKED_KEEPS_TOKEN),
+    (flaw("identity.session.renew", "id = $1", "$1 = $1"), "sessions", RENEWED),
+    (flaw("identity.session.renew", "AND cookie_used_at < $2", ""), "sessions", RENEWED),
+    (flaw("identity.session.renew", "expires_at = $3", "expires_at = $2 + 0 * $3"), "sessions", RENEWED),
+    (flaw("identity.session.renew", "AND expires_at > $2", ""), "sessions", ENDED_STAYS),
+    (flaw("identity.session.renew", " AND revoked_at IS NULL", ""), "sessions", ENDED_STAYS),
     (flaw("identity.session.find_view", "sessions.revoked_at", "NULL"), SESSION_QUERIES, REVOCATION_SHOWS),
     (flaw("identity.session.insert", "$6,", "$6 * 0,"), "sessions", "values_survive"),
     (flaw("identity.session.list", "sessions.user_id = $1", "$1 = $1"), SESSION_QUERIES, HOLDING),
@@ -318,6 +323,8 @@ const NEWEST: &str = "the_newest_sessions_of_a_user_stay";
 const REVOKED_FIRST: &str = "revoked_sessions_go_before_the_others";
 const ROTATED_ONCE: &str = "a_refresh_token_is_replaced_once";
 const UNKNOWN_ORIGIN: &str = "a_rotation_may_know_nothing_about_its_origin";
+const RENEWED: &str = "a_renewal_moves_the_end_of_a_session_with_a_cookie";
+const ENDED_STAYS: &str = "a_session_that_has_ended_or_has_no_cookie_is_not_renewed";
 const REVOKED_KEEPS_TOKEN: &str = "a_session_that_was_revoked_keeps_its_refresh_token";
 const REVOCATION_SHOWS: &str = "a_revocation_shows_at_once_on_every_instance";
 const ALL_BUT_ONE: &str = "all_sessions_of_a_user_end_except_one";

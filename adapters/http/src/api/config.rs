@@ -7,6 +7,9 @@ use crate::{parts::RequestLimits, system::MetricsPage};
 pub struct ApiConfig {
     /// The deployment, in the envelopes of events: a URI reference.
     pub source: String,
+    /// The address at which browsers reach the API, such as `https://shop.example`. With https, the session cookie is
+    /// `__Host-skep_session` with `Secure`. `None` if only this machine reaches it, without https.
+    pub public_url: Option<String>,
     /// The key that authenticates cursors. All instances need the same key.
     pub cursor_key: [u8; 32],
     /// The limits of requests per address and per user.

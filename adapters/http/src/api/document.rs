@@ -26,6 +26,15 @@ changes nothing.
 - **Limits** count units per address and per user. A request takes one unit, unless its operation says otherwise. \
 `RateLimit` headers report the limits and the units that are left. 429 and 503 have a `Retry-After` header with the seconds to wait.";
 
+/// The headers of answers: as poem-openapi writes them, and as HTTP does.
+const HEADERS: [(&str, &str); 5] = [
+    ("CACHE-CONTROL", "Cache-Control"),
+    ("CLEAR-SITE-DATA", "Clear-Site-Data"),
+    ("ETAG", "ETag"),
+    ("LOCATION", "Location"),
+    ("SET-COOKIE", "Set-Cookie"),
+];
+
 /// Corrects and completes the document that poem-openapi made. The rules are those of a deployment with these policies.
 pub(crate) fn finish(text: &str, policies: &Policies) -> Value {
     let mut document: Value = serde_json::from_str(text).expect("poem-openapi writes json");
@@ -59,11 +68,14 @@ pub(crate) fn finish(text: &str, policies: &Policies) -> Value {
 fn tidy(value: &mut Value) {
     match value {
         Value::Object(fields) => {
+            let is_choice = fields.contains_key("oneOf");
             let is_object = fields.get("type").is_some_and(|kind| kind == "object");
             fields.retain(|name, value| match name.as_str() {
                 // poem-openapi writes these defaults of query parameters, and it writes them for headers as well.
                 "deprecated" => *value != json!(false),
                 "explode" => false,
+                // Each of the schemas has a type.
+                "type" => !is_choice,
                 // The key of a schema is its name.
                 "title" => !(is_object && value.is_string()),
                 _ => true,
@@ -85,7 +97,7 @@ fn tidy(value: &mut Value) {
                 fields.insert("format".to_owned(), json!("int64"));
                 fields.insert("minimum".to_owned(), json!(0));
             }
-            for (shouted, name) in [("ETAG", "ETag"), ("LOCATION", "Location")] {
+            for (shouted, name) in HEADERS {
                 if let Some(header) = fields.remove(shouted) {
                     fields.insert(name.to_owned(), header);
                 }

@@ -54,7 +54,8 @@ impl Api {
         let document = Arc::new(document::finish(&Self::endpoints().spec(), &app.policies));
         let guard = ParameterGuard::from_openapi(&document);
         let operations = document::operations_by_path(&document);
-        let state = Arc::new(State::new(app, (config.source, &config.cursor_key), config.limits, operations));
+        let (deployment, public_url) = ((config.source, &config.cursor_key), config.public_url.as_deref());
+        let state = Arc::new(State::new(app, deployment, public_url, config.limits, operations));
         let api = Self::endpoints().around(move |endpoint, request| guard.clone().guard(endpoint, request));
         let mut route = Route::new()
             .at("/health", get(system::health))

@@ -105,7 +105,7 @@ fn describe(file: &FileView, headers: &mut HeaderMap) -> Result<(), Problem> {
     match file.visibility {
         // Pages of other sites may show it.
         FileVisibility::Public => headers.insert(CORP, HeaderValue::from_static("cross-origin")),
-        FileVisibility::Private => headers.insert(VARY, HeaderValue::from_static("Authorization")),
+        FileVisibility::Private => headers.insert(VARY, HeaderValue::from_static("Authorization, Cookie")),
     };
     Ok(())
 }

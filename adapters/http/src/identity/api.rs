@@ -2,18 +2,19 @@
 
 use super::{
     dto::{
-        ChangePasswordRequest, ChangeUserRequest, LogInRequest, PROFILE, RegisterRequest, SetUpRequest, TokenBody,
-        UserBody,
+        ChangePasswordRequest, ChangeUserRequest, LogInRequest, NewSession, PROFILE, RegisterRequest, SetUpRequest,
+        TokenBody, UserBody,
     },
     profile::ProfileMatch,
 };
 use crate::{
     body::{MergePatch, Strict},
-    parts::{Answer, ClientDevice, Created, RepeatKey, Sent, Shown, SignedIn, Visitor, patch},
+    parts::{Answer, Browser, ClientDevice, Created, RepeatKey, Sent, Shown, SignedIn, State, Visitor, patch},
     problem::Problem,
 };
 use poem_openapi::{ApiResponse, OpenApi, Tags};
-use skep_application::identity::{ChangeProfileCommand, Registered, UserView};
+use skep_application::identity::{ChangeProfileCommand, CookieAnswer, Registered, StartedSession, UserView};
+use skep_domain::identity::SessionKind;
 
 #[derive(Tags)]
 pub(super) enum Tag {
@@ -29,6 +30,20 @@ pub(super) enum LoggedIn {
     /// The tokens of the session.
     #[oai(status = 200)]
     Ok(Answer<TokenBody>),
+}
+
+#[derive(ApiResponse)]
+pub(super) enum SessionStarted {
+    /// The tokens of the session, or its cookie.
+    #[oai(status = 200)]
+    Ok(Answer<NewSession>, #[oai(header = "Set-Cookie")] Option<String>),
+}
+
+impl SessionStarted {
+    fn with_cookie(answer: CookieAnswer, state: &State) -> Self {
+        let cookie = state.browsers.set(&answer.cookie);
+        Self::Ok(Answer(NewSession::Cookie(answer.into())), Some(cookie))
+    }
 }
 
 #[derive(ApiResponse)]
@@ -77,8 +92,12 @@ impl IdentityApi {
     /// Log in
     ///
     /// Starts a session and returns its tokens: an access token for 10 minutes, and a refresh token for the next one.
+    /// With `"session":"cookie"`, the answer sets a cookie instead, and has the CSRF token that requests need which
+    /// change something. Such a login ends the session of the cookie that the request has, and is refused with 403
+    /// `cross_site_request` if a page of another site asks for it. By default, a session with a cookie ends 30 minutes
+    /// after its last use, and 12 hours after the login.
     /// Anyone may call it. A wrong address, a wrong password and a disabled account get the same answer, 401
-    /// `invalid_credentials`, and so does an account without a verified address if `SKEP_REGISTRATION` is `verified`. Each call starts another session. By default, it ends 14 days after its last refresh, and
+    /// `invalid_credentials`, and so does an account without a verified address if `SKEP_REGISTRATION` is `verified`. Each call starts another session. By default, one with tokens ends 14 days after its last refresh, and
     /// 60 days after the login. An account has 10 wrong passwords per minute from one IP address and 300 from all
     /// together; addresses
     /// that it has logged in from before are let through. An IP address has 10 registrations, logins and setups per
@@ -88,11 +107,25 @@ impl IdentityApi {
         &self,
         caller: Visitor,
         device: ClientDevice,
+        browser: Browser,
         body: Strict<LogInRequest>,
-    ) -> Result<LoggedIn, Problem> {
+    ) -> Result<SessionStarted, Problem> {
+        let (kind, log_in) = (body.0.kind()?, &caller.app().identity.log_in);
+        if kind == SessionKind::Cookie {
+            browser.refuse_other_sites()?;
+        }
         let command = body.0.with(device.0);
-        let answer = caller.app().identity.log_in.execute(&caller.actor, command).await?;
-        Ok(LoggedIn::Ok(Answer(answer.into())))
+        Ok(match kind {
+            SessionKind::Token => {
+                let tokens = log_in.execute(&caller.actor, command).await?;
+                SessionStarted::Ok(Answer(NewSession::Tokens(tokens.into())), None)
+            }
+            SessionKind::Cookie => {
+                let replaced = browser.cookie.as_deref();
+                let answer = log_in.execute_with_cookie(&caller.actor, command, replaced).await?;
+                SessionStarted::with_cookie(answer, &caller.state)
+            }
+        })
     }
 
     /// Create the first admin
@@ -137,7 +170,7 @@ impl IdentityApi {
     /// Change your password
     ///
     /// Replaces the password and ends every session of the account: their tokens are refused from the next request on, by
-    /// every instance. The answer is that of a login, with the tokens of a new session. Needs an account. If the current
+    /// every instance. The answer is that of a login, with a new session of the same kind. Needs an account. If the current
     /// password is wrong, the answer is 403 `wrong_password`. Wrong passwords count with those of logins to the account,
     /// and requests with those of registrations, logins and setups from the IP address.
     #[oai(path = "/users/me/password", method = "post", operation_id = "change_password")]
@@ -146,9 +179,12 @@ impl IdentityApi {
         caller: SignedIn,
         device: ClientDevice,
         body: Strict<ChangePasswordRequest>,
-    ) -> Result<LoggedIn, Problem> {
+    ) -> Result<SessionStarted, Problem> {
         let command = body.0.with(device.0);
-        let answer = caller.app().identity.change_password.execute(&caller.actor, command).await?;
-        Ok(LoggedIn::Ok(Answer(answer.into())))
+        let started = caller.app().identity.change_password.execute(&caller.actor, command).await?;
+        Ok(match started {
+            StartedSession::Tokens(tokens) => SessionStarted::Ok(Answer(NewSession::Tokens(tokens.into())), None),
+            StartedSession::Cookie(answer) => SessionStarted::with_cookie(answer, &caller.state),
+        })
     }
 }

@@ -6,7 +6,7 @@ use skep_application::Policies;
 use skep_domain::{
     access::{BuiltInRole, OwnRole, RoleName},
     actions,
-    identity::{AccountState, DISPLAY_NAME_MAX, PasswordPolicy},
+    identity::{AccountState, DISPLAY_NAME_MAX, PasswordPolicy, SessionKind},
     shared::Email,
 };
 
@@ -67,6 +67,9 @@ pub(super) fn complete(schemas: &mut Schemas<'_>, policies: &Policies) {
     schemas.values("Account", "state", AccountState::NAMES.iter().copied());
     schemas.values("AccessToken", "token_type", ["Bearer"]);
     schemas.values("AccessToken", "status", ["complete"]);
+    schemas.values("CookieSession", "status", ["complete"]);
+    schemas.values("LogInRequest", "session", SessionKind::NAMES.iter().copied());
+    schemas.values("Session", "kind", SessionKind::NAMES.iter().copied());
     let (email, password) = ("ada@example.com", "bees build hexagons");
     schemas.example("RegisterRequest", json!({ "email": email, "password": password, "display_name": "Ada" }));
     schemas.example("LogInRequest", json!({ "email": email, "password": password }));
@@ -100,7 +103,7 @@ pub(super) fn complete(schemas: &mut Schemas<'_>, policies: &Policies) {
     schemas.example("ChangeUserRequest", json!({ "display_name": "Ada Lovelace" }));
     schemas.example("SetRolesRequest", json!({ "roles": ["admin", "user"] }));
     let session = json!({
-        "id": "019a9d3c-5a00-7000-8000-000000000004", "current": true, "device": "Mozilla/5.0 (X11; Linux x86_64)",
+        "id": "019a9d3c-5a00-7000-8000-000000000004", "current": true, "kind": "token", "device": "Mozilla/5.0 (X11; Linux x86_64)",
         "network": "192.0.2.1", "created_at": EXAMPLE_TIME, "last_used_at": EXAMPLE_TIME,
         "expires_at": "2026-12-05T09:30:00.000Z",
     });
@@ -112,5 +115,12 @@ pub(super) fn complete(schemas: &mut Schemas<'_>, policies: &Policies) {
         "status": "complete", "access_token": token, "token_type": "Bearer", "expires_in": 600,
         "refresh_token": refresh_token, "refresh_expires_in": 1_209_600,
     });
-    schemas.example("AccessToken", tokens);
+    schemas.example("AccessToken", tokens.clone());
+    schemas.example("NewSession", tokens);
+    let csrf_token = format!("skep_csrf_{}", "0123456789abcdef".repeat(4));
+    let cookie = json!({
+        "status": "complete", "csrf_token": csrf_token, "expires_in": 1800, "session_expires_in": 43_200,
+    });
+    schemas.example("CookieSession", cookie);
+    schemas.example("CsrfToken", json!({ "csrf_token": csrf_token }));
 }

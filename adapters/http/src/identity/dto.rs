@@ -1,13 +1,19 @@
 //! The bodies of identity. A body with a secret has no `Debug`.
 
-use crate::parts::{Id, SelfLink};
-use poem_openapi::{Object, types::MaybeUndefined};
+use crate::{
+    parts::{Id, SelfLink},
+    problem::{FieldError, Problem},
+};
+use poem_openapi::{Object, Union, types::MaybeUndefined};
 use serde::{Deserialize, Serialize};
 use skep_application::identity::{
-    AccountInput, ChangePasswordCommand, LogInAnswer, LogInCommand, RefreshSessionCommand, RegisterUserCommand,
-    RequestLinkCommand, ResetPasswordCommand, SetUpCommand, UserView, VerifyEmailCommand,
+    AccountInput, ChangePasswordCommand, CookieAnswer, LogInAnswer, LogInCommand, RefreshSessionCommand,
+    RegisterUserCommand, RequestLinkCommand, ResetPasswordCommand, SetUpCommand, UserView, VerifyEmailCommand,
 };
-use skep_domain::{identity::Device, shared::UserId};
+use skep_domain::{
+    identity::{Device, SessionKind},
+    shared::UserId,
+};
 
 /// A new account.
 #[derive(Object, Deserialize)]
@@ -44,12 +50,24 @@ pub(super) struct LogInRequest {
     email: String,
     /// The password of the account. Nothing is trimmed.
     password: String,
+    /// What the answer gives for the session: `token` (the default) for programs, `cookie` for browsers.
+    session: Option<String>,
 }
 
 impl LogInRequest {
+    /// The kind of the session that it asks for.
+    ///
+    /// # Errors
+    /// 422 if there is no such kind.
+    pub(super) fn kind(&self) -> Result<SessionKind, Problem> {
+        let Some(name) = &self.session else { return Ok(SessionKind::Token) };
+        let unknown = || FieldError::at("/session".to_owned(), "invalid_value", "must be token or cookie".to_owned());
+        SessionKind::from_name(name).ok_or_else(|| Problem::validation(vec![unknown()]))
+    }
+
     /// The command of a caller with this program.
     pub(super) fn with(self, device: Option<Device>) -> LogInCommand {
-        let Self { email, password } = self;
+        let Self { email, password, session: _ } = self;
         LogInCommand { email, password, device }
     }
 }
@@ -196,6 +214,51 @@ impl From<LogInAnswer> for TokenBody {
             refresh_expires_in: refresh_expires_in.as_secs(),
         }
     }
+}
+
+/// A session with a cookie, which the header `Set-Cookie` of the answer sets.
+#[derive(Object, Serialize)]
+#[oai(rename = "CookieSession")]
+pub(super) struct CookieBody {
+    /// Always `complete`: the login needs no further step.
+    status: String,
+    /// The token that requests which change something need, in the header `X-CSRF-Token`.
+    csrf_token: String,
+    /// The time in seconds after which the session ends unless it is used. It can end a minute earlier.
+    expires_in: u64,
+    /// The time in seconds after which the session ends, however often it is used.
+    session_expires_in: u64,
+}
+
+impl From<CookieAnswer> for CookieBody {
+    fn from(answer: CookieAnswer) -> Self {
+        let CookieAnswer { csrf_token, expires_in, lifetime, .. } = answer;
+        Self {
+            status: "complete".to_owned(),
+            csrf_token,
+            expires_in: expires_in.as_secs(),
+            session_expires_in: lifetime.as_secs(),
+        }
+    }
+}
+
+/// What the caller gets for a new session.
+#[derive(Union, Serialize)]
+#[oai(one_of)]
+#[serde(untagged)]
+pub(super) enum NewSession {
+    /// The session has tokens.
+    Tokens(TokenBody),
+    /// The session has a cookie.
+    Cookie(CookieBody),
+}
+
+/// The token of a session against forged requests.
+#[derive(Object, Serialize)]
+#[oai(rename = "CsrfToken")]
+pub(super) struct CsrfTokenBody {
+    /// The token for the header `X-CSRF-Token`. It is the same as long as the session lasts.
+    pub(super) csrf_token: String,
 }
 
 /// The account of a user.

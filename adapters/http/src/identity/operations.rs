@@ -7,8 +7,9 @@ use crate::{
 use skep_application::{
     identity::{
         ChangePasswordError, ChangeRoleError, ChangeUserError, CreateRoleError, DeleteRoleError, DisableUserError,
-        EnableUserError, EndSessionError, EndSessionsError, EndUserSessionsError, LogInError, RefreshSessionError,
-        RegisterUserError, RequestLinkError, ResetPasswordError, SetUpError, SetUserRolesError, VerifyEmailError,
+        EnableUserError, EndSessionError, EndSessionsError, EndUserSessionsError, GetCsrfTokenError, LogInError,
+        RefreshSessionError, RegisterUserError, RequestLinkError, ResetPasswordError, SetUpError, SetUserRolesError,
+        VerifyEmailError,
     },
     kernel::{Denied, GetError, ListError},
 };
@@ -43,6 +44,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         .body(ACCOUNT),
     // It takes no key, so it cannot be refused because of one.
     Operation::new("log_out", END_SESSION, Denied::REFUSALS),
+    Operation::new("get_csrf_token", READ_SESSION, GetCsrfTokenError::REFUSALS),
     Operation::new("list_sessions", READ_SESSION, ListError::REFUSALS),
     Operation::new("end_session", END_SESSION, EndSessionError::REFUSALS),
     Operation::new("end_sessions", END_SESSION, EndSessionsError::REFUSALS),

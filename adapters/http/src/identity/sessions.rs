@@ -1,22 +1,24 @@
 //! The sessions of the caller: the log-out, and the list of sessions.
 
-use super::api::Tag;
+use super::{api::Tag, dto::CsrfTokenBody};
 use crate::{
-    parts::{Done, Id, Listed, Parameter, RepeatKey, Sent, SignedIn, invalid},
+    parts::{Answer, Done, Id, Listed, Parameter, RepeatKey, Sent, SignedIn, invalid},
     problem::Problem,
 };
 use poem::Request;
 use poem_openapi::{
-    Object, OpenApi,
+    ApiResponse, Object, OpenApi,
     param::Path,
     registry::{MetaParamIn, MetaSchema},
 };
 use serde::Serialize;
 use skep_application::identity::{EndSessionCommand, EndSessionsCommand, ListedSession};
-use skep_domain::shared::SessionId;
+use skep_domain::{identity::SessionKind, shared::SessionId};
 
 /// The path of the sessions of the caller.
 const SESSIONS: &str = "/api/v1/users/me/sessions";
+/// What a browser forgets at the log-out, besides the session.
+const CLEARED: &str = "\"cookies\", \"storage\"";
 
 #[derive(Default)]
 pub(super) struct SessionApi;
@@ -27,8 +29,10 @@ pub(super) struct SessionApi;
 pub(super) struct SessionBody {
     /// The id of the session.
     id: Id<SessionId>,
-    /// Whether the access token of this request belongs to the session.
+    /// Whether this request belongs to the session.
     current: bool,
+    /// What its owner shows with each request.
+    kind: String,
     /// The program that used it last, at the login or a refresh, as it described itself in `User-Agent`: at most 200
     /// characters, without those that are not visible ASCII. Absent if it is not known.
     #[oai(skip_serializing_if_is_none)]
@@ -40,9 +44,10 @@ pub(super) struct SessionBody {
     network: Option<String>,
     /// The time of the login.
     created_at: String,
-    /// The time of the last refresh, or of the login if there was none.
+    /// The time of the last refresh, or of the login if there was none. With a cookie, the time of a use at most a minute
+    /// before the last one.
     last_used_at: String,
-    /// The time at which the session ends by itself, unless it is refreshed before.
+    /// The time at which the session ends by itself, unless it is refreshed or its cookie is used before.
     expires_at: String,
 }
 
@@ -51,6 +56,7 @@ impl From<ListedSession> for SessionBody {
         Self {
             id: Id(session.id),
             current: is_current,
+            kind: session.kind().name().to_owned(),
             last_used_at: session.last_used_at().to_string(),
             device: session.origin.device.map(|device| device.into_string()),
             network: session.origin.network.map(|network| network.to_string()),
@@ -58,6 +64,22 @@ impl From<ListedSession> for SessionBody {
             expires_at: session.expires_at.to_string(),
         }
     }
+}
+
+/// 204 without a body.
+#[derive(ApiResponse)]
+enum LoggedOut {
+    /// Done. The answer has no body. With a session cookie, the browser forgets it, and what the pages of the site have
+    /// stored.
+    #[oai(status = 204)]
+    Done(#[oai(header = "Set-Cookie")] Option<String>, #[oai(header = "Clear-Site-Data")] Option<String>),
+}
+
+#[derive(ApiResponse)]
+enum CsrfTokenShown {
+    /// The token.
+    #[oai(status = 200)]
+    Ok(Answer<CsrfTokenBody>, #[oai(header = "Cache-Control")] String),
 }
 
 /// Whether the session of the caller is ended with the others.
@@ -91,12 +113,26 @@ impl Parameter for IncludeCurrent {
 impl SessionApi {
     /// Log out
     ///
-    /// Ends the session of the access token. Every token of the session is refused from the next request on, by every
+    /// Ends the session of the access token or the cookie. Every token of the session is refused from the next request on, by every
     /// instance; the token of this request, too, so a second call is answered 401 `invalid_token`. Needs an account.
     #[oai(path = "/auth/logout", method = "post", operation_id = "log_out")]
-    async fn log_out(&self, caller: SignedIn) -> Result<Done, Problem> {
+    async fn log_out(&self, caller: SignedIn) -> Result<LoggedOut, Problem> {
         caller.app().identity.log_out.execute(&caller.actor, ()).await?;
-        Ok(Done::Done)
+        let by_cookie = caller.actor.credential() == Some(SessionKind::Cookie);
+        let cleared = by_cookie.then(|| caller.state.browsers.clear());
+        Ok(LoggedOut::Done(cleared, by_cookie.then(|| CLEARED.to_owned())))
+    }
+
+    /// Get the CSRF token
+    ///
+    /// Returns the token that requests with the session cookie need in `X-CSRF-Token`, unless they are GET, HEAD or
+    /// OPTIONS. Only pages of the same origin can read it. Needs an account. With an access token, which needs no CSRF
+    /// token, the answer is 409 `no_cookie_session`.
+    #[oai(path = "/auth/csrf", method = "get", operation_id = "get_csrf_token")]
+    async fn csrf_token(&self, caller: SignedIn) -> Result<CsrfTokenShown, Problem> {
+        let csrf_token = caller.app().identity.get_csrf_token.execute(&caller.actor)?;
+        // The answer has a secret, so it is not compressed.
+        Ok(CsrfTokenShown::Ok(Answer(CsrfTokenBody { csrf_token }), "no-store, no-transform".to_owned()))
     }
 
     /// List your sessions

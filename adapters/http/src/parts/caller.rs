@@ -1,6 +1,12 @@
-//! Reads the caller of a request from the `Authorization` header.
+//! Reads the caller of a request from the `Authorization` header or the session cookie.
 
-use super::{cost, in_flight::Turn, meter::Meter, state::State};
+use super::{
+    browser::{csrf_token, only_reads},
+    cost,
+    in_flight::Turn,
+    meter::Meter,
+    state::State,
+};
 use crate::{
     edge::RequestContext,
     problem::{Problem, code},
@@ -16,6 +22,7 @@ use poem_openapi::{
 };
 use skep_application::{
     App,
+    identity::CookieUse,
     kernel::{Actor, Principal},
 };
 use skep_domain::shared::Network;
@@ -23,6 +30,7 @@ use std::sync::Arc;
 use tracing::Instrument as _;
 
 const SCHEME: &str = "bearer";
+const COOKIE_SCHEME: &str = "cookie";
 
 /// The caller of an operation, with the state of the service.
 pub(crate) struct Caller<const HAS_TOKEN: bool> {
@@ -36,10 +44,10 @@ pub(crate) struct Caller<const HAS_TOKEN: bool> {
     _turn: Option<Turn>,
 }
 
-/// A caller with a valid access token. Any other caller is answered 401 before the body is read.
+/// A caller with a valid access token or session cookie. Any other caller is answered 401 before the body is read.
 pub(crate) type SignedIn = Caller<true>;
 
-/// A caller with or without an access token. A token that is sent must be valid.
+/// A caller with or without credentials. A token that is sent must be valid. A cookie that is not is ignored.
 pub(crate) type Anyone = Caller<false>;
 
 impl<'a, const HAS_TOKEN: bool> ApiExtractor<'a> for Caller<HAS_TOKEN> {
@@ -59,10 +67,25 @@ impl<'a, const HAS_TOKEN: bool> ApiExtractor<'a> for Caller<HAS_TOKEN> {
             openid_connect_url: None,
         };
         registry.create_security_scheme(SCHEME, scheme);
+        let scheme = MetaSecurityScheme {
+            ty: "apiKey",
+            description: Some(
+                "The session cookie that `POST /api/v1/auth/login` sets for `\"session\":\"cookie\"`. It is ignored if the \
+                 request has `Authorization`. A request that is not GET, HEAD or OPTIONS also needs the CSRF token of the \
+                 session in the header `X-CSRF-Token`. If the server is reached without https, the name is `skep_session`.",
+            ),
+            name: Some("__Host-skep_session"),
+            key_in: Some("cookie"),
+            scheme: None,
+            bearer_format: None,
+            flows: None,
+            openid_connect_url: None,
+        };
+        registry.create_security_scheme(COOKIE_SCHEME, scheme);
     }
 
     fn security_schemes() -> Vec<&'static str> {
-        vec![SCHEME]
+        vec![SCHEME, COOKIE_SCHEME]
     }
 
     fn has_security_fallback() -> bool {
@@ -83,7 +106,9 @@ impl<const HAS_TOKEN: bool> Caller<HAS_TOKEN> {
         let state = state(request).await?;
         let (actor, turn) = identify(request, &state).await?;
         if HAS_TOKEN && actor.principal == Principal::Anonymous {
-            return Err(Problem::of(code::UNAUTHENTICATED).with_detail("an access token is required").into());
+            return Err(Problem::of(code::UNAUTHENTICATED)
+                .with_detail("an access token or a session cookie is required")
+                .into());
         }
         Ok(Self { actor, state, meter: request.extensions().get().cloned(), _turn: turn })
     }
@@ -109,7 +134,8 @@ impl SignedIn {
 pub(crate) struct Visitor {
     /// An anonymous actor with the id and the deadline of the request.
     pub(crate) actor: Actor,
-    state: Arc<State>,
+    /// The state that all endpoints share.
+    pub(crate) state: Arc<State>,
 }
 
 impl<'a> FromRequest<'a> for Visitor {
@@ -131,9 +157,18 @@ async fn state(request: &Request) -> Result<Arc<State>> {
 
 async fn identify(request: &Request, state: &State) -> Result<(Actor, Option<Turn>), Problem> {
     let (mut actor, mut turn) = (visitor(request), None);
-    if let Some(token) = bearer(request.headers())? {
-        let span = tracing::info_span!(target: "skep::spans", "authenticate", otel.kind = "internal");
-        actor.principal = state.app.identity.authenticate.execute(token).instrument(span).await?;
+    let span = || tracing::info_span!(target: "skep::spans", "authenticate", otel.kind = "internal");
+    let principal = match bearer(request.headers())? {
+        // A page of another site cannot send this header, so the request needs no token against forgery. That holds only
+        // because the cookie, which a browser adds by itself, is ignored.
+        Some(token) => Some(state.app.identity.authenticate.execute(token).instrument(span()).await?),
+        None => match state.browsers.session(request.headers()) {
+            Some(cookie) => by_cookie(request, state, cookie).instrument(span()).await?,
+            None => None,
+        },
+    };
+    if let Some(principal) = principal {
+        actor.principal = principal;
         let (meter, context) = (request.extensions().get::<Meter>(), request.extensions().get::<RequestContext>());
         if let Some(meter) = meter {
             state.limiter.count_user(meter, &actor).await?;
@@ -150,6 +185,20 @@ async fn identify(request: &Request, state: &State) -> Result<(Actor, Option<Tur
         }
     }
     Ok((actor, turn))
+}
+
+/// The user of the session cookie; `None` if its session does not hold.
+///
+/// # Errors
+/// 403 if the request changes something and may be forged.
+async fn by_cookie(request: &Request, state: &State, cookie: &str) -> Result<Option<Principal>, Problem> {
+    let asked = if only_reads(request.method()) {
+        CookieUse::Read
+    } else {
+        state.browsers.refuse_other_sites(request)?;
+        CookieUse::Change { csrf_token: csrf_token(request.headers()) }
+    };
+    Ok(state.app.identity.authenticate_cookie.execute(cookie, asked).await?)
 }
 
 /// Waits for the turn of a request whose body was read, if a user has sent it.

@@ -1,6 +1,7 @@
 //! The state that all endpoints share.
 
 use super::{
+    browser::Browsers,
     context::OperationsByPath,
     cursor::Cursors,
     in_flight::InFlight,
@@ -16,6 +17,7 @@ pub struct State {
     /// The deployment, in the envelopes of events.
     pub(crate) source: String,
     pub(crate) cursors: Cursors,
+    pub(crate) browsers: Browsers,
     pub(crate) limiter: Arc<Limiter>,
     pub(crate) in_flight: InFlight,
 }
@@ -25,11 +27,13 @@ impl State {
     pub(crate) fn new(
         app: Arc<App>,
         (source, cursor_key): (String, &[u8; 32]),
+        public_url: Option<&str>,
         limits: RequestLimits,
         operations: OperationsByPath,
     ) -> Self {
         let limiter = Limiter::new(limits, Arc::clone(&app.ports.limits), operations);
         let in_flight = InFlight::new(limits.in_flight);
-        Self { app, source, cursors: Cursors::new(cursor_key), limiter: Arc::new(limiter), in_flight }
+        let (cursors, browsers) = (Cursors::new(cursor_key), Browsers::at(public_url));
+        Self { app, source, cursors, browsers, limiter: Arc::new(limiter), in_flight }
     }
 }

@@ -37,6 +37,7 @@ codes! {
     INVALID_PARAMETER = "invalid_parameter", BAD_REQUEST, "A path, query or header parameter is invalid.";
     UNAUTHENTICATED = "unauthenticated", UNAUTHORIZED, "Valid credentials are required.";
     FORBIDDEN = "forbidden", FORBIDDEN, "The caller may not do this.";
+    CROSS_SITE_REQUEST = "cross_site_request", FORBIDDEN, "A page of another site has made the request, which a cookie does not allow.";
     NOT_FOUND = "not_found", NOT_FOUND, "The resource does not exist, or the caller may not see it.";
     METHOD_NOT_ALLOWED = "method_not_allowed", METHOD_NOT_ALLOWED, "The path does not serve this method; see `Allow`.";
     NOT_ACCEPTABLE = "not_acceptable", NOT_ACCEPTABLE, "The server has no representation that `Accept` allows.";

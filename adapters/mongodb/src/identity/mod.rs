@@ -2,6 +2,7 @@
 
 mod account_links;
 mod account_states;
+mod cookies;
 mod email_keys;
 mod known_networks;
 mod refresh_tokens;

@@ -1,6 +1,6 @@
 //! The migrations of identity.
 
-use super::{account_links, account_states, email_keys, refresh_tokens, roles, session_origins};
+use super::{account_links, account_states, cookies, email_keys, refresh_tokens, roles, session_origins};
 use crate::schema::{MongoSet, MongoStep, collection, index};
 use skep_application::operations::{FOUNDATION, MigrationStep};
 
@@ -37,5 +37,6 @@ pub(crate) const SET: MongoSet = MongoSet {
             name: "account_links",
             work: MongoStep::change(email_keys::keep, account_links::MADE, account_links::unmake, &[]),
         },
+        MigrationStep { name: "session_cookies", work: MongoStep::code(session_origins::keep, cookies::unmake) },
     ],
 };

@@ -1,6 +1,7 @@
 //! The sessions of logged-in users.
 
 use super::{
+    cookies::read_cookie,
     refresh_tokens::{read_refresh, replacement},
     roles::{PolicyDoc, policy_version, with_policy},
     users::{UserDoc, epoch, roles},
@@ -19,7 +20,7 @@ use skep_application::{
     kernel::StoreError,
 };
 use skep_domain::{
-    identity::{AuthEpoch, Device, Rotation, Session, SessionOrigin, SessionTerm},
+    identity::{AuthEpoch, Device, Renewal, Rotation, Session, SessionOrigin, SessionTerm},
     shared::{SessionId, Timestamp, UserId},
 };
 use std::slice::from_ref;
@@ -32,7 +33,7 @@ struct SessionDoc {
     created_at: DateTime,
     expires_at: DateTime,
     revoked_at: Option<DateTime>,
-    /// Documents of earlier versions have neither an epoch nor an origin nor refresh tokens.
+    /// Documents of earlier versions have neither an epoch nor an origin nor refresh tokens nor a cookie.
     #[serde(default)]
     auth_epoch: i64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -45,6 +46,10 @@ struct SessionDoc {
     refresh_used_hash: Option<Binary>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     refresh_used_at: Option<DateTime>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    cookie_hash: Option<Binary>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    cookie_used_at: Option<DateTime>,
 }
 
 impl Record for SessionDoc {
@@ -63,6 +68,7 @@ impl Record for SessionDoc {
                 network: self.network.map(|text| text.parse().map_err(|_| "not a network")).transpose()?,
             },
             refresh: read_refresh(self.refresh_hash, self.refresh_used_hash, self.refresh_used_at)?,
+            cookie: read_cookie(self.cookie_hash, self.cookie_used_at)?,
         })
     }
 }
@@ -82,6 +88,8 @@ impl Stored for SessionDoc {
             refresh_hash: session.refresh.map(|chain| binary(&chain.current.0)),
             refresh_used_hash: used.map(|used| binary(&used.hash.0)),
             refresh_used_at: used.map(|used| date(used.at)),
+            cookie_hash: session.cookie.map(|cookie| binary(&cookie.hash.0)),
+            cookie_used_at: session.cookie.map(|cookie| date(cookie.used_at)),
         }
     }
 }
@@ -101,6 +109,19 @@ impl SessionRepository for MongoUnit {
         let filter = doc! { "_id": record::id(id.uuid()), "refresh_hash": presented, "revoked_at": Bson::Null };
         let rotate = Update::of(filter, replacement(rotation));
         self.run(async |executor| Ok(executor.update(SessionDoc::COLLECTION, vec![rotate]).await? == 1)).await
+    }
+
+    async fn renew(&mut self, id: SessionId, renewal: Renewal) -> Result<bool, StoreError> {
+        let Renewal { at, expires_at } = renewal;
+        let filter = doc! {
+            "_id": record::id(id.uuid()),
+            "cookie_used_at": { "$lt": date(at) },
+            "expires_at": { "$gt": date(at) },
+            "revoked_at": Bson::Null,
+        };
+        let set = doc! { "cookie_used_at": date(at), "expires_at": date(expires_at) };
+        let renew = Update::of(filter, doc! { "$set": set });
+        self.run(async |executor| Ok(executor.update(SessionDoc::COLLECTION, vec![renew]).await? == 1)).await
     }
 
     async fn revoke(&mut self, id: SessionId, now: Timestamp) -> Result<bool, StoreError> {
@@ -150,6 +171,10 @@ struct SessionViewDoc {
     revoked_at: Option<DateTime>,
     #[serde(default)]
     auth_epoch: i64,
+    #[serde(default)]
+    cookie_hash: Option<Binary>,
+    #[serde(default)]
+    cookie_used_at: Option<DateTime>,
     users: Vec<SessionUserDoc>,
     policy: Vec<PolicyDoc>,
 }
@@ -172,13 +197,18 @@ impl Record for SessionViewDoc {
             expires_at: time(self.expires_at)?,
             revoked_at: optional_time(self.revoked_at)?,
         };
-        Ok(SessionView { user_id: UserId::new(self.user_id.to_uuid_1()), term, auth_epoch, roles, policy })
+        let (user_id, cookie) =
+            (UserId::new(self.user_id.to_uuid_1()), read_cookie(self.cookie_hash, self.cookie_used_at)?);
+        Ok(SessionView { user_id, term, cookie, auth_epoch, roles, policy })
     }
 }
 
 /// The fields that the check of each request needs.
 fn term_fields() -> Document {
-    doc! { "$project": { "user_id": 1, "expires_at": 1, "revoked_at": 1, "auth_epoch": 1, "users": 1, "policy": 1 } }
+    doc! { "$project": {
+        "user_id": 1, "expires_at": 1, "revoked_at": 1, "auth_epoch": 1, "cookie_hash": 1, "cookie_used_at": 1,
+        "users": 1, "policy": 1,
+    } }
 }
 
 #[async_trait]

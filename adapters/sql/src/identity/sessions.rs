@@ -20,11 +20,12 @@ use skep_application::{
 use skep_domain::{
     access::PolicyVersion,
     identity::{
-        AuthEpoch, Device, RefreshChain, RefreshHash, Rotation, Session, SessionOrigin, SessionTerm, UsedRefresh,
+        AuthEpoch, CookieHash, Device, RefreshChain, RefreshHash, Renewal, Rotation, Session, SessionCookie,
+        SessionOrigin, SessionTerm, UsedRefresh,
     },
     shared::{Network, SessionId, Timestamp, UserId},
 };
-use std::sync::LazyLock;
+use std::{fmt::Display, sync::LazyLock};
 
 static SESSIONS: LazyLock<Table<Session>> = LazyLock::new(|| {
     Table::<Session>::new("sessions", "identity.session", constraints::SESSION_ID)
@@ -45,6 +46,10 @@ static SESSIONS: LazyLock<Table<Session>> = LazyLock::new(|| {
         .nullable()
         .column("refresh_used_at", Kind::Time, |session| used(session).map(|used| used.at).into())
         .nullable()
+        .column("cookie_hash", Kind::Bytes, |session| session.cookie.map(|cookie| cookie.hash.0.to_vec()).into())
+        .nullable()
+        .column("cookie_used_at", Kind::Time, |session| session.cookie.map(|cookie| cookie.used_at).into())
+        .nullable()
         .references(Constraint::new("sessions_user_id_fkey"), "user_id", "users")
         .offers(&[Verb::Find, Verb::Insert])
 });
@@ -62,6 +67,13 @@ static ROTATE: Statement = Statement::both(
     "UPDATE sessions SET refresh_hash = $3, refresh_used_hash = $2, refresh_used_at = $4, expires_at = $5, \
      device = $6, network = $7 WHERE id = $1 AND refresh_hash = $2 AND revoked_at IS NULL",
     &[Kind::Uuid, Kind::Bytes, Kind::Bytes, Kind::Time, Kind::Time, Kind::Text, Kind::Text],
+    &[],
+);
+static RENEW: Statement = Statement::both(
+    "identity.session.renew",
+    "UPDATE sessions SET cookie_used_at = $2, expires_at = $3 \
+     WHERE id = $1 AND cookie_used_at < $2 AND expires_at > $2 AND revoked_at IS NULL",
+    &[Kind::Uuid, Kind::Time, Kind::Time],
     &[],
 );
 static REVOKE: Statement = Statement::both(
@@ -101,8 +113,10 @@ static SWEEP: Statement = Statement::per(
 static FIND_VIEW: LazyLock<Statement> = LazyLock::new(|| {
     let join = " FROM sessions JOIN users ON users.id = sessions.user_id WHERE sessions.id = $1";
     let term = "SELECT sessions.user_id, sessions.auth_epoch, sessions.expires_at, sessions.revoked_at, ";
-    let text = [term, "users.auth_epoch, ", ROLES_OF_USER, ", ", POLICY_VERSION, join].concat();
-    let columns = &[Kind::Uuid, Kind::Int, Kind::Time, Kind::Time, Kind::Int, Kind::Text, Kind::Int];
+    let cookie = "sessions.cookie_hash, sessions.cookie_used_at, ";
+    let text = [term, cookie, "users.auth_epoch, ", ROLES_OF_USER, ", ", POLICY_VERSION, join].concat();
+    let columns =
+        &[Kind::Uuid, Kind::Int, Kind::Time, Kind::Time, Kind::Bytes, Kind::Time, Kind::Int, Kind::Text, Kind::Int];
     SESSIONS.command("find_view", &text, &[Kind::Uuid], columns)
 });
 static LIST: LazyLock<Statement> = LazyLock::new(|| {
@@ -113,7 +127,16 @@ static LIST: LazyLock<Statement> = LazyLock::new(|| {
 });
 
 pub(super) fn declared() -> Declared {
-    Declared::table(&SESSIONS).statements([&ROTATE, &REVOKE, &REVOKE_ALL, &KEEP_NEWEST, &SWEEP, &*FIND_VIEW, &*LIST])
+    Declared::table(&SESSIONS).statements([
+        &ROTATE,
+        &RENEW,
+        &REVOKE,
+        &REVOKE_ALL,
+        &KEEP_NEWEST,
+        &SWEEP,
+        &*FIND_VIEW,
+        &*LIST,
+    ])
 }
 
 impl Stored for Session {
@@ -132,6 +155,7 @@ impl Stored for Session {
                 network: read_network(&row_id, row.optional_text()?)?,
             },
             refresh: read_refresh(&row_id, row)?,
+            cookie: read_cookie(&row_id, row)?,
         })
     }
 }
@@ -150,15 +174,23 @@ fn read_refresh(row_id: &RowId<SessionId>, row: &mut Row) -> Result<Option<Refre
     Ok(current.map(|current| RefreshChain { current, used }))
 }
 
+fn read_cookie<Id: Display>(row_id: &RowId<Id>, row: &mut Row) -> Result<Option<SessionCookie>, StoreError> {
+    let stored = row.optional_bytes()?.zip(row.optional_time()?);
+    let Some((hash, used_at)) = stored else { return Ok(None) };
+    let hash = row_id.read("cookie_hash", hash.try_into().ok().map(CookieHash))?;
+    Ok(Some(SessionCookie { hash, used_at }))
+}
+
 fn read_view(row: &mut Row) -> Result<SessionView, StoreError> {
     let user_id = UserId::new(row.uuid()?);
     let row_id = RowId("users", user_id);
     let epoch = |number| row_id.read("auth_epoch", AuthEpoch::new(number));
     let term =
         SessionTerm { auth_epoch: epoch(row.int()?)?, expires_at: row.time()?, revoked_at: row.optional_time()? };
+    let cookie = read_cookie(&row_id, row)?;
     let auth_epoch = epoch(row.int()?)?;
     let roles = roles::of_account(row.optional_text()?.as_deref());
-    Ok(SessionView { user_id, term, auth_epoch, roles, policy: PolicyVersion(row.int()?) })
+    Ok(SessionView { user_id, term, cookie, auth_epoch, roles, policy: PolicyVersion(row.int()?) })
 }
 
 #[async_trait]
@@ -177,6 +209,10 @@ impl SessionRepository for SqlUnit {
         let network = network.map(|network| network.to_string());
         let args = args![id, bytes(*presented), bytes(*successor), *at, *expires_at, device, network];
         Ok(self.change(&ROTATE, args).await? > 0)
+    }
+
+    async fn renew(&mut self, id: SessionId, renewal: Renewal) -> Result<bool, StoreError> {
+        Ok(self.change(&RENEW, args![id, renewal.at, renewal.expires_at]).await? > 0)
     }
 
     async fn revoke(&mut self, id: SessionId, now: Timestamp) -> Result<bool, StoreError> {

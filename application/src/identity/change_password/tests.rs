@@ -1,6 +1,6 @@
 use super::*;
 use crate::{
-    identity::{Credentials, MockAccessTokens, MockPasswordHasher, MockUserQueries, UserView},
+    identity::{Credentials, LogInAnswer, MockAccessTokens, MockPasswordHasher, MockUserQueries, UserView},
     kernel::{AppError as _, ErrorKind, MockRateLimits, Verdict},
     testing::*,
 };
@@ -62,14 +62,19 @@ impl Parts {
         let mut tokens = MockAccessTokens::new();
         tokens.expect_issue().returning(|claims| Ok(format!("token of {}", claims.session_id)));
         let (accounts, policy) = (accounts(hasher).0, SessionPolicy::default());
-        let (users, tokens, limits) = (Arc::new(users), session_tokens(tokens), Arc::new(limits));
+        let (users, tokens, limits) = (Arc::new(users), session_secrets(tokens), Arc::new(limits));
         let use_case = ChangePassword::new(units.clone(), users, accounts, tokens, limits, fingerprints(), policy);
         let (current_password, new_password) = (current.to_owned(), new.to_owned());
         use_case.execute(actor, ChangePasswordCommand { current_password, new_password, device: None }).await
     }
 }
 
-type Answer = Result<LogInAnswer, ChangePasswordError>;
+type Answer = Result<StartedSession, ChangePasswordError>;
+
+fn tokens(answer: StartedSession) -> LogInAnswer {
+    let StartedSession::Tokens(tokens) = answer else { panic!("{answer:?}") };
+    tokens
+}
 
 fn verdict(allowed: bool) -> Verdict {
     Verdict { allowed, remaining: 0, retry_after: Duration::from_secs(6), reset_after: Duration::from_secs(60) }
@@ -88,7 +93,7 @@ async fn the_password_is_replaced_every_session_ends_and_the_caller_gets_a_new_o
     assert_eq!(changed, (hash_of(NEW), PasswordForm::NEW, AuthEpoch::FIRST.next()));
     let session = house.seen.one::<Session>("sessions.insert");
     assert_eq!(session.auth_epoch, saved.auth_epoch, "the new session holds in the new epoch");
-    assert_eq!(answer.access_token, format!("token of {}", session.id));
+    assert_eq!(tokens(answer).access_token, format!("token of {}", session.id));
     assert_eq!(house.seen.one::<(UserId, Option<SessionId>)>("sessions.revoke_all"), (user_id(1), None));
     let calls = house.seen.calls();
     let place = |call| calls.iter().position(|made| *made == call);
@@ -99,6 +104,19 @@ async fn the_password_is_replaced_every_session_ends_and_the_caller_gets_a_new_o
     assert_eq!(house.seen.payload(), serde_json::json!({ "user_id": user_id(1), "session_id": session.id }));
     house.assert_events_name_no_person();
     assert_eq!(house.seen.endings(), [Ending::Committed]);
+}
+
+#[tokio::test]
+async fn a_caller_with_a_cookie_gets_another_cookie() {
+    let house = house();
+    let actor = by_cookie(user(1));
+    let answer = Parts::hashing(1).change(&Scripted::of([house.open()]), &actor, PASSWORD, NEW).await.unwrap();
+    let StartedSession::Cookie(answer) = answer else { panic!("{answer:?}") };
+    let session = house.seen.one::<Session>("sessions.insert");
+    let value = session_cookies().read(&answer.cookie).unwrap();
+    assert_eq!((value.session_id, Some(value.hash)), (session.id, session.cookie.map(|cookie| cookie.hash)));
+    assert!(session_cookies().is_csrf_token(session.id, &answer.csrf_token));
+    assert_eq!((session.refresh, house.seen.calls().contains(&"sessions.revoke_all")), (None, true));
 }
 
 #[tokio::test]
@@ -208,7 +226,7 @@ async fn after_an_unknown_outcome_a_stored_change_is_a_success_and_a_missing_one
     for is_stored in [true, false] {
         let house = house();
         let second = if is_stored { house.after_a_hit() } else { house.after_a_miss() };
-        let answer = change(&Scripted::of([house.failing(unknown()), second])).await.unwrap();
+        let answer = tokens(change(&Scripted::of([house.failing(unknown()), second])).await.unwrap());
         let sessions = house.seen.all::<Session>("sessions.insert");
         assert_eq!(sessions.len(), if is_stored { 1 } else { 2 });
         assert!(sessions.iter().all(|session| answer.access_token == format!("token of {}", session.id)));

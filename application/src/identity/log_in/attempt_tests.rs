@@ -100,7 +100,7 @@ impl Scene {
         let hasher = Arc::new(hasher);
         let accounts = Accounts { hasher: hasher.clone(), ..accounts(hashing(0)).0 };
         let units = Scripted::of((0..60).map(|_| house.open()));
-        let (users, tokens, limits) = (Arc::new(users), session_tokens(tokens), Arc::<Buckets>::default());
+        let (users, tokens, limits) = (Arc::new(users), session_secrets(tokens), Arc::<Buckets>::default());
         let log_in = LogIn::new(units, users, accounts, tokens, limits, fingerprints(), policy);
         Self { house, hasher, log_in }
     }

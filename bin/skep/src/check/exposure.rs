@@ -42,6 +42,13 @@ fn open_metrics(config: &Config) -> Option<Finding> {
     })
 }
 
+/// Session cookies without `Secure`, because browsers reach the server without https. `serve` logs it at the start.
+#[must_use]
+pub(crate) fn plain_cookies(config: &Config) -> Option<&'static str> {
+    let is_secure = config.public_url.as_deref().is_some_and(|url| url.starts_with("https://"));
+    (!is_secure).then_some("PUBLIC_URL is not https: sessions of browsers have the cookie skep_session without Secure")
+}
+
 /// A public address without a proxy whose `X-Forwarded-For` is believed. `serve` logs it as a warning at the start.
 pub(crate) fn unnamed_proxy(config: &Config) -> Option<Finding> {
     (config.public_url.is_some() && config.trusted_proxies.is_empty()).then(|| {
@@ -66,6 +73,14 @@ mod tests {
 
     fn has(found: &[String], part: &str) -> bool {
         found.iter().any(|text| text.contains(part))
+    }
+
+    #[test]
+    fn cookies_are_plain_exactly_without_https() {
+        for (url, is_plain) in [("", true), ("http://10.0.0.5:8080", true), ("https://api.example.com", false)] {
+            let config = Config::from_variables([("PUBLIC_URL".to_owned(), url.to_owned())]).unwrap();
+            assert_eq!(plain_cookies(&config).is_some(), is_plain, "{url}");
+        }
     }
 
     #[test]

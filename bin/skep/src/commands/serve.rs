@@ -44,6 +44,9 @@ pub(super) async fn run(config: &Config) -> Result<(), BoxError> {
     for warning in [check::unnamed_proxy(config), check::local_files(config)].into_iter().flatten() {
         tracing::warn!(remedy = warning.remedy, "{}", warning.text);
     }
+    if let Some(note) = check::plain_cookies(config) {
+        tracing::info!("{note}");
+    }
     // Before the start, which may wait for the store: as the first process of a container, a process without a handler
     // does not get the signal.
     let shutdown = CancellationToken::new();
@@ -122,6 +125,7 @@ pub(super) fn metrics_page(config: &Config, skep: &Skep, metrics: &Metrics, tele
 fn api_config(config: &Config, skep: &Skep, page: &MetricsPage) -> ApiConfig {
     ApiConfig {
         source: skep.source.clone(),
+        public_url: config.public_url.clone(),
         cursor_key: skep.cursor_key,
         limits: config.limits,
         docs: config.docs,

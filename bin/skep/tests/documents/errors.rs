@@ -2,7 +2,7 @@
 
 use super::{assert_document, scan};
 use skep_application::{
-    identity::AuthenticateError,
+    identity::{AuthenticateError, CsrfTokenInvalid},
     kernel::{ErrorKind, Refusal, StoreError},
 };
 use skep_http::{Api, api::status, problem::code};
@@ -50,6 +50,7 @@ This page is generated: `SKEP_BLESS=1 cargo test -p skep` rewrites it, and a tes
 
 /// The places of codes that more operations have than their use cases declare.
 const ANYWHERE: &[(&str, &str)] = &[
+    ("csrf_token_invalid", "changes by session cookie"),
     ("forbidden", "operations with a token"),
     ("idempotency_key_reused", "operations with `Idempotency-Key`"),
     ("internal", "any"),
@@ -68,7 +69,13 @@ const ANYWHERE: &[(&str, &str)] = &[
 /// The declared refusals with their operation. Refusals without an operation are declared for all.
 fn declared() -> impl Iterator<Item = (&'static Refusal, Option<&'static str>)> {
     let own = Api::operations().flat_map(|operation| operation.refusals.iter().map(|one| (one, Some(operation.id))));
-    own.chain(StoreError::REFUSALS.iter().chain(AuthenticateError::REFUSALS).map(|one| (one, None)))
+    own.chain(
+        StoreError::REFUSALS
+            .iter()
+            .chain(AuthenticateError::REFUSALS)
+            .chain(CsrfTokenInvalid::REFUSALS)
+            .map(|one| (one, None)),
+    )
 }
 
 /// The codes in `errors`: the code, its meaning, and where.

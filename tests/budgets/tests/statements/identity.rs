@@ -11,6 +11,7 @@ pub(super) async fn ask(server: Server) -> World {
     costs.add("POST /api/v1/auth/register", &server.register().await);
     let (reply, admin) = server.log_in("admin@example.com").await;
     costs.add("POST /api/v1/auth/login", &reply);
+    cookies(&server, &mut costs).await;
     links(&server, &mut costs).await;
     let (_, buyer) = server.log_in("bob@example.com").await;
     let token = json!({ "refresh_token": reply.text("refresh_token") });
@@ -42,6 +43,23 @@ pub(super) async fn ask(server: Server) -> World {
     let (_, buyer) = server.log_in("bob@example.com").await;
     costs.add("DELETE /api/v1/users/me/sessions", &server.send("DELETE", sessions, &with(&buyer, &[]), None).await);
     World { server, admin, buyer, products: vec![], costs }
+}
+
+/// A browser of the admin.
+async fn cookies(server: &Server, costs: &mut Costs) {
+    let login = json!({ "email": "admin@example.com", "password": PASSWORD, "session": "cookie" });
+    let reply = server.send("POST", "/api/v1/auth/login", &[], Some(&login)).await;
+    costs.add("POST /api/v1/auth/login, with a cookie", &reply);
+    let (cookie, csrf) = (reply.cookie.as_deref().unwrap(), reply.text("csrf_token"));
+    for (path, note) in [("/api/v1/auth/csrf", ""), ("/api/v1/users/me", ", by cookie")] {
+        let shown = server.send("GET", path, &[("cookie", cookie)], None).await;
+        costs.add(&format!("GET {path}{note}"), &shown);
+    }
+    let by_cookie = [("cookie", cookie), ("x-csrf-token", &*csrf)];
+    costs.add(
+        "POST /api/v1/auth/logout, by cookie",
+        &server.send("POST", "/api/v1/auth/logout", &by_cookie, None).await,
+    );
 }
 
 /// What Bob does with links in mails. The password stays the same.

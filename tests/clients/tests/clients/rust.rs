@@ -23,7 +23,9 @@ async fn buy(url: &str, setup_token: &str) -> Result<types::Order, Box<dyn std::
     let account = account.token(setup_token).email(email).password(password).display_name("Grace");
     visitor.set_up().body(account).send().await?;
     let login = types::LogInRequest::builder().email(email).password(password);
-    let token = visitor.log_in().body(login).send().await?.into_inner();
+    let types::NewSession::AccessToken(token) = visitor.log_in().body(login).send().await?.into_inner() else {
+        return Err("a session with a cookie was not asked for".into());
+    };
 
     let mut headers = reqwest::header::HeaderMap::new();
     headers.insert("authorization", format!("Bearer {}", token.access_token).parse()?);

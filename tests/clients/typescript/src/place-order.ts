@@ -22,7 +22,11 @@ const client = createClient<paths>({ baseUrl: url });
 const credentials = { email: "grace@example.com", password: "bees build hexagons" };
 
 expect(await client.POST("/api/v1/setup", { body: { token: setupToken, display_name: "Grace", ...credentials } }));
-const { access_token } = expect(await client.POST("/api/v1/auth/login", { body: credentials }));
+const session = expect(await client.POST("/api/v1/auth/login", { body: credentials }));
+if (!("access_token" in session)) {
+  throw new Error("a session with a cookie was not asked for");
+}
+const { access_token } = session;
 
 const authorize: Middleware = {
   onRequest({ request }) {

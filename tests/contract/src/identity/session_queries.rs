@@ -10,7 +10,7 @@ use crate::{
 use skep_application::identity::SessionView;
 use skep_domain::{
     access::{PolicyVersion, Role},
-    identity::Session,
+    identity::{CookieHash, Session, SessionCookie},
 };
 
 clauses! { clauses of "session_queries" on dyn Sessions:
@@ -27,12 +27,14 @@ type Given = clause::Given<dyn Sessions>;
 
 async fn a_session_is_shown_with_the_roles_of_its_user(given: &Given) -> Checked {
     for user in [sample::user()?, sample::admin()?] {
-        let session = sample::session(user.id);
+        let cookie = SessionCookie { hash: CookieHash([7; 32]), used_at: sample::at(5) };
+        let cookie = Some(cookie).filter(|_| user.roles.len() > 1);
+        let session = Session { cookie, ..sample::session(user.id) };
         sample::sign_up(&*given.store, &user).await?;
         commit!(given.store, tx => tx.sessions().insert(&session).await?)?;
         let (user_id, term) = (user.id, session.term());
         let policy = PolicyVersion::default();
-        let expected = SessionView { user_id, term, auth_epoch: user.auth_epoch, roles: user.roles, policy };
+        let expected = SessionView { user_id, term, cookie, auth_epoch: user.auth_epoch, roles: user.roles, policy };
         equal(given.store.queries().find_session(session.id).await?, Some(expected))?;
     }
     Ok(())

@@ -16,7 +16,10 @@ use skep_application::{
     operations::SweepExpired,
 };
 use skep_domain::{
-    identity::{AuthEpoch, Device, RefreshChain, RefreshHash, Rotation, Session, SessionOrigin, UsedRefresh},
+    identity::{
+        AuthEpoch, CookieHash, Device, RefreshChain, RefreshHash, Renewal, Rotation, Session, SessionCookie,
+        SessionOrigin, UsedRefresh,
+    },
     shared::{Network, SessionId, Timestamp},
 };
 use std::sync::Arc;
@@ -36,6 +39,9 @@ clauses! { clauses of "sessions" on dyn Sessions, with [rows::clauses::<Session>
     a_rotation_may_know_nothing_about_its_origin ["SessionRepository 4"],
     a_session_that_was_revoked_keeps_its_refresh_token ["SessionRepository 4"],
     racing_units_replace_a_refresh_token_once ["SessionRepository 4"],
+    a_renewal_moves_the_end_of_a_session_with_a_cookie ["SessionRepository 5"],
+    a_session_that_has_ended_or_has_no_cookie_is_not_renewed ["SessionRepository 5"],
+    racing_renewals_keep_the_last_use ["SessionRepository 5"],
 }
 
 type Given = clause::Given<dyn Sessions>;
@@ -79,6 +85,8 @@ impl Entity for Session {
         sessions[1].refresh = Some(RefreshChain { current: RefreshHash([0; 32]), used: None });
         let at_the_start = UsedRefresh { at: Timestamp::MIN, ..used };
         sessions[2].refresh = Some(RefreshChain { current: RefreshHash([127; 32]), used: Some(at_the_start) });
+        sessions[2].cookie = Some(SessionCookie { hash: CookieHash([255; 32]), used_at: Timestamp::MIN });
+        sessions[3].cookie = Some(SessionCookie { hash: CookieHash([0; 32]), used_at: Timestamp::MAX });
         Ok(sessions)
     }
 
@@ -392,6 +400,73 @@ async fn racing_units_replace_a_refresh_token_once(given: &Given) -> Checked {
         rotated += usize::from(task.await??);
     }
     equal(rotated, 1)
+}
+
+/// Stores two sessions of one user with cookies, which were used at 1 and end at 1000.
+async fn renewable(store: &dyn Sessions) -> Checked<[Session; 2]> {
+    let user = sample::user()?;
+    sample::sign_up(store, &user).await?;
+    let cookie = Some(SessionCookie { hash: CookieHash([1; 32]), used_at: sample::at(1) });
+    let sessions = [(); 2].map(|()| Session { cookie, expires_at: sample::at(1_000), ..sample::session(user.id) });
+    commit!(store, tx => {
+        for session in &sessions {
+            tx.sessions().insert(session).await?;
+        }
+    })?;
+    Ok(sessions)
+}
+
+fn renewal(used_at: i64) -> Renewal {
+    Renewal { at: sample::at(used_at), expires_at: sample::at(used_at + 1_000) }
+}
+
+async fn renew(store: &dyn Sessions, id: SessionId, renewal: Renewal) -> Checked<bool> {
+    Ok(commit!(store, tx => tx.sessions().renew(id, renewal).await?)?)
+}
+
+async fn a_renewal_moves_the_end_of_a_session_with_a_cookie(given: &Given) -> Checked {
+    let store = &*given.store;
+    let [session, other] = renewable(store).await?;
+    equal(renew(store, session.id, renewal(500)).await?, true)?;
+    let renewed = session.clone().renewed(renewal(500));
+    equal((renewed.expires_at, renewed.last_used_at()), (sample::at(1_500), sample::at(500)))?;
+    equal(found(store, session.id).await?.as_ref(), Some(&renewed))?;
+    for earlier in [500, 499] {
+        equal(renew(store, session.id, renewal(earlier)).await?, false)?;
+        equal(found(store, session.id).await?.as_ref(), Some(&renewed))?;
+    }
+    equal(found(store, other.id).await?, Some(other))
+}
+
+async fn a_session_that_has_ended_or_has_no_cookie_is_not_renewed(given: &Given) -> Checked {
+    let store = &*given.store;
+    let [session, other] = renewable(store).await?;
+    equal(renew(store, session.id, renewal(1_000)).await?, false)?;
+    equal(found(store, session.id).await?.as_ref(), Some(&session))?;
+    commit!(store, tx => tx.sessions().revoke(other.id, sample::at(40)).await?)?;
+    equal(renew(store, other.id, renewal(500)).await?, false)?;
+    equal(found(store, other.id).await?, Some(Session { revoked_at: Some(sample::at(40)), ..other }))?;
+    let [with_tokens, _] = refreshable(store).await?;
+    equal(renew(store, with_tokens.id, renewal(500)).await?, false)?;
+    equal(found(store, with_tokens.id).await?, Some(with_tokens))?;
+    equal(renew(store, sample::session(session.user_id).id, renewal(500)).await?, false)
+}
+
+async fn racing_renewals_keep_the_last_use(given: &Given) -> Checked {
+    let [session, _] = renewable(&*given.store).await?;
+    let start = Arc::new(tokio::sync::Barrier::new(20));
+    let race = |number: i64| {
+        let (store, start, id) = (given.store.clone(), start.clone(), session.id);
+        tokio::spawn(async move {
+            start.wait().await;
+            commit!(store, tx => tx.sessions().renew(id, renewal(100 + number)).await?)
+        })
+    };
+    let tasks: Vec<_> = (0..20).map(race).collect();
+    for task in tasks {
+        task.await??;
+    }
+    equal(found(&*given.store, session.id).await?, Some(session.renewed(renewal(119))))
 }
 
 clauses! { whole of "sessions" on dyn IdentityStore:

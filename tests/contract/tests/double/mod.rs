@@ -78,6 +78,8 @@ pub(crate) enum Flaw {
     ConsumesTwice,
     /// A refresh token can be replaced again.
     RotatesTwice,
+    /// A session that has ended is renewed.
+    RenewsTheEnded,
     /// A user keeps one session more than asked for.
     KeepsOneSessionMore,
     /// A sweep does not delete revoked sessions.

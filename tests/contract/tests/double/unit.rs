@@ -20,7 +20,7 @@ use skep_domain::{
     access::{OwnRole, Role, RoleName},
     catalog::{Category, CategoryId, Product, Reservation, ReservationState, StockLevel, StockMovement},
     files::{File, FileId, FileUsage},
-    identity::{AccountLink, KnownNetworks, LinkPurpose, RefreshChain, Rotation, Session, User},
+    identity::{AccountLink, KnownNetworks, LinkPurpose, RefreshChain, Renewal, Rotation, Session, User},
     notifications::{MailTemplate, MailTemplateId},
     ordering::Order,
     shared::{EmailLookup, EventId, Money, OrderId, ProductId, SessionId, Timestamp, UserId, Version},
@@ -269,6 +269,13 @@ impl SessionRepository for FlawedUnit {
             self.bend(|state| state.sessions.values_mut().for_each(again)).await?;
         }
         through!(self, SessionRepository::rotate(id, rotation))
+    }
+    async fn renew(&mut self, id: SessionId, renewal: Renewal) -> Done<bool> {
+        if self.flaw == Flaw::RenewsTheEnded {
+            let lives = |session: &mut Session| (session.revoked_at, session.expires_at) = (None, Timestamp::MAX);
+            self.bend(|state| state.sessions.values_mut().for_each(lives)).await?;
+        }
+        through!(self, SessionRepository::renew(id, renewal))
     }
     async fn revoke_all(&mut self, user_id: UserId, except: Option<SessionId>, now: Timestamp) -> Done<u64> {
         through!(self, SessionRepository::revoke_all(user_id, except, now))

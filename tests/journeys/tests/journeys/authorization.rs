@@ -6,7 +6,7 @@ mod table;
 use crate::{
     Journey,
     scene::Scene,
-    shop::{PRODUCTS, PROFILE, Shop, log_in},
+    shop::{LOGIN, PRODUCTS, PROFILE, Shop, credentials, log_in},
     tokens::{claims, decode, encode, expired, issue, part},
 };
 use operations::{Operation, Token};
@@ -20,6 +20,7 @@ pub(crate) const JOURNEYS: &[Journey] = &[
     Journey::new("authorization::matrix", every_caller_gets_what_the_table_says),
     Journey::new("authorization::rule", a_wrong_table_is_caught),
     Journey::new("authorization::members", no_caller_sets_protected_members),
+    Journey::new("authorization::cookies", a_cookie_without_its_csrf_token_changes_nothing),
     Journey::new("authorization::metrics_token", metrics_need_their_own_token),
     Journey::new("authorization::metrics_address", metrics_are_not_served_to_clients_of_a_proxy),
 ];
@@ -299,6 +300,29 @@ fn no_caller_sets_protected_members(store: &Store) {
     }
     assert!(tried >= 7 * PROTECTED.len(), "{tried}");
     assert_eq!(scene.state(), before);
+    shop.server.stop();
+}
+
+/// A browser sends the cookie of an admin with every request, also with those of other sites.
+fn a_cookie_without_its_csrf_token_changes_nothing(store: &Store) {
+    let shop = Shop::open(store);
+    let (owner, visitor) = (shop.user("owner"), shop.server.visitor());
+    let mut login = credentials("grace");
+    login["session"] = json!("cookie");
+    let answer = visitor.post(LOGIN).json(login).send().expect(200);
+    let cookie = answer.header("set-cookie").and_then(|set| set.split(';').next()).expect("a cookie").to_owned();
+    let operations = Operation::all(visitor.contract().document());
+    let asks = |operation: &&Operation| operation.token != Token::Ignored && !operation.is_read();
+    let changes: Vec<&Operation> = operations.iter().filter(asks).collect();
+    let scene = Scene::new(&shop, &owner);
+    changes.iter().for_each(|operation| drop(operation.call(&visitor, &scene)));
+    let before = scene.state();
+    for operation in &changes {
+        let answer = operation.call(&visitor, &scene).header("Cookie", &cookie).send();
+        answer.refused(403, "csrf_token_invalid");
+    }
+    assert!(changes.len() >= 30 && scene.state() == before, "{} changes", changes.len());
+    visitor.get("/api/v1/users").header("Cookie", &cookie).send().expect(200);
     shop.server.stop();
 }
 

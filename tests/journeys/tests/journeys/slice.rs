@@ -5,6 +5,7 @@
 mod accounts;
 mod catalog;
 mod categories;
+mod cookies;
 mod events;
 mod files;
 mod jobs;
@@ -30,6 +31,7 @@ pub(crate) const CONTEXTS: &[Context] = &[
     links::CONTEXT,
     sessions::CONTEXT,
     refresh::CONTEXT,
+    cookies::CONTEXT,
     users::CONTEXT,
     roles::CONTEXT,
     catalog::CONTEXT,

@@ -13,7 +13,7 @@ use skep_application::{
 };
 use skep_domain::{
     access::{Permissions, Policy, Role},
-    identity::{DISPLAY_NAME_MAX, PasswordForm, PasswordOwner, PasswordPolicy, PasswordRefusal},
+    identity::{DISPLAY_NAME_MAX, PasswordForm, PasswordOwner, PasswordPolicy, PasswordRefusal, SessionKind},
     shared::{Email, SessionId, Text, Timestamp, UserId, Version},
 };
 
@@ -119,7 +119,12 @@ impl Model {
         let (id, _) = session.filter(|(user, _)| *user == claims.user_id).ok_or(invalid.clone())?;
         let roles = self.stored.get::<Stored>().users.get(id).ok_or(invalid)?.roles.clone();
         let permissions = Permissions::of(&roles, &Policy::default());
-        Ok(Answer::Principal(Principal::User { id: *id, session: claims.session_id, permissions }))
+        Ok(Answer::Principal(Principal::User {
+            id: *id,
+            session: claims.session_id,
+            credential: SessionKind::Token,
+            permissions,
+        }))
     }
 
     pub(super) fn get_profile(&self, now: &Now<'_>) -> Outcome<Answer> {

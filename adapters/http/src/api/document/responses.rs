@@ -11,7 +11,7 @@ use crate::{
 };
 use serde_json::{Map, Value, json};
 use skep_application::{
-    identity::InvalidToken,
+    identity::{CsrfTokenInvalid, InvalidToken},
     kernel::{Denied, ErrorKind, Invalid, KeyReused, NotFound, Refusal, StoreError, TooManyAttempts, Unmet},
 };
 use skep_domain::shared::{Action, Audience};
@@ -20,7 +20,7 @@ use skep_domain::shared::{Action, Audience};
 const SHARED: &[(&str, &[Code])] = &[
     ("BadRequest", &[code::MALFORMED_JSON, code::DUPLICATE_KEY, code::INVALID_PARAMETER]),
     ("Unauthorized", &[declared(InvalidToken::REFUSALS, 0), declared(Denied::REFUSALS, 0)]),
-    ("Forbidden", &[declared(Denied::REFUSALS, 1)]),
+    ("Forbidden", &[declared(Denied::REFUSALS, 1), code::CROSS_SITE_REQUEST, declared(CsrfTokenInvalid::REFUSALS, 0)]),
     ("NotFound", &[declared(NotFound::REFUSALS, 0)]),
     ("Conflict", &[code::CONFLICT]),
     ("PreconditionFailed", &[declared(Unmet::REFUSALS, 1)]),
@@ -89,7 +89,7 @@ fn statuses(path: &str, method: &str, operation: &Map<String, Value>) -> Vec<u16
     for (status, answered) in [
         (400, has_body || key || asks("query", None)),
         (401, operation.get("security").and_then(Value::as_array).is_some_and(|ways| !ways.is_empty())),
-        (403, known.is_some_and(may_be_denied)),
+        (403, known.is_some_and(|known| may_be_denied(known, method))),
         (404, path.contains('{') || refuses(&NotFound::REFUSALS[0])),
         (412, if_match),
         (413, has_body),
@@ -105,11 +105,14 @@ fn statuses(path: &str, method: &str, operation: &Map<String, Value>) -> Vec<u16
 }
 
 /// Whether the action needs a role, even for the caller's own things, or a caller may see a resource and not change it,
-/// or the use case has another refusal of this kind.
-fn may_be_denied(operation: &Operation) -> bool {
+/// or the use case has another refusal of this kind, or a cookie may stand for the caller of a change.
+fn may_be_denied(operation: &Operation, method: &str) -> bool {
     let is_other = |refusal: &Refusal| refusal.kind == ErrorKind::Denied && !Denied::REFUSALS.contains(refusal);
     let denies = |action: Action| {
-        action.own() > Audience::Account || operation.seen_by.is_some() || operation.refusals.iter().any(is_other)
+        method != "get"
+            || action.own() > Audience::Account
+            || operation.seen_by.is_some()
+            || operation.refusals.iter().any(is_other)
     };
     operation.action.is_some_and(denies)
 }

@@ -156,8 +156,8 @@ fn an_operation_asks_for_a_token_if_its_action_needs_an_account() {
         // No way: a token is ignored. The empty way comes first: a token is optional.
         let ways = match is_open {
             None => json!([]),
-            Some(true) => json!([{}, { "bearer": [] }]),
-            Some(false) => json!([{ "bearer": [] }]),
+            Some(true) => json!([{}, { "bearer": [] }, { "cookie": [] }]),
+            Some(false) => json!([{ "bearer": [] }, { "cookie": [] }]),
         };
         assert_eq!(operation["security"], ways, "{id}");
         // A refresh token is no password: the use case counts wrong ones only.

@@ -73,6 +73,14 @@ const SETTINGS: &[Setting] = &[
         .default("1209600")
         .form("seconds from 60 to 31536000", "1209600")
         .doc("How long a session lasts after the login or the last refresh."),
+    Setting::new("SKEP_COOKIE_SESSION_LIFETIME", "identity.cookie_session_lifetime", Shape::Number)
+        .default("43200")
+        .form("seconds from 300 to 7776000", "43200")
+        .doc("How long a session with a cookie lasts after the login, however often it is used."),
+    Setting::new("SKEP_COOKIE_SESSION_IDLE", "identity.cookie_session_idle", Shape::Number)
+        .default("1800")
+        .form("seconds from 300 to 2592000", "1800")
+        .doc("How long a session with a cookie lasts after the login or the last use. Uses are stored once a minute, so it can end a minute earlier."),
     Setting::new("SKEP_REFRESH_ATTEMPTS", "limits.refresh_attempts", Shape::Number)
         .default("60")
         .form(A_MINUTE, "60")
@@ -97,6 +105,8 @@ fn read(source: &mut Source, policies: &mut Policies) {
         token_lifetime: source.required("SKEP_TOKEN_LIFETIME", |text| seconds(text, 60, 3_600)),
         session_lifetime: source.required("SKEP_SESSION_LIFETIME", |text| seconds(text, 60, 31_536_000)),
         session_idle: source.required("SKEP_SESSION_IDLE", |text| seconds(text, 60, 31_536_000)),
+        cookie_lifetime: source.required("SKEP_COOKIE_SESSION_LIFETIME", |text| seconds(text, 300, 7_776_000)),
+        cookie_idle: source.required("SKEP_COOKIE_SESSION_IDLE", |text| seconds(text, 300, 2_592_000)),
         refresh_attempts: source.required("SKEP_REFRESH_ATTEMPTS", a_minute),
         sessions_per_user: source
             .required("SKEP_SESSIONS_PER_USER", |text| text.parse().ok().filter(|n| (1..=10_000).contains(n))),
