@@ -5,6 +5,8 @@ use serde_json::Value;
 use std::{env, error::Error, fs, path::Path};
 
 const DOCUMENT: &str = "../../docs/api/openapi.json";
+/// The media type of pieces of uploads.
+const PIECE: &str = "application/offset+octet-stream";
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed={DOCUMENT}");
@@ -20,7 +22,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// Simplifies what progenitor does not understand: all errors get one type, a 202 beside a 201 is left out, a problem
-/// document is plain JSON, and a body has one media type, which for any content is that of bytes.
+/// document is plain JSON, and a body has one media type, which for any content is that of bytes. It cannot send the media
+/// type of tus, so there is no method for pieces of uploads.
 fn adapt(document: &mut Value) {
     match document {
         Value::Object(fields) => {
@@ -29,6 +32,9 @@ fn adapt(document: &mut Value) {
             }
             if let Some(any) = fields.remove("*/*") {
                 fields.insert("application/octet-stream".to_owned(), any);
+            }
+            if fields.get("patch").is_some_and(|patch| !patch["requestBody"]["content"][PIECE].is_null()) {
+                fields.remove("patch");
             }
             if fields.contains_key("application/json") {
                 fields.remove("application/merge-patch+json");

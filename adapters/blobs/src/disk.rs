@@ -1,11 +1,13 @@
 //! Contents on a disk.
 
+mod partial;
 mod staged;
 
 use crate::{memory::PIECE, verified::Verified};
 use async_trait::async_trait;
+use partial::{DiskPartial, resumed};
 use skep_application::{
-    files::{BlobReader, BlobStore, KeptBlob, StagedBlob, WrittenBlob},
+    files::{BlobReader, BlobStore, KeptBlob, PartialBlob, StagedBlob, WrittenBlob},
     kernel::StoreError,
 };
 use skep_domain::{files::FileId, shared::Timestamp};
@@ -100,6 +102,11 @@ impl BlobStore for DiskBlobs {
     async fn stage(&self, id: FileId) -> Result<Box<dyn StagedBlob>, StoreError> {
         let (folder, path) = (Arc::clone(&self.folder), self.path(id));
         Ok(Box::new(blocking(move || DiskStaged::create(&folder, path)).await?))
+    }
+
+    async fn resume(&self, id: FileId, offset: u64) -> Result<Option<Box<dyn PartialBlob>>, StoreError> {
+        let (folder, path) = (Arc::clone(&self.folder), self.path(id));
+        resumed(id, blocking(move || DiskPartial::open(&folder, path, offset)).await?)
     }
 
     async fn open(&self, id: FileId, range: Option<Range<u64>>) -> Result<Option<Box<dyn BlobReader>>, StoreError> {

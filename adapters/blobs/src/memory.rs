@@ -4,7 +4,7 @@ use crate::verified::Verified;
 use async_trait::async_trait;
 use sha2::{Digest as _, Sha256};
 use skep_application::{
-    files::{BlobReader, BlobStore, KeptBlob, StagedBlob, WrittenBlob},
+    files::{AssembledBlob, BlobReader, BlobStore, KeptBlob, PartialBlob, SNIFFED_BYTES, StagedBlob, WrittenBlob},
     kernel::{Clock, StoreError},
 };
 use skep_domain::{
@@ -22,8 +22,21 @@ use uuid::Uuid;
 /// The greatest number of bytes of a piece.
 pub(crate) const PIECE: usize = 64 << 10;
 
-/// The contents by the ids of their files, with the times at which they were published.
-type Contents = BTreeMap<Uuid, (Arc<Vec<u8>>, Timestamp)>;
+/// The contents by the ids of their files.
+#[derive(Default)]
+struct Contents {
+    /// With the times at which they were published.
+    published: BTreeMap<Uuid, (Arc<Vec<u8>>, Timestamp)>,
+    partial: BTreeMap<Uuid, Partial>,
+}
+
+/// A content that arrives in pieces.
+struct Partial {
+    bytes: Vec<u8>,
+    written_at: Timestamp,
+    /// The writer that has it.
+    writer: Option<Arc<()>>,
+}
 
 /// Keeps contents in memory. Clones share them.
 #[derive(Clone)]
@@ -54,6 +67,38 @@ struct MemoryStaged {
     blobs: MemoryBlobs,
     id: FileId,
     bytes: Vec<u8>,
+    /// The hold on a content that has arrived in pieces.
+    held: Option<Held>,
+}
+
+/// The right of one writer to a content, until it is dropped.
+struct Held {
+    blobs: MemoryBlobs,
+    id: FileId,
+    writer: Arc<()>,
+}
+
+impl Held {
+    /// Works with the content, unless it was deleted meanwhile.
+    fn with<T>(&self, work: impl FnOnce(&mut Partial) -> T) -> Option<T> {
+        let mut contents = self.blobs.contents();
+        let partial = contents.partial.get_mut(&self.id.uuid());
+        let is_held =
+            |partial: &&mut Partial| partial.writer.as_ref().is_some_and(|held| Arc::ptr_eq(held, &self.writer));
+        partial.filter(is_held).map(work)
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.with(|partial| partial.writer = None);
+    }
+}
+
+struct MemoryPartial {
+    held: Held,
+    /// The bytes that are not kept yet.
+    waiting: Vec<u8>,
 }
 
 struct MemoryReader {
@@ -64,11 +109,31 @@ struct MemoryReader {
 #[async_trait]
 impl BlobStore for MemoryBlobs {
     async fn stage(&self, id: FileId) -> Result<Box<dyn StagedBlob>, StoreError> {
-        Ok(Box::new(MemoryStaged { blobs: self.clone(), id, bytes: vec![] }))
+        Ok(Box::new(MemoryStaged { blobs: self.clone(), id, bytes: vec![], held: None }))
+    }
+
+    async fn resume(&self, id: FileId, offset: u64) -> Result<Option<Box<dyn PartialBlob>>, StoreError> {
+        let (now, writer) = (self.clock.now(), Arc::new(()));
+        let mut contents = self.contents();
+        if let Some((bytes, written_at)) = contents.published.remove(&id.uuid()) {
+            let bytes = bytes.to_vec();
+            contents.partial.entry(id.uuid()).or_insert(Partial { bytes, written_at, writer: None });
+        }
+        let new = Partial { bytes: vec![], written_at: now, writer: None };
+        let partial = contents.partial.entry(id.uuid()).or_insert(new);
+        if partial.writer.is_some() {
+            return Ok(None);
+        }
+        let offset = usize::try_from(offset).ok().filter(|offset| *offset <= partial.bytes.len());
+        let offset = offset.ok_or_else(|| StoreError::corrupt("files", id, "bytes of an upload are missing"))?;
+        partial.bytes.truncate(offset);
+        partial.writer = Some(Arc::clone(&writer));
+        drop(contents);
+        Ok(Some(Box::new(MemoryPartial { held: Held { blobs: self.clone(), id, writer }, waiting: vec![] })))
     }
 
     async fn open(&self, id: FileId, range: Option<Range<u64>>) -> Result<Option<Box<dyn BlobReader>>, StoreError> {
-        let Some((bytes, _)) = self.contents().get(&id.uuid()).cloned() else { return Ok(None) };
+        let Some((bytes, _)) = self.contents().published.get(&id.uuid()).cloned() else { return Ok(None) };
         let within = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(bytes.len());
         let left = range.map_or(0..bytes.len(), |range| within(range.start)..within(range.end));
         Ok(Some(Box::new(MemoryReader { bytes, left })))
@@ -80,15 +145,20 @@ impl BlobStore for MemoryBlobs {
     }
 
     async fn delete(&self, id: FileId) -> Result<(), StoreError> {
-        self.contents().remove(&id.uuid());
+        let mut contents = self.contents();
+        contents.published.remove(&id.uuid());
+        contents.partial.remove(&id.uuid());
         Ok(())
     }
 
     async fn list(&self, after: Option<FileId>, limit: u32) -> Result<Vec<KeptBlob>, StoreError> {
         let start = after.map_or(Bound::Unbounded, |after| Bound::Excluded(after.uuid()));
         let contents = self.contents();
-        let kept = contents.range((start, Bound::Unbounded)).take(limit as usize);
-        Ok(kept.map(|(id, (_, written_at))| KeptBlob { id: FileId::new(*id), written_at: *written_at }).collect())
+        let partial = contents.partial.range((start, Bound::Unbounded)).map(|(id, partial)| (*id, partial.written_at));
+        let published = contents.published.range((start, Bound::Unbounded)).map(|(id, (_, written))| (*id, *written));
+        let kept: BTreeMap<Uuid, Timestamp> = partial.chain(published).collect();
+        let kept = kept.into_iter().take(limit as usize);
+        Ok(kept.map(|(id, written_at)| KeptBlob { id: FileId::new(id), written_at }).collect())
     }
 }
 
@@ -105,9 +175,46 @@ impl StagedBlob for MemoryStaged {
     }
 
     async fn publish(self: Box<Self>) -> Result<(), StoreError> {
+        if self.held.as_ref().is_some_and(|held| held.with(|_| ()).is_none()) {
+            return Err(gone());
+        }
         let now = self.blobs.clock.now();
-        self.blobs.contents().insert(self.id.uuid(), (Arc::new(self.bytes), now));
+        let mut contents = self.blobs.contents();
+        contents.partial.remove(&self.id.uuid());
+        contents.published.insert(self.id.uuid(), (Arc::new(self.bytes), now));
         Ok(())
+    }
+}
+
+/// The error of a writer whose content was deleted.
+fn gone() -> StoreError {
+    StoreError::Unavailable("the content was deleted".into())
+}
+
+#[async_trait]
+impl PartialBlob for MemoryPartial {
+    async fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
+        self.waiting.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    async fn sync(&mut self) -> Result<u64, StoreError> {
+        let (now, waiting) = (self.held.blobs.clock.now(), std::mem::take(&mut self.waiting));
+        let synced = self.held.with(|partial| {
+            partial.bytes.extend(waiting);
+            partial.written_at = now;
+            partial.bytes.len() as u64
+        });
+        synced.ok_or_else(gone)
+    }
+
+    async fn assemble(mut self: Box<Self>) -> Result<AssembledBlob, StoreError> {
+        self.sync().await?;
+        let Self { held, .. } = *self;
+        let bytes = held.with(|partial| partial.bytes.clone()).ok_or_else(gone)?;
+        let beginning = bytes[..bytes.len().min(SNIFFED_BYTES)].to_vec();
+        let (blobs, id) = (held.blobs.clone(), held.id);
+        Ok(AssembledBlob { beginning, staged: Box::new(MemoryStaged { blobs, id, bytes, held: Some(held) }) })
     }
 }
 

@@ -11,7 +11,7 @@ use skep_application::{
     kernel::{Page, PageRequest, Scope},
 };
 use skep_domain::{
-    files::{File, FileId, FileState, FileUsage},
+    files::{File, FileId, FileState, FileUsage, Resumable},
     shared::{Direction, Timestamp, UserId, Version},
 };
 
@@ -20,7 +20,11 @@ impl Row for File {
     const RULES: Rules<Self> = Rules {
         saved: |file, stored| {
             let (size, content, state, updated_at) = (file.size, file.content.clone(), file.state, file.updated_at);
-            Self { size, content, state, updated_at, ..stored.clone() }
+            let resumable = stored.resumable.clone().map(|stored| match &file.resumable {
+                Some(saved) => Resumable { offset: saved.offset, appender: saved.appender, ..stored },
+                None => stored,
+            });
+            Self { size, content, state, resumable, updated_at, ..stored.clone() }
         },
         ..Rules::of(FILE_ID, |file| file.id, |file| &mut file.version)
     };
@@ -71,9 +75,16 @@ impl FileQueries for MemoryStore {
         let rows = state.files.rows().filter(is_shown).cloned();
         Ok(page(rows, file_position, direction, request, usize::MAX, |_| 0))
     }
-    async fn list_removable_files(&self, until: Timestamp, after: Option<FileId>, limit: u32) -> Done<Vec<FileId>> {
+    async fn list_removable_files(
+        &self,
+        until: Timestamp,
+        now: Timestamp,
+        after: Option<FileId>,
+        limit: u32,
+    ) -> Done<Vec<FileId>> {
         let state = self.state();
         let is_removable = |file: &&File| match file.state {
+            FileState::Uploading if file.resumable.is_some() => file.is_expired(now),
             FileState::Uploading => file.created_at <= until,
             FileState::Ready => false,
             FileState::Deleted => true,

@@ -44,6 +44,12 @@ pub struct WrittenBlob {
 ///    one with its id is published.
 /// 8. A reader of `open_whole` returns a content that has the expected size and checksum. For any other content, `read`
 ///    fails with `Corrupt` before it has returned the last piece, and never returns `None`.
+/// 9. A content that arrives in pieces keeps what was synced, also if its writer is dropped and the store is opened again.
+///    `resume` drops everything beyond its offset, and the next bytes follow exactly there. It is the same content as one
+///    that was written at once.
+/// 10. One writer at a time has a content that arrives in pieces. `resume` returns `None` to any other one.
+/// 11. A content that was assembled and published can be resumed, and then `open` no longer finds it. `delete` and `list`
+///     treat a content that arrives in pieces as any other one.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait BlobStore: Send + Sync {
@@ -52,6 +58,13 @@ pub trait BlobStore: Send + Sync {
     /// # Errors
     /// `Full`, `Unavailable`.
     async fn stage(&self, id: FileId) -> Result<Box<dyn StagedBlob>, StoreError>;
+
+    /// Goes on with a content that arrives in pieces, after its first `offset` bytes. At 0 it begins from nothing. Returns
+    /// `None` while another writer has the content.
+    ///
+    /// # Errors
+    /// `Full`, `Unavailable`. `Corrupt` if fewer bytes are kept than `offset`.
+    async fn resume(&self, id: FileId, offset: u64) -> Result<Option<Box<dyn PartialBlob>>, StoreError>;
 
     /// Opens a published content, or a range of its bytes.
     ///
@@ -98,6 +111,37 @@ pub trait StagedBlob: Send {
     /// # Errors
     /// `Full`, `Unavailable`. The content may be published in spite of it.
     async fn publish(self: Box<Self>) -> Result<(), StoreError>;
+}
+
+/// A content that arrives in pieces. What was synced stays when it is dropped.
+#[async_trait]
+pub trait PartialBlob: Send {
+    /// Adds bytes at the end.
+    ///
+    /// # Errors
+    /// `Full`, `Unavailable`. Nothing can be added after that.
+    async fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError>;
+
+    /// Makes what was written durable, and returns the number of bytes from the beginning of the content.
+    ///
+    /// # Errors
+    /// `Full`, `Unavailable`.
+    async fn sync(&mut self) -> Result<u64, StoreError>;
+
+    /// Makes what was written durable, and reads the whole content once. The result is published as any other content; if
+    /// it is dropped instead, the content stays as it is.
+    ///
+    /// # Errors
+    /// `Full`, `Unavailable`.
+    async fn assemble(self: Box<Self>) -> Result<AssembledBlob, StoreError>;
+}
+
+/// A content whose pieces are all there.
+pub struct AssembledBlob {
+    /// The first bytes, at most [`SNIFFED_BYTES`].
+    pub beginning: Vec<u8>,
+    /// The content, which is not published yet.
+    pub staged: Box<dyn StagedBlob>,
 }
 
 /// Reads a content from its beginning to its end.

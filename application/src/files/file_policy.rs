@@ -12,18 +12,21 @@ pub struct FilePolicy {
     pub most_bytes: u64,
     /// The time after which an upload that is not complete is given up. It is longer than any upload takes.
     pub upload_time: Duration,
+    /// The time after which an upload that arrives in pieces is given up.
+    pub resumable_time: Duration,
     /// The age from which a stored content without a file is removed.
     pub orphan_age: Duration,
 }
 
 impl Default for FilePolicy {
-    /// 1,000 files and 1 GiB for each user, 8 uploads at the same time, 100 MiB for one file, 2 hours for an upload, and
-    /// a day for a content without a file.
+    /// 1,000 files and 1 GiB for each user, 8 uploads at the same time, 100 MiB for one file, 2 hours for an upload,
+    /// a day for one that arrives in pieces, and a day for a content without a file.
     fn default() -> Self {
         Self {
             quota: FileQuota { files: 1_000, bytes: 1 << 30, uploads: 8 },
             most_bytes: 100 << 20,
             upload_time: Duration::from_secs(2 * 60 * 60),
+            resumable_time: Duration::from_secs(24 * 60 * 60),
             orphan_age: Duration::from_secs(24 * 60 * 60),
         }
     }

@@ -40,7 +40,8 @@ fn uploading(
     let runtime = fixed_runtime().0;
     let commands = Commands::new(store.clone() as Arc<_>, fingerprints(), runtime.clone());
     let contents: (Arc<dyn BlobStore>, _) = (Arc::new(shelves.clone()), types(media_type));
-    UploadFile::new(store.clone(), contents, &commands, removing(store, shelves), runtime, policy)
+    let parts = UploadParts::new(store.clone(), contents, &commands, removing(store, shelves), runtime, policy);
+    UploadFile::new(Arc::new(parts))
 }
 
 fn text(size: Option<u64>) -> UploadFileCommand {
@@ -229,7 +230,7 @@ async fn a_repeat_gets_the_first_file_and_its_own_content_is_removed() {
 fn complete() -> CompleteUploadCommand {
     let content = file(1).ready().unwrap();
     let (purpose, visibility) = (FilePurpose::Attachment, FileVisibility::Private);
-    CompleteUploadCommand { file_id: file_id(1), purpose, visibility, name: file(1).name, content }
+    CompleteUploadCommand { file_id: file_id(1), holder: None, purpose, visibility, name: file(1).name, content }
 }
 
 fn delete() -> DeleteFileCommand {
@@ -368,12 +369,13 @@ async fn a_sweep_removes_what_is_removable() {
     let store = Scripted::of([deleted.looking(), deleted.open()]);
     let mut queries = MockFileQueries::new();
     let hours = std::time::Duration::from_secs(6 * 3_600);
-    let until = fixed_runtime().0.clock.now().plus_millis(-6 * 3_600_000);
+    let now_is = fixed_runtime().0.clock.now();
+    let until = now_is.plus_millis(-6 * 3_600_000);
     queries
         .expect_list_removable_files()
-        .withf(move |time, after, limit| (*time, *after, *limit) == (until, None, 2))
+        .withf(move |time, now, after, limit| (*time, *now, *after, *limit) == (until, now_is, None, 2))
         .times(1)
-        .returning(|_, _, _| Ok(vec![file_id(1)]));
+        .returning(|_, _, _, _| Ok(vec![file_id(1)]));
     let files = SweepFiles::new(Arc::new(queries), removing(&store, &shelves), hours);
     assert_eq!(sweep(&files).await, (1, "ok"));
     assert_eq!(shelves.contents(), []);
@@ -387,8 +389,8 @@ async fn files_that_cannot_be_removed_hold_up_no_later_ones() {
     let (mut queries, mut order) = (MockFileQueries::new(), Sequence::new());
     for (after, found) in [(None, vec![file_id(1), file_id(2)]), (Some(file_id(2)), vec![])] {
         let page = queries.expect_list_removable_files();
-        let page = page.withf(move |_, last, _| *last == after).times(1).in_sequence(&mut order);
-        page.returning(move |_, _, _| Ok(found.clone()));
+        let page = page.withf(move |_, _, last, _| *last == after).times(1).in_sequence(&mut order);
+        page.returning(move |_, _, _, _| Ok(found.clone()));
     }
     let files = SweepFiles::new(Arc::new(queries), removing(&store, &shelves), std::time::Duration::ZERO);
     assert_eq!(sweep(&files).await, (0, "store_unavailable"));

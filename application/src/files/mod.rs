@@ -2,6 +2,7 @@
 //! such that a crash never leaves a file that is shown without its content.
 
 mod blobs;
+mod complete_upload;
 pub mod constraints;
 mod delete_file;
 mod file_policy;
@@ -10,21 +11,32 @@ mod file_tests;
 mod ports;
 mod queries;
 mod remove_files;
+mod resumable;
 mod upload_file;
+mod upload_parts;
 mod verify_files;
 
-pub use blobs::{BlobReader, BlobStore, ContentTypes, KeptBlob, SNIFFED_BYTES, StagedBlob, WrittenBlob};
+pub use blobs::{
+    AssembledBlob, BlobReader, BlobStore, ContentTypes, KeptBlob, PartialBlob, SNIFFED_BYTES, StagedBlob, WrittenBlob,
+};
 #[cfg(any(test, feature = "testing"))]
 pub use blobs::{MockBlobStore, MockContentTypes};
+pub use complete_upload::{CompleteUpload, CompleteUploadCommand};
 pub use delete_file::{DeleteFile, DeleteFileCommand, DeleteFileError, MarkFileDeleted};
 pub use file_policy::FilePolicy;
 pub use ports::*;
 pub use queries::{GetFile, ListFiles, ReadFile};
 pub use remove_files::{RemoveFiles, SweepFiles, SweepOrphanBlobs};
-pub use upload_file::{
-    CompleteUpload, CompleteUploadCommand, ContentMismatch, FileQuotaExceeded, FileTooLarge, MediaTypeNotAllowed,
-    Upload, UploadFile, UploadFileCommand, UploadFileError, UploadGivenUp,
+pub use resumable::{
+    AppendUpload, AppendUploadCommand, AppendUploadError, Appended, Appending, CreateUpload, CreateUploadCommand,
+    CreateUploadError, GetUpload, GetUploadError, PieceMismatch, PieceTooLong, TerminateUpload, TerminateUploadError,
+    UploadComplete, UploadExpired, UploadLocked, WrongOffset,
 };
+pub use upload_file::{
+    ContentMismatch, FileQuotaExceeded, FileTooLarge, MediaTypeNotAllowed, Upload, UploadFile, UploadFileCommand,
+    UploadFileError, UploadGivenUp,
+};
+pub use upload_parts::{ReserveUploadError, UploadParts};
 pub use verify_files::{Damage, VerifiedFiles, VerifyFiles};
 
 use crate::{app::Ports, kernel::Commands};
@@ -34,6 +46,14 @@ use std::sync::Arc;
 pub struct Files {
     /// Stores a file.
     pub upload_file: UploadFile,
+    /// Begins an upload whose content arrives in pieces.
+    pub create_upload: CreateUpload,
+    /// Returns where an upload goes on.
+    pub get_upload: GetUpload,
+    /// Adds bytes to an upload.
+    pub append_upload: AppendUpload,
+    /// Ends an upload.
+    pub terminate_upload: TerminateUpload,
     /// Returns one file.
     pub get_file: GetFile,
     /// Opens the content of a file.
@@ -41,7 +61,7 @@ pub struct Files {
     /// Returns a page of files.
     pub list_files: ListFiles,
     /// Deletes a file and its content.
-    pub delete_file: DeleteFile,
+    pub delete_file: Arc<DeleteFile>,
     /// Compares the contents of all files with their checksums.
     pub verify_files: VerifyFiles,
     /// Removes the contents that no file needs any more.
@@ -56,13 +76,20 @@ impl Files {
         let commands = Commands::<dyn FilesTx>::new(store.clone(), fingerprints, runtime.clone());
         let remove = Arc::new(RemoveFiles::new(store.clone(), blobs.clone(), runtime.clone()));
         let contents = (blobs.clone(), content_types);
+        let delete_file = Arc::new(DeleteFile::new(&commands, remove.clone()));
+        let parts = UploadParts::new(store.clone(), contents, &commands, remove.clone(), runtime.clone(), policy);
+        let parts = Arc::new(parts);
         Self {
-            upload_file: UploadFile::new(store.clone(), contents, &commands, remove.clone(), runtime.clone(), policy),
+            upload_file: UploadFile::new(parts.clone()),
+            create_upload: CreateUpload::new(parts.clone()),
+            get_upload: GetUpload::new(store.clone(), runtime.clock.clone()),
+            append_upload: AppendUpload::new(parts),
+            terminate_upload: TerminateUpload::new(store.clone(), delete_file.clone(), remove.clone()),
             get_file: GetFile::new(store.clone()),
             read_file: ReadFile::new(store.clone(), blobs.clone()),
             verify_files: VerifyFiles::new(store.clone(), blobs),
             list_files: ListFiles::new(store, runtime.clock),
-            delete_file: DeleteFile::new(&commands, remove.clone()),
+            delete_file,
             remove_files: remove,
         }
     }

@@ -5,7 +5,9 @@ use crate::kernel::{Guarded, Page, PageRequest, Position, Scope, SortValue, Stor
 use async_trait::async_trait;
 use skep_domain::{
     access::Resource,
-    files::{Checksum, File, FileId, FileName, FilePurpose, FileUsage, FileVisibility, MediaType},
+    files::{
+        Checksum, File, FileId, FileName, FilePurpose, FileState, FileUsage, FileVisibility, MediaType, UploadMetadata,
+    },
     shared::{Direction, Timestamp, UserId, Version},
 };
 
@@ -31,6 +33,9 @@ impl Guarded for File {
 }
 
 /// Reads and writes files inside a unit of work.
+///
+/// 1. Of several units that let a request add bytes to the same upload at the same time, one is committed, and the others
+///    find its appender. So a save of a request that was passed over is never stored.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait FileRepository: Send {
@@ -38,8 +43,8 @@ pub trait FileRepository: Send {
     async fn find(&mut self, id: FileId) -> Result<Option<File>, StoreError>;
     /// Stores a new file. `Duplicate` of `FILE_ID`.
     async fn insert(&mut self, file: &File) -> Result<(), StoreError>;
-    /// Replaces the size, the content and the state of the version that was read, and returns the new version. The other
-    /// values stay. `Stale`.
+    /// Replaces the size, the content, the state, and the offset and the appender of an upload in pieces, of the version
+    /// that was read. Returns the new version. The other values stay. `Stale`.
     async fn save(&mut self, file: &File) -> Result<Version, StoreError>;
     /// Deletes the version that was read. `Stale`.
     async fn delete(&mut self, file: &File) -> Result<(), StoreError>;
@@ -80,7 +85,7 @@ pub struct FileView {
     pub created_at: Timestamp,
     /// When the file became ready.
     pub updated_at: Timestamp,
-    /// Two for a new file, because it begins as an upload.
+    /// Two for a new file, because it begins as an upload. More if it arrived in pieces.
     pub version: Version,
 }
 
@@ -111,6 +116,37 @@ impl FileView {
     }
 }
 
+/// An upload that arrives in pieces, as use cases return it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UploadView {
+    /// The id of the upload, and of its file.
+    pub id: FileId,
+    /// The metadata as it was sent.
+    pub metadata: UploadMetadata,
+    /// The number of bytes that are stored. It is the length exactly if the file is ready.
+    pub offset: u64,
+    /// The number of bytes that were announced.
+    pub length: u64,
+    /// The time at which the upload is given up. `None` if the file is ready.
+    pub expires_at: Option<Timestamp>,
+}
+
+impl UploadView {
+    /// The view of an upload. `None` if it is deleted, or does not arrive in pieces.
+    #[must_use]
+    pub fn of(file: &File) -> Option<Self> {
+        let resumable = file.resumable.as_ref().filter(|_| file.state != FileState::Deleted)?;
+        let is_ready = file.state == FileState::Ready;
+        Some(Self {
+            id: file.id,
+            metadata: resumable.metadata.clone(),
+            offset: resumable.offset,
+            length: file.size,
+            expires_at: (!is_ready).then_some(resumable.expires_at),
+        })
+    }
+}
+
 /// The place of a file in a list that is sorted by `created_at`.
 #[must_use]
 pub fn file_position(file: &File) -> Position {
@@ -120,8 +156,8 @@ pub fn file_position(file: &File) -> Position {
 /// Reads files outside a unit of work.
 ///
 /// 1. A list has the files that are ready, and no others.
-/// 2. The files to remove are those that are deleted, and the uploads that began at `uploads_until` or before. They are in
-///    the order of their ids.
+/// 2. The files to remove are those that are deleted, the uploads that began at `uploads_until` or before, and the uploads
+///    in pieces that expire at `now` or before. They are in the order of their ids.
 /// 3. Of several ids, exactly those are returned that a file in any state has.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
@@ -140,6 +176,7 @@ pub trait FileQueries: Send + Sync {
     async fn list_removable_files(
         &self,
         uploads_until: Timestamp,
+        now: Timestamp,
         after: Option<FileId>,
         limit: u32,
     ) -> Result<Vec<FileId>, StoreError>;

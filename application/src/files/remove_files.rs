@@ -94,7 +94,7 @@ fn before(now: Timestamp, age: Duration) -> Timestamp {
     now.plus_millis(-i64::try_from(age.as_millis()).unwrap_or(i64::MAX))
 }
 
-/// Removes deleted files and uploads that were given up.
+/// Removes deleted files, uploads that were given up, and uploads in pieces that have expired.
 pub struct SweepFiles {
     files: Arc<dyn FileQueries>,
     remove: Arc<RemoveFiles>,
@@ -102,7 +102,7 @@ pub struct SweepFiles {
 }
 
 impl SweepFiles {
-    /// Gives an upload up after `upload_time`.
+    /// Gives an upload up after `upload_time`. One that arrives in pieces has its own time.
     #[must_use]
     pub fn new(files: Arc<dyn FileQueries>, remove: Arc<RemoveFiles>, upload_time: Duration) -> Self {
         Self { files, remove, upload_time }
@@ -118,7 +118,7 @@ impl SweepAll for SweepFiles {
     async fn sweep_all(&self, round: &mut Round<'_>) -> Result<(), StoreError> {
         let (until, mut last, mut failed) = (before(round.now, self.upload_time), None, Ok(()));
         loop {
-            let found = self.files.list_removable_files(until, last, round.limit).await?;
+            let found = self.files.list_removable_files(until, round.now, last, round.limit).await?;
             for id in &found {
                 if round.is_stopped() {
                     return failed;

@@ -6,21 +6,10 @@
 //!
 //! After a crash between two steps there is an upload that no caller sees, and the sweep removes it with its content.
 
-use super::{
-    BlobStore, ContentTypes, FilePolicy, FileView, FilesTx, RemoveFiles, SNIFFED_BYTES, StagedBlob, WrittenBlob,
-    constraints::{FILE_ID, FILE_USAGE_OWNER},
-    remove_files::usage,
-};
-use crate::kernel::{
-    Actor, Attempt, Authorized, Begin, Call, Command, Commands, Denied, IdempotencyKey, Key, KeyReused, Runtime,
-    StoreError, TxMode, UseCase, account, permit, refusal, run, use_case_error,
-};
-use skep_domain::{
-    files::{
-        Checksum, File, FileContent, FileId, FileName, FilePurpose, FileState, FileUsage, FileVisibility, MediaType,
-        QuotaExceeded, actions, events::FileUploaded,
-    },
-    shared::{Action, Timestamp},
+use super::{FileView, ReserveUploadError, SNIFFED_BYTES, StagedBlob, UploadParts, upload_parts::Arrived};
+use crate::kernel::{Actor, Denied, IdempotencyKey, KeyReused, account, permit, refusal, use_case_error};
+use skep_domain::files::{
+    Checksum, File, FileId, FileName, FilePurpose, FileVisibility, MediaType, QuotaExceeded, actions,
 };
 use std::sync::Arc;
 
@@ -78,7 +67,7 @@ use_case_error! {
     UploadFileError {
         Denied(Denied),
         TooLarge(FileTooLarge),
-        Quota(FileQuotaExceeded),
+        Reserve(ReserveUploadError),
         MediaType(MediaTypeNotAllowed),
         Mismatch(ContentMismatch),
         GivenUp(UploadGivenUp),
@@ -88,32 +77,14 @@ use_case_error! {
 
 /// Stores files.
 pub struct UploadFile {
-    parts: Arc<Parts>,
-}
-
-struct Parts {
-    store: Arc<dyn Begin<dyn FilesTx>>,
-    blobs: Arc<dyn BlobStore>,
-    types: Arc<dyn ContentTypes>,
-    complete: UseCase<CompleteUpload>,
-    remove: Arc<RemoveFiles>,
-    runtime: Runtime,
-    policy: FilePolicy,
+    parts: Arc<UploadParts>,
 }
 
 impl UploadFile {
-    /// Stores rows in the one store and contents in the other.
+    /// Uploads with these ports and rules.
     #[must_use]
-    pub fn new(
-        store: Arc<dyn Begin<dyn FilesTx>>,
-        (blobs, types): (Arc<dyn BlobStore>, Arc<dyn ContentTypes>),
-        commands: &Commands<dyn FilesTx>,
-        remove: Arc<RemoveFiles>,
-        runtime: Runtime,
-        policy: FilePolicy,
-    ) -> Self {
-        let complete = UseCase::new(CompleteUpload, commands);
-        Self { parts: Arc::new(Parts { store, blobs, types, complete, remove, runtime, policy }) }
+    pub const fn new(parts: Arc<UploadParts>) -> Self {
+        Self { parts }
     }
 
     /// Begins an upload. Nothing of the content has to be known yet.
@@ -130,18 +101,12 @@ impl UploadFile {
             return Err(FileTooLarge { most }.into());
         }
         let (id, now) = (FileId::new(parts.runtime.ids.next()), parts.runtime.clock.now());
-        let reserved = size.unwrap_or(most);
-        let file = &File::begin(id, owner, purpose, visibility, name, reserved, now);
-        run(&parts.runtime, actor.deadline, |attempt| async move {
-            let mut unit = parts.store.begin(TxMode::Write, &[Key(owner.uuid())]).await?;
-            let begun = parts.store_upload(&mut *unit, file, &attempt).await;
-            attempt.end(unit, begun).await
-        })
-        .await?;
+        let file = File::begin(id, owner, purpose, visibility, name, size.unwrap_or(most), now);
+        parts.reserve(actor, &file).await?;
         match parts.blobs.stage(id).await {
             Ok(staged) => Ok(Upload {
                 parts: Arc::clone(parts),
-                file: file.clone(),
+                file,
                 declared: size,
                 expected: checksum,
                 staged,
@@ -156,45 +121,10 @@ impl UploadFile {
     }
 }
 
-impl Parts {
-    /// Stores the row of an upload, and counts it. An attempt after an unknown outcome finds the row of the earlier one.
-    async fn store_upload(
-        &self,
-        unit: &mut dyn FilesTx,
-        file: &File,
-        attempt: &Attempt,
-    ) -> Result<(), UploadFileError> {
-        if attempt.after_unknown && unit.files().find(file.id).await?.is_some() {
-            return Ok(());
-        }
-        let found = unit.file_usage().find(file.owner_id).await?;
-        let is_new = found.is_none();
-        let mut usage = found.unwrap_or_else(|| FileUsage::none(file.owner_id));
-        usage.begin(file, &self.policy.quota).map_err(|limit| FileQuotaExceeded { limit })?;
-        let counted = match is_new {
-            true => unit.file_usage().insert(&usage).await,
-            false => unit.file_usage().save(&usage).await.map(drop),
-        };
-        counted.map_err(again)?;
-        Ok(unit.files().insert(file).await.map_err(again)?)
-    }
-}
-
-/// Two first uploads of a user at once both find no usage, and an attempt after an unknown outcome may meet its own row.
-/// The next attempt finds what the other unit has stored.
-fn again(error: StoreError) -> StoreError {
-    match error {
-        StoreError::Duplicate { constraint } if constraint == FILE_USAGE_OWNER || constraint == FILE_ID => {
-            StoreError::Retry(Box::new(StoreError::Duplicate { constraint }))
-        }
-        error => error,
-    }
-}
-
 /// An upload that receives its content. End it with [`Upload::finish`] or [`Upload::abandon`]; if it is dropped, the sweep
 /// removes it later.
 pub struct Upload {
-    parts: Arc<Parts>,
+    parts: Arc<UploadParts>,
     file: File,
     declared: Option<u64>,
     expected: Option<Checksum>,
@@ -250,83 +180,9 @@ impl Upload {
         let _ = parts.remove.remove(id).await;
     }
 
-    async fn complete(mut self, actor: &Actor, key: Option<&IdempotencyKey>) -> Result<FileView, UploadFileError> {
-        let WrittenBlob { size, checksum } = self.staged.sync().await?;
-        let is_expected = self.expected.is_none_or(|expected| expected == checksum);
-        if !is_expected || self.declared.is_some_and(|declared| declared != size) {
-            return Err(ContentMismatch.into());
-        }
-        let media_type = self.parts.types.media_type(&self.beginning);
-        if !self.file.purpose.takes(&media_type) {
-            return Err(MediaTypeNotAllowed { media_type }.into());
-        }
-        self.staged.publish().await?;
-        let File { id, purpose, visibility, name, .. } = self.file;
-        let content = FileContent { size, media_type, checksum };
-        let command = CompleteUploadCommand { file_id: id, purpose, visibility, name, content };
-        self.parts.complete.execute_once(actor, key, command).await
-    }
-}
-
-/// An upload whose content is stored. The id is not a part of the fingerprint: a repeat has another one.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct CompleteUploadCommand {
-    /// The upload.
-    #[serde(skip)]
-    pub file_id: FileId,
-    /// What the file is for.
-    pub purpose: FilePurpose,
-    /// The audience.
-    pub visibility: FileVisibility,
-    /// The name under which it is downloaded.
-    pub name: FileName,
-    /// The facts about its content.
-    pub content: FileContent,
-}
-
-/// Makes uploads ready.
-pub struct CompleteUpload;
-
-impl Command for CompleteUpload {
-    type Unit = dyn FilesTx;
-    type Input = CompleteUploadCommand;
-    type Plan = (CompleteUploadCommand, Timestamp);
-    type Target = File;
-    type Answer = FileView;
-    type Error = UploadFileError;
-
-    const NAME: &'static str = "files.upload_file";
-    const ACTION: Action = actions::UPLOAD_FILE;
-
-    async fn plan(&self, call: &mut Call<'_>, input: Self::Input) -> Result<Self::Plan, Self::Error> {
-        call.contend([input.file_id.uuid()]);
-        Ok((input, call.now))
-    }
-
-    async fn load(&self, (plan, _): &Self::Plan, unit: &mut Self::Unit) -> Result<File, Self::Error> {
-        let file = unit.files().find(plan.file_id).await?.filter(|file| file.state == FileState::Uploading);
-        Ok(file.ok_or(UploadGivenUp)?)
-    }
-
-    async fn write(
-        &self,
-        (plan, now): &Self::Plan,
-        unit: &mut Self::Unit,
-        mut file: Authorized<'_, File>,
-    ) -> Result<FileView, Self::Error> {
-        let reserved = file.size;
-        file.complete(plan.content.clone(), *now).map_err(|_| UploadGivenUp)?;
-        let mut usage = usage(unit, &file).await?;
-        usage.end(reserved, &file);
-        unit.file_usage().save(&usage).await?;
-        file.version = unit.files().save(&file).await?;
-        let event = FileUploaded::of(&file, &plan.content);
-        file.record(unit.outbox(), &event, file.version, file.updated_at).await?;
-        let view = FileView::of(&file);
-        Ok(view.ok_or_else(|| StoreError::corrupt("files", file.id, "is not ready"))?)
-    }
-
-    fn hidden(_: Denied) -> Self::Error {
-        UploadGivenUp.into()
+    async fn complete(self, actor: &Actor, key: Option<&IdempotencyKey>) -> Result<FileView, UploadFileError> {
+        let Self { parts, file, declared, expected, staged, beginning, .. } = self;
+        let arrived = Arrived { file, declared, expected, holder: None, staged, beginning };
+        parts.finish(arrived, actor, key).await
     }
 }

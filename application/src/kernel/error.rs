@@ -24,6 +24,10 @@ pub enum ErrorKind {
     Stale,
     /// The content has more bytes than allowed.
     TooLarge,
+    /// Another request works on the resource. The caller may try again later.
+    Locked,
+    /// The bytes that arrived differ from the checksum that was sent with them.
+    Damaged,
     /// The caller has reached a rate limit.
     RateLimited,
     /// A store or a resource does not answer or is busy. The caller may try again later.
@@ -48,6 +52,8 @@ impl ErrorKind {
             Self::PreconditionRequired => 428,
             Self::Stale => 412,
             Self::TooLarge => 413,
+            Self::Locked => 423,
+            Self::Damaged => 460,
             Self::RateLimited => 429,
             Self::Unavailable => 503,
             Self::StorageFull => 507,

@@ -2,7 +2,9 @@
 
 use super::{MockUnit, Seen, World};
 use crate::{
-    files::{BlobReader, BlobStore, FilesMocks, KeptBlob, StagedBlob, WrittenBlob},
+    files::{
+        AssembledBlob, BlobReader, BlobStore, FilesMocks, KeptBlob, PartialBlob, SNIFFED_BYTES, StagedBlob, WrittenBlob,
+    },
     kernel::StoreError,
 };
 use async_trait::async_trait;
@@ -63,6 +65,8 @@ pub struct Shelves(Arc<Mutex<Kept>>);
 #[derive(Default)]
 struct Kept {
     contents: BTreeMap<uuid::Uuid, Vec<u8>>,
+    partial: BTreeMap<uuid::Uuid, Vec<u8>>,
+    is_held: bool,
     is_full: bool,
     is_away: bool,
 }
@@ -81,6 +85,22 @@ impl Shelves {
     /// Keeps a content.
     pub fn put(&self, id: FileId, content: &[u8]) {
         self.kept().contents.insert(id.uuid(), content.to_vec());
+    }
+
+    /// What is kept of a content that arrives in pieces.
+    #[must_use]
+    pub fn partial(&self, id: FileId) -> Option<Vec<u8>> {
+        self.kept().partial.get(&id.uuid()).cloned()
+    }
+
+    /// Keeps the first bytes of a content that arrives in pieces.
+    pub fn put_partial(&self, id: FileId, bytes: &[u8]) {
+        self.kept().partial.insert(id.uuid(), bytes.to_vec());
+    }
+
+    /// Lets another writer have each content that arrives in pieces.
+    pub fn hold(&self) {
+        self.kept().is_held = true;
     }
 
     /// Makes each write fail, because there is no space.
@@ -108,6 +128,13 @@ struct Staged {
     content: Vec<u8>,
 }
 
+/// A content that arrives in pieces, and the bytes that are not kept yet.
+struct Pieces {
+    shelves: Shelves,
+    id: FileId,
+    waiting: Vec<u8>,
+}
+
 /// What is left of a content, or the file with a damaged one.
 struct Whole(Result<Option<Vec<u8>>, FileId>);
 
@@ -115,6 +142,16 @@ struct Whole(Result<Option<Vec<u8>>, FileId>);
 impl BlobStore for Shelves {
     async fn stage(&self, id: FileId) -> Result<Box<dyn StagedBlob>, StoreError> {
         Ok(Box::new(Staged { shelves: self.clone(), id, content: vec![] }))
+    }
+
+    async fn resume(&self, id: FileId, offset: u64) -> Result<Option<Box<dyn PartialBlob>>, StoreError> {
+        let mut kept = self.kept();
+        if kept.is_held {
+            return Ok(None);
+        }
+        let offset = usize::try_from(offset).unwrap_or(usize::MAX);
+        kept.partial.entry(id.uuid()).or_default().truncate(offset);
+        Ok(Some(Box::new(Pieces { shelves: self.clone(), id, waiting: vec![] })))
     }
 
     async fn open(&self, id: FileId, _: Option<Range<u64>>) -> Result<Option<Box<dyn BlobReader>>, StoreError> {
@@ -135,6 +172,7 @@ impl BlobStore for Shelves {
             return Err(super::away());
         }
         kept.contents.remove(&id.uuid());
+        kept.partial.remove(&id.uuid());
         Ok(())
     }
 
@@ -162,7 +200,34 @@ impl StagedBlob for Staged {
 
     async fn publish(self: Box<Self>) -> Result<(), StoreError> {
         self.shelves.put(self.id, &self.content);
+        self.shelves.kept().partial.remove(&self.id.uuid());
         Ok(())
+    }
+}
+
+#[async_trait]
+impl PartialBlob for Pieces {
+    async fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
+        if self.shelves.kept().is_full {
+            return Err(StoreError::Full("no space".into()));
+        }
+        self.waiting.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    async fn sync(&mut self) -> Result<u64, StoreError> {
+        let mut kept = self.shelves.kept();
+        let bytes = kept.partial.entry(self.id.uuid()).or_default();
+        bytes.append(&mut self.waiting);
+        Ok(bytes.len() as u64)
+    }
+
+    async fn assemble(mut self: Box<Self>) -> Result<AssembledBlob, StoreError> {
+        self.sync().await?;
+        let content = self.shelves.partial(self.id).unwrap_or_default();
+        let beginning = content[..content.len().min(SNIFFED_BYTES)].to_vec();
+        let staged = Staged { shelves: self.shelves.clone(), id: self.id, content };
+        Ok(AssembledBlob { beginning, staged: Box::new(staged) })
     }
 }
 

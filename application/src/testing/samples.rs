@@ -202,7 +202,7 @@ pub fn file(n: u64) -> File {
     let mut file = File::begin(file_id(n), user_id(1), purpose, visibility, name, 5, Timestamp::MIN);
     let media_type = MediaType::parse("text/plain").expect("a valid media type");
     let content = FileContent { size: 5, media_type, checksum: Checksum::new([7; 32]) };
-    file.complete(content, Timestamp::MIN).expect("an upload");
+    file.complete(None, content, Timestamp::MIN).expect("an upload");
     file
 }
 

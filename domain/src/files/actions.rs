@@ -5,7 +5,7 @@ use crate::shared::{
     BuiltInRole::{Auditor, Moderator},
 };
 
-/// Store a file.
+/// Store a file, in one piece or in several. Only the owner of an upload adds to it or ends it.
 pub const UPLOAD_FILE: Action = Action::account("files.file.upload");
 /// Read a file that is private, and list files.
 pub const READ_FILE: Action = Action::account("files.file.read").of_others(&[Moderator, Auditor]);

@@ -1,7 +1,7 @@
 //! A file and its states.
 
-use super::{Checksum, FileName, FilePurpose, MediaType};
-use crate::shared::{Timestamp, UserId, Version, named, typed_id};
+use super::{Checksum, FileName, FilePurpose, MediaType, Resumable};
+use crate::shared::{LeaseToken, Timestamp, UserId, Version, named, typed_id};
 
 typed_id! {
     /// Identifies a file and its content.
@@ -42,7 +42,8 @@ pub struct FileContent {
     pub checksum: Checksum,
 }
 
-/// The file is not being uploaded: the upload was given up because it took too long, or it is complete.
+/// The file is not being uploaded: the upload was given up because it took too long, or it is complete. Or it arrives in
+/// pieces, and another request holds it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the file is not being uploaded")]
 pub struct NotUploading;
@@ -66,6 +67,8 @@ pub struct File {
     pub content: Option<(MediaType, Checksum)>,
     /// Whether it is being uploaded, ready or deleted.
     pub state: FileState,
+    /// The facts about an upload that arrives in pieces. They stay when the file is ready.
+    pub resumable: Option<Resumable>,
     /// When the upload began.
     pub created_at: Timestamp,
     /// When the state last changed.
@@ -97,19 +100,34 @@ impl File {
             size: most_bytes,
             content: None,
             state,
+            resumable: None,
             created_at,
             updated_at,
             version,
         }
     }
 
-    /// Completes the upload with its content, which is stored.
+    /// Completes the upload with its content, which is stored. An upload that arrives in pieces is completed by the
+    /// request that holds it.
     ///
     /// # Errors
     /// [`NotUploading`]. Nothing has changed then.
-    pub fn complete(&mut self, content: FileContent, now: Timestamp) -> Result<(), NotUploading> {
-        if self.state != FileState::Uploading {
+    pub fn complete(
+        &mut self,
+        holder: Option<LeaseToken>,
+        content: FileContent,
+        now: Timestamp,
+    ) -> Result<(), NotUploading> {
+        let held = self.resumable.as_ref().map(|resumable| resumable.appender.map(|appender| appender.token));
+        let is_held = match held {
+            None => holder.is_none(),
+            Some(appender) => holder.is_some() && holder == appender,
+        };
+        if self.state != FileState::Uploading || !is_held {
             return Err(NotUploading);
+        }
+        if let Some(resumable) = &mut self.resumable {
+            (resumable.offset, resumable.appender) = (content.size, None);
         }
         self.size = content.size;
         self.content = Some((content.media_type, content.checksum));
@@ -162,12 +180,12 @@ mod tests {
     fn a_file_is_shown_only_while_it_is_ready() {
         let mut file = upload();
         assert_eq!(file.ready(), None);
-        file.complete(content(), at(20)).unwrap();
+        file.complete(None, content(), at(20)).unwrap();
         assert_eq!((file.ready(), file.updated_at), (Some(content()), at(20)));
-        assert_eq!(file.complete(content(), at(30)), Err(NotUploading));
+        assert_eq!(file.complete(None, content(), at(30)), Err(NotUploading));
         assert!(file.remove(at(5)) && !file.remove(at(40)));
         assert_eq!((file.ready(), file.updated_at, file.size), (None, at(20), 4), "times never go back");
-        assert_eq!(file.complete(content(), at(50)), Err(NotUploading));
+        assert_eq!(file.complete(None, content(), at(50)), Err(NotUploading));
     }
 
     #[test]
@@ -175,7 +193,7 @@ mod tests {
         let mut file = upload();
         assert!(file.remove(at(20)));
         let given_up = file.clone();
-        assert_eq!(file.complete(content(), at(30)), Err(NotUploading));
+        assert_eq!(file.complete(None, content(), at(30)), Err(NotUploading));
         assert_eq!(file, given_up);
     }
 }

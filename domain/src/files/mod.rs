@@ -7,6 +7,7 @@ mod file;
 mod media_type;
 mod name;
 mod purpose;
+mod resumable;
 mod usage;
 
 pub use checksum::{Checksum, InvalidChecksum};
@@ -14,4 +15,7 @@ pub use file::{File, FileContent, FileId, FileState, FileVisibility, NotUploadin
 pub use media_type::{InvalidMediaType, MEDIA_TYPE_MAX, MediaType};
 pub use name::{FILE_NAME_MAX, FileName, InvalidFileName};
 pub use purpose::FilePurpose;
+pub use resumable::{
+    APPEND_TERM_MILLIS, AppendRefused, Appender, InvalidUploadMetadata, Resumable, UPLOAD_METADATA_MAX, UploadMetadata,
+};
 pub use usage::{FileQuota, FileUsage, QuotaExceeded};

@@ -112,7 +112,7 @@ mod tests {
         usage.begin(&files[1], &quota).unwrap();
         assert_eq!(usage.begin(&upload(3, 0), &quota), Err(QuotaExceeded::Uploads(2)));
         for file in &mut files {
-            file.complete(content(4), Timestamp::MIN).unwrap();
+            file.complete(None, content(4), Timestamp::MIN).unwrap();
             usage.end(5, file);
         }
         assert_eq!((usage.files, usage.bytes, usage.uploads), (2, 8, 0));
@@ -141,7 +141,7 @@ mod tests {
                     (1, Some(at)) => {
                         let reserved = files[at].size;
                         let file = &mut files[at];
-                        if file.complete(content(size.min(reserved)), Timestamp::MIN).is_ok() {
+                        if file.complete(None, content(size.min(reserved)), Timestamp::MIN).is_ok() {
                             usage.end(reserved, file);
                         }
                     }

@@ -35,6 +35,8 @@ pub struct Reply {
     pub etag: Option<String>,
     /// The name and the value of the cookie that the answer sets, such as `session=secret`.
     pub cookie: Option<String>,
+    /// The path of a new resource, if the response has one.
+    pub location: Option<String>,
     /// The bytes of the answer's body.
     pub body: Bytes,
     /// The names of the statements that the store ran.
@@ -135,7 +137,7 @@ impl Server {
         &self.skep.app
     }
 
-    /// Makes a request. A body is sent as JSON.
+    /// Makes a request. A body is sent as JSON, whose media type the headers can replace.
     ///
     /// # Panics
     /// If a header or the path is invalid.
@@ -152,7 +154,10 @@ impl Server {
         }
         let body = body.map(|body| serde_json::to_vec(body).expect("values are json"));
         if let Some(body) = &body {
-            request = request.header("content-type", "application/json").header("content-length", body.len());
+            if !headers.iter().any(|(name, _)| *name == "content-type") {
+                request = request.header("content-type", "application/json");
+            }
+            request = request.header("content-length", body.len());
         }
         request.body(Full::from(body.unwrap_or_default())).expect("it is a request")
     }
@@ -179,10 +184,10 @@ impl Server {
         let statements = taken();
         let status = head.status();
         assert!(status.is_success(), "{operation}: {status} {}", String::from_utf8_lossy(&body));
-        let etag = head.headers().get("etag").and_then(|etag| etag.to_str().ok()).map(str::to_owned);
-        let set = head.headers().get("set-cookie").and_then(|set| set.to_str().ok());
-        let cookie = set.and_then(|set| set.split(';').next()).map(str::to_owned);
-        Reply { status, head_bytes: head_bytes(&head), etag, cookie, body, statements }
+        let text = |name: &str| head.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let (etag, location) = (text("etag"), text("location"));
+        let cookie = text("set-cookie").and_then(|set| set.split(';').next().map(str::to_owned));
+        Reply { status, head_bytes: head_bytes(&head), etag, cookie, location, body, statements }
     }
 
     /// Sets the instance up with an admin.

@@ -29,7 +29,7 @@ SCHEDULES = {
     "invalid_cron", "invalid_timing", "never_fires", "unknown_time_zone", "unknown_job_kind", "invalid_args",
 }
 # Nor which content has which checksum, and what a purpose takes.
-FILES = {"content_mismatch", "media_type_not_allowed"}
+FILES = {"content_mismatch", "media_type_not_allowed", "checksum_mismatch"}
 
 
 def is_id(value):

@@ -56,6 +56,7 @@ impl Deployment {
             ("SKEP_OPEN_ORDER_LINES", "1000000"),
             ("SKEP_LOGIN_ACCOUNT_ATTEMPTS", "1000000"),
             ("SKEP_LINK_REQUESTS", "1000000"),
+            ("SKEP_UPLOADS_PER_USER", "1000000"),
             // Journeys count the mails and the jobs that they cause.
             ("SKEP_VERIFICATION_MAILS", "off"),
         ];

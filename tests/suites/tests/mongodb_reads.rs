@@ -149,7 +149,7 @@ impl Scene {
         assert_eq!(store.list_placed(subscription.position, 50).await.unwrap(), []);
 
         let deleted = self.keep(1, FileState::Deleted).await;
-        assert_eq!(store.list_removable_files(self.now(), None, 50).await.unwrap(), [deleted]);
+        assert_eq!(store.list_removable_files(self.now(), self.now(), None, 50).await.unwrap(), [deleted]);
 
         let sweep_jobs = SweepJobs::new(store.clone(), JobPolicy::default());
         let sweep_events = SweepEvents::new(store.clone(), EventPolicy::default());

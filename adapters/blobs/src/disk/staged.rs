@@ -32,22 +32,25 @@ struct Open {
     size: u64,
 }
 
-/// The file that is removed unless it is published.
+/// The file that is removed unless it is published, or arrived in pieces.
 struct Remains {
     path: PathBuf,
-    is_published: bool,
+    stays: bool,
+    is_assembled: bool,
 }
 
 impl DiskStaged {
     /// Creates the file for the content at `path`, and its folder in `root`.
     pub(super) fn create(root: &Path, path: PathBuf) -> io::Result<Self> {
-        if let Some(folder) = path.parent().filter(|folder| !folder.exists()) {
-            make(folder)?;
-            sync_folder(root)?;
-        }
-        let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(part_of(&path))?;
+        let file = part_in(root, &path)?.write(true).create(true).truncate(true).open(part_of(&path))?;
         let open = Some(Open { file, hash: Sha256::new(), size: 0 });
-        Ok(Self { waiting: vec![], open, remains: Remains { path, is_published: false } })
+        Ok(Self { waiting: vec![], open, remains: Remains { path, stays: false, is_assembled: false } })
+    }
+
+    /// The content at `path` whose pieces are all in the file.
+    pub(super) fn assembled(path: PathBuf, (file, hash, size): (File, Sha256, u64)) -> Self {
+        let remains = Remains { path, stays: true, is_assembled: true };
+        Self { waiting: vec![], open: Some(Open { file, hash, size }), remains }
     }
 
     /// Writes what waits, and then does `also` with the file.
@@ -66,6 +69,17 @@ impl DiskStaged {
         (self.waiting, self.open) = (waiting, Some(open));
         Ok(())
     }
+}
+
+/// How to open a file that only its owner can read. Makes its folder in `root`.
+pub(super) fn part_in(root: &Path, path: &Path) -> io::Result<OpenOptions> {
+    if let Some(folder) = path.parent().filter(|folder| !folder.exists()) {
+        make(folder)?;
+        sync_folder(root)?;
+    }
+    let mut options = OpenOptions::new();
+    options.mode(0o600);
+    Ok(options)
 }
 
 #[async_trait]
@@ -93,7 +107,7 @@ impl StagedBlob for DiskStaged {
             return Err(StoreError::after_error());
         }
         // From here on, the file may have its name.
-        self.remains.is_published = true;
+        self.remains.stays = true;
         let path = self.remains.path.clone();
         let published = blocking(move || {
             fs::rename(part_of(&path), &path)?;
@@ -101,14 +115,14 @@ impl StagedBlob for DiskStaged {
         })
         .await;
         // A content that was renamed is no longer there under this name.
-        self.remains.is_published = published.is_ok();
+        self.remains.stays = published.is_ok() || self.remains.is_assembled;
         published
     }
 }
 
 impl Drop for Remains {
     fn drop(&mut self) {
-        if !self.is_published {
+        if !self.stays {
             // What cannot be removed now is left to the sweep of contents without a file.
             let _ = absent_is_none(fs::remove_file(part_of(&self.path)));
         }

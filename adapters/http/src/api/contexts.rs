@@ -2,7 +2,7 @@
 
 use crate::{
     catalog, events, files, identity, jobs, notifications, ordering,
-    parts::{Context, Operation, Routes, Schemas},
+    parts::{Context, Operation, Protocol, Routes, Schemas},
 };
 use poem_openapi::{
     OpenApi,
@@ -42,6 +42,11 @@ impl OpenApi for Endpoints {
 /// The operations of all contexts.
 pub(super) fn operations() -> impl Iterator<Item = &'static Operation> {
     CONTEXTS.iter().flat_map(|context| context.operations)
+}
+
+/// The protocols of all contexts.
+pub(super) fn protocols() -> impl Iterator<Item = Protocol> {
+    CONTEXTS.iter().filter_map(|context| context.protocol)
 }
 
 /// Adds each context's examples, rules and closed sets of values to the schemas of the document.

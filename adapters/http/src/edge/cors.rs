@@ -11,14 +11,16 @@ use http::{
 };
 use std::{fmt, str::FromStr, time::Duration};
 
-/// The request headers that a script in a browser may set: those of the API and of traces (W3C Trace Context and
-/// Baggage). A deployment can add others.
-const ALLOW_HEADERS: &str = "authorization, content-type, idempotency-key, if-match, if-none-match, baggage, \
-                             traceparent, tracestate, x-request-id";
+/// The request headers that a script in a browser may set: those of the API, of uploads in pieces (tus), and of traces
+/// (W3C Trace Context and Baggage). A deployment can add others.
+const ALLOW_HEADERS: &str = "authorization, content-type, idempotency-key, if-match, if-none-match, tus-resumable, \
+                             upload-checksum, upload-length, upload-metadata, upload-offset, baggage, traceparent, \
+                             tracestate, x-request-id";
 
 /// The response headers that a script in a browser may read.
-const EXPOSE_HEADERS: &str = "etag, link, location, ratelimit, ratelimit-policy, retry-after, \
-                              traceparent, tracestate, x-request-id";
+const EXPOSE_HEADERS: &str = "etag, link, location, ratelimit, ratelimit-policy, retry-after, tus-checksum-algorithm, \
+                              tus-extension, tus-max-size, tus-resumable, tus-version, upload-expires, upload-length, \
+                              upload-metadata, upload-offset, traceparent, tracestate, x-request-id";
 
 /// An origin: scheme, host and port. Origins are compared part by part, never as a text pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]

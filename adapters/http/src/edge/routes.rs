@@ -4,7 +4,7 @@
 //! methods a path serves.
 
 use super::body_limits::BodyLimit;
-use http::{HeaderValue, Method};
+use http::{HeaderMap, HeaderValue, Method};
 use matchit::Router;
 use serde_json::Value;
 use std::sync::Arc;
@@ -57,6 +57,8 @@ pub(crate) struct Route {
     unshared: Vec<Method>,
     /// The methods that read a page of a list.
     lists: Vec<Method>,
+    /// The headers of an answer to OPTIONS, besides `Allow`.
+    pub(crate) options: HeaderMap,
 }
 
 impl Route {
@@ -69,6 +71,7 @@ impl Route {
             bodies: vec![],
             unshared: vec![],
             lists: vec![],
+            options: HeaderMap::new(),
         }
     }
 
@@ -165,6 +168,15 @@ impl RouteTable {
     pub fn with_lists(mut self, is_list: impl Fn(Option<&str>) -> bool) -> Self {
         for route in &mut self.routes {
             route.lists = route.methods_of(&is_list);
+        }
+        self
+    }
+
+    /// Adds headers to the answers to OPTIONS. The function gets the path template.
+    #[must_use]
+    pub fn with_options(mut self, headers_of: impl Fn(&str) -> HeaderMap) -> Self {
+        for route in &mut self.routes {
+            route.options = headers_of(&route.template);
         }
         self
     }

@@ -353,6 +353,7 @@ impl Edge {
             let allow = route.map_or(routes::ALLOW_ANY, |route| route.allow.clone());
             let mut response = Response::builder().status(StatusCode::NO_CONTENT).finish();
             let out = response.headers_mut();
+            out.extend(route.map(|route| route.options.clone()).unwrap_or_default());
             if let Some(cors) = &self.config.cors
                 && origin.is_some()
                 && cors::is_preflight(method, &parts.headers)

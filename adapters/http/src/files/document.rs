@@ -19,4 +19,11 @@ pub(super) fn complete(schemas: &mut Schemas<'_>, _: &Policies) {
     });
     schemas.example("FileLinks", links);
     schemas.example("File", file);
+    let links = json!({ "self": format!("/api/v1/uploads/{id}"), "file": format!("/api/v1/files/{id}") });
+    let upload = json!({
+        "id": id, "offset": 3, "length": 5, "metadata": "filename cmVwb3J0LnR4dA==", "expires_at": EXAMPLE_TIME,
+        "links": links.clone(),
+    });
+    schemas.example("UploadLinks", links);
+    schemas.example("Upload", upload);
 }

@@ -1,9 +1,10 @@
 //! The bodies of files.
 
+use super::tus::UPLOADS;
 use crate::parts::{Id, path_of};
 use poem_openapi::Object;
 use serde::Serialize;
-use skep_application::files::FileView;
+use skep_application::files::{FileView, UploadView};
 use skep_domain::{files::FileId, shared::UserId};
 
 /// The path of the files.
@@ -59,6 +60,50 @@ impl From<FileView> for FileBody {
             sha256: file.checksum.to_string(),
             created_at: file.created_at.to_string(),
             links: FileLinks { this: path_of(FILES, file.id, ""), content: path_of(FILES, file.id, "/content") },
+        }
+    }
+}
+
+/// The paths of an upload and of its file.
+#[derive(Debug, Clone, PartialEq, Eq, Object, Serialize)]
+pub(super) struct UploadLinks {
+    /// The path of this upload.
+    #[oai(rename = "self")]
+    #[serde(rename = "self")]
+    this: String,
+    /// The path of the file, which exists when the upload is complete.
+    file: String,
+}
+
+/// An upload in pieces.
+#[derive(Debug, Object, Serialize)]
+#[oai(rename = "Upload")]
+pub(super) struct UploadBody {
+    /// The id of the upload, and of its file.
+    id: Id<FileId>,
+    /// The number of bytes that are stored.
+    offset: u64,
+    /// The number of bytes of the whole upload.
+    length: u64,
+    /// The metadata as it was sent.
+    metadata: String,
+    /// The time at which the upload is given up. It is absent if the upload is complete.
+    #[oai(skip_serializing_if_is_none)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<String>,
+    /// The paths of the upload and of its file.
+    links: UploadLinks,
+}
+
+impl From<UploadView> for UploadBody {
+    fn from(upload: UploadView) -> Self {
+        Self {
+            id: Id(upload.id),
+            offset: upload.offset,
+            length: upload.length,
+            metadata: upload.metadata.into_string(),
+            expires_at: upload.expires_at.map(|time| time.to_string()),
+            links: UploadLinks { this: path_of(UPLOADS, upload.id, ""), file: path_of(FILES, upload.id, "") },
         }
     }
 }

@@ -5,7 +5,9 @@ use crate::{
     parts::{Cost, Operation},
 };
 use skep_application::{
-    files::{DeleteFileError, UploadFileError},
+    files::{
+        AppendUploadError, CreateUploadError, DeleteFileError, GetUploadError, TerminateUploadError, UploadFileError,
+    },
     kernel::{GetError, ListError},
 };
 use skep_domain::files::actions::{DELETE_FILE, READ_FILE, READ_PUBLIC_FILE, UPLOAD_FILE};
@@ -20,6 +22,10 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation::new("get_file", READ_PUBLIC_FILE, GetError::REFUSALS),
     Operation::new("get_file_content", READ_PUBLIC_FILE, GetError::REFUSALS),
     Operation::new("delete_file", DELETE_FILE, DeleteFileError::REFUSALS),
+    Operation::new("create_upload", UPLOAD_FILE, CreateUploadError::REFUSALS),
+    Operation::new("get_upload", UPLOAD_FILE, GetUploadError::REFUSALS),
+    Operation::new("append_upload", UPLOAD_FILE, AppendUploadError::REFUSALS).body(CONTENT),
+    Operation::new("terminate_upload", UPLOAD_FILE, TerminateUploadError::REFUSALS),
 ];
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use poem_openapi::registry::{MetaParamIn, MetaSchema};
 use skep_domain::files::{Checksum, FILE_NAME_MAX, FileName, FilePurpose, FileVisibility};
 
 /// The name of a file that is sent without one.
-const UNNAMED: &str = "file";
+pub(super) const UNNAMED: &str = "file";
 /// The header with the digests of a content (RFC 9530).
 const REPR_DIGEST: &str = "Repr-Digest";
 

@@ -22,8 +22,8 @@ use tokio::{runtime::Handle, task::JoinHandle};
 
 /// The content of a file, as any media type.
 pub(super) struct Content<'a> {
-    request: &'a Request,
-    body: BoxBody<Bytes, io::Error>,
+    pub(super) request: &'a Request,
+    pub(super) body: BoxBody<Bytes, io::Error>,
 }
 
 impl<'a> ApiExtractor<'a> for Content<'a> {
@@ -37,19 +37,29 @@ impl<'a> ApiExtractor<'a> for Content<'a> {
     }
 
     async fn from_request(request: &'a Request, body: &mut RequestBody, _: ExtractParamOptions<()>) -> Result<Self> {
-        body::check_head(request, &[ANY])?;
-        let body = body.take().map_err(|error| problem::from_error(error.into()))?;
-        Ok(Self { request, body: body.into() })
+        Self::of(request, body, ANY)
     }
 }
 
 /// A content of any media type, in the document.
 pub(super) fn any_content() -> MetaMediaType {
-    let schema = MetaSchema::new_with_format("string", "binary");
-    MetaMediaType { content_type: ANY, schema: MetaSchemaRef::Inline(Box::new(schema)) }
+    binary(ANY)
 }
 
-impl Content<'_> {
+/// Bytes of this media type, in the document.
+pub(super) fn binary(content_type: &'static str) -> MetaMediaType {
+    let schema = MetaSchema::new_with_format("string", "binary");
+    MetaMediaType { content_type, schema: MetaSchemaRef::Inline(Box::new(schema)) }
+}
+
+impl<'a> Content<'a> {
+    /// Takes the body of a request, which has this media type.
+    pub(super) fn of(request: &'a Request, body: &mut RequestBody, media_type: &'static str) -> Result<Self> {
+        body::check_head(request, &[media_type])?;
+        let body = body.take().map_err(|error| problem::from_error(error.into()))?;
+        Ok(Self { request, body: body.into() })
+    }
+
     /// The number of bytes that the client announces. The edge has checked that a body has as many.
     pub(super) fn length(&self) -> Option<u64> {
         self.request.header(CONTENT_LENGTH).and_then(|length| length.parse().ok())
@@ -63,11 +73,11 @@ impl Content<'_> {
         key: Option<&IdempotencyKey>,
         command: UploadFileCommand,
     ) -> Result<FileView, Problem> {
-        let mut counted = Counted(LEFT);
+        let mut counted = Counted::new("skep_file_uploads_total", LEFT);
         let stored = self.store_one(upload_file, actor, key, command).await;
-        counted.0 = match &stored {
+        counted.1 = match &stored {
             Ok(Stored { file, is_repeat: false }) => {
-                metrics::counter!("skep_file_stored_bytes_total").increment(file.size);
+                counted.count_bytes(file.size);
                 "stored"
             }
             Ok(_) => "repeated",
@@ -85,18 +95,16 @@ impl Content<'_> {
         command: UploadFileCommand,
     ) -> Result<Stored, Problem> {
         let Self { request, body } = self;
-        let mut begun = Begun(Some(upload_file.begin(actor, command).await?));
+        let mut begun = Begun::new(upload_file.begin(actor, command).await?);
         let received = async {
-            if let Some(upload) = &mut begun.0 {
-                receive(upload, body).await?;
-            }
+            begun.receive(body).await?;
             turn_after_body(request).await
         };
         if let Err(problem) = received.await {
-            begun.remove().await;
+            begun.leave().await;
             return Err(problem);
         }
-        let upload = begun.0.take().ok_or_else(|| Problem::internal("an upload is finished once"))?;
+        let upload = begun.take().ok_or_else(|| Problem::internal("an upload is finished once"))?;
         let id = upload.id();
         let file = upload.finish(actor, key).await?;
         Ok(Stored { is_repeat: file.id != id, file })
@@ -112,45 +120,86 @@ struct Stored {
 /// The outcome of an upload whose client goes away.
 const LEFT: &str = "left";
 
-/// Counts an upload with its outcome when it is dropped.
-struct Counted(&'static str);
+/// Counts with its outcome when it is dropped. The first value is the name of the counter.
+pub(super) struct Counted(&'static str, pub(super) &'static str);
 
-impl Drop for Counted {
-    fn drop(&mut self) {
-        metrics::counter!("skep_file_uploads_total", "outcome" => self.0).increment(1);
+impl Counted {
+    pub(super) const fn new(name: &'static str, outcome: &'static str) -> Self {
+        Self(name, outcome)
+    }
+
+    /// Counts the bytes of a content that was stored.
+    pub(super) fn count_bytes(&self, bytes: u64) {
+        metrics::counter!("skep_file_stored_bytes_total").increment(bytes);
     }
 }
 
-/// An upload that receives its content. If its client has gone, a separate task removes it.
-struct Begun(Option<Upload>);
+impl Drop for Counted {
+    fn drop(&mut self) {
+        metrics::counter!(self.0, "outcome" => self.1).increment(1);
+    }
+}
 
-impl Begun {
-    /// Removes the upload, also if the client goes meanwhile. Then the user can begin another one.
-    async fn remove(mut self) {
-        if let Some(removing) = self.removing() {
+/// What a request does that receives bytes.
+pub(super) trait Unfinished: Send + 'static {
+    /// Takes the next bytes.
+    fn take(&mut self, bytes: &[u8]) -> impl Future<Output = Result<(), Problem>> + Send;
+
+    /// Ends it before all bytes have arrived.
+    fn leave(self) -> impl Future<Output = ()> + Send;
+}
+
+impl Unfinished for Upload {
+    async fn take(&mut self, bytes: &[u8]) -> Result<(), Problem> {
+        Ok(self.write(bytes).await?)
+    }
+
+    /// Removes the upload. Then the user can begin another one.
+    async fn leave(self) {
+        self.abandon().await;
+    }
+}
+
+/// Work that receives bytes. If its client has gone, a separate task ends it.
+pub(super) struct Begun<U: Unfinished>(Option<U>);
+
+impl<U: Unfinished> Begun<U> {
+    pub(super) const fn new(work: U) -> Self {
+        Self(Some(work))
+    }
+
+    /// Passes each piece of the body on as it arrives.
+    pub(super) async fn receive(&mut self, mut body: BoxBody<Bytes, io::Error>) -> Result<(), Problem> {
+        let Some(work) = &mut self.0 else { return Ok(()) };
+        while let Some(frame) = body.frame().await {
+            // Trailers are ignored.
+            let Ok(piece) = frame.map_err(|error| from_body_io(&error))?.into_data() else { continue };
+            work.take(&piece).await?;
+        }
+        Ok(())
+    }
+
+    pub(super) const fn take(&mut self) -> Option<U> {
+        self.0.take()
+    }
+
+    /// Ends the work, also if the client goes meanwhile.
+    pub(super) async fn leave(mut self) {
+        if let Some(leaving) = self.leaving() {
             // It cannot be cancelled, and a panic is left to the sweep.
-            let _ = removing.await;
+            let _ = leaving.await;
         }
     }
 
     /// Outside of a runtime, the process ends, and a sweep removes the upload.
-    fn removing(&mut self) -> Option<JoinHandle<()>> {
-        let (upload, runtime) = (self.0.take()?, Handle::try_current().ok()?);
-        Some(runtime.spawn(upload.abandon()))
+    fn leaving(&mut self) -> Option<JoinHandle<()>> {
+        let (work, runtime) = (self.0.take()?, Handle::try_current().ok()?);
+        Some(runtime.spawn(work.leave()))
     }
 }
 
-impl Drop for Begun {
+impl<U: Unfinished> Drop for Begun<U> {
     fn drop(&mut self) {
-        self.removing();
+        self.leaving();
     }
-}
-
-async fn receive(upload: &mut Upload, mut body: BoxBody<Bytes, io::Error>) -> Result<(), Problem> {
-    while let Some(frame) = body.frame().await {
-        // Trailers are ignored.
-        let Ok(piece) = frame.map_err(|error| from_body_io(&error))?.into_data() else { continue };
-        upload.write(&piece).await?;
-    }
-    Ok(())
 }

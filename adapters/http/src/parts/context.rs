@@ -2,7 +2,8 @@
 
 use super::cost::Cost;
 use crate::edge::BodyLimit;
-use poem::{endpoint::BoxEndpoint, http::Method};
+use http::{HeaderMap, Method};
+use poem::endpoint::BoxEndpoint;
 use poem_openapi::{
     OpenApi,
     registry::{MetaApi, Registry},
@@ -27,6 +28,26 @@ pub(crate) struct Context {
     pub(crate) operations: &'static [Operation],
     /// Adds examples, rules and closed sets of values to the schemas of the context. Some rules follow from policies.
     pub(crate) complete: fn(&mut Schemas<'_>, &Policies),
+    /// The protocol of some of its paths, if they have one besides HTTP.
+    pub(crate) protocol: Option<Protocol>,
+}
+
+/// A protocol on top of HTTP, which announces itself in headers.
+#[derive(Clone, Copy)]
+pub(crate) struct Protocol {
+    /// The path that it is about, with everything below it.
+    pub(crate) path: &'static str,
+    /// The header of every answer, with its value.
+    pub(crate) mark: (&'static str, &'static str),
+    /// The headers of an answer to OPTIONS. Some follow from policies.
+    pub(crate) options: fn(&Policies) -> HeaderMap,
+}
+
+impl Protocol {
+    /// Whether the protocol is about this path.
+    pub(crate) fn has(&self, path: &str) -> bool {
+        path.strip_prefix(self.path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
 }
 
 impl Context {
@@ -41,7 +62,13 @@ impl Context {
             add_routes: |routes| E::default().add_routes(routes),
             operations,
             complete,
+            protocol: None,
         }
+    }
+
+    /// The same context, of which some paths have this protocol.
+    pub(crate) const fn speaking(self, protocol: Protocol) -> Self {
+        Self { protocol: Some(protocol), ..self }
     }
 }
 

@@ -12,6 +12,8 @@ use std::borrow::Cow;
 pub(crate) trait Parameter: Sized + Send {
     /// The part of the request that has the value: a header or the query.
     const PLACE: MetaParamIn;
+    /// Whether a request without it is refused.
+    const IS_REQUIRED: bool = false;
 
     /// The schema of the value, with the name of the parameter (`title`), its description and an example. The document
     /// moves these three to the parameter. poem-openapi would take them from the argument of the endpoint.
@@ -29,6 +31,7 @@ pub(crate) struct Sent<T>(pub(crate) T);
 
 impl<'a, T: Parameter> ApiExtractor<'a> for Sent<T> {
     const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::Parameter];
+    const PARAM_IS_REQUIRED: bool = T::IS_REQUIRED;
     type ParamType = ();
     type ParamRawType = ();
 

@@ -45,6 +45,7 @@ codes! {
     CONFLICT = "conflict", CONFLICT, "The present state of the resource does not allow the request.";
     GONE = "gone", GONE, "The resource no longer exists.";
     PRECONDITION_FAILED = "precondition_failed", PRECONDITION_FAILED, "The version of the resource is not one that the request allows.";
+    TUS_VERSION_UNSUPPORTED = "tus_version_unsupported", PRECONDITION_FAILED, "The server does not support the version of tus in `Tus-Resumable`; see `Tus-Version`.";
     BODY_TOO_LARGE = "body_too_large", PAYLOAD_TOO_LARGE, "The body exceeds the size limit of the operation.";
     TARGET_TOO_LONG = "target_too_long", URI_TOO_LONG, "The request target exceeds the length limit.";
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, "The body's media type or encoding is not supported.";

@@ -8,15 +8,17 @@ use crate::{
     unit::MongoUnit,
 };
 use async_trait::async_trait;
-use bson::{DateTime, Document, doc};
+use bson::{Bson, DateTime, Document, doc};
 use serde::{Deserialize, Serialize};
 use skep_application::{
     files::{FileQueries, FileRepository, file_position},
     kernel::{Page, PageRequest, Scope, StoreError},
 };
 use skep_domain::{
-    files::{File, FileId, FileName, FilePurpose, FileState, FileVisibility, MediaType},
-    shared::{Direction, Timestamp, UserId, Version},
+    files::{
+        Appender, File, FileId, FileName, FilePurpose, FileState, FileVisibility, MediaType, Resumable, UploadMetadata,
+    },
+    shared::{Direction, LeaseToken, Timestamp, UserId, Version},
 };
 use std::slice::from_ref;
 
@@ -35,6 +37,30 @@ struct FileDoc {
     created_at: DateTime,
     updated_at: DateTime,
     version: i64,
+    /// The fields of an upload that arrives in pieces. Other files do not have them.
+    upload_metadata: Option<String>,
+    upload_offset: Option<i64>,
+    upload_expires_at: Option<DateTime>,
+    appender: Option<AppenderDoc>,
+}
+
+/// The request that adds bytes to an upload.
+#[derive(Serialize, Deserialize)]
+struct AppenderDoc {
+    token: bson::Uuid,
+    until: DateTime,
+}
+
+impl From<Appender> for AppenderDoc {
+    fn from(appender: Appender) -> Self {
+        Self { token: record::id(appender.token.uuid()), until: date(appender.until) }
+    }
+}
+
+impl AppenderDoc {
+    fn read(self) -> Result<Appender, Unreadable> {
+        Ok(Appender { token: LeaseToken::new(self.token.to_uuid_1()), until: time(self.until)? })
+    }
 }
 
 impl Record for FileDoc {
@@ -48,6 +74,17 @@ impl Record for FileDoc {
             (None, None) => None,
             _ => return Err("a part of the content is missing"),
         };
+        let appender = self.appender.map(AppenderDoc::read).transpose()?;
+        let resumable = match (self.upload_metadata, self.upload_offset, self.upload_expires_at) {
+            (Some(metadata), Some(offset), Some(expires_at)) => Some(Resumable {
+                metadata: UploadMetadata::stored(metadata),
+                offset: u64::try_from(offset).map_err(|_| "upload_offset cannot be read")?,
+                expires_at: time(expires_at)?,
+                appender,
+            }),
+            (None, None, None) if appender.is_none() => None,
+            _ => return Err("a part of the upload is missing"),
+        };
         Ok(File {
             id: FileId::new(self.id.to_uuid_1()),
             owner_id: UserId::new(self.owner_id.to_uuid_1()),
@@ -57,6 +94,7 @@ impl Record for FileDoc {
             size: u64::try_from(self.size).map_err(|_| "size cannot be read")?,
             content,
             state: FileState::from_name(&self.state).ok_or("unknown state")?,
+            resumable,
             created_at: time(self.created_at)?,
             updated_at: time(self.updated_at)?,
             version: version(self.version)?,
@@ -68,6 +106,7 @@ impl Stored for FileDoc {
     fn of(file: &File) -> Self {
         let (media_type, sha256) =
             file.content.as_ref().map(|(media_type, sum)| (media_type.as_str().to_owned(), sum.to_string())).unzip();
+        let upload = file.resumable.as_ref();
         Self {
             id: record::id(file.id.uuid()),
             owner_id: record::id(file.owner_id.uuid()),
@@ -81,12 +120,17 @@ impl Stored for FileDoc {
             created_at: date(file.created_at),
             updated_at: date(file.updated_at),
             version: file.version.get(),
+            upload_metadata: upload.map(|upload| upload.metadata.as_str().to_owned()),
+            upload_offset: upload.map(|upload| stored_size(upload.offset)),
+            upload_expires_at: upload.map(|upload| date(upload.expires_at)),
+            appender: upload.and_then(|upload| upload.appender).map(AppenderDoc::from),
         }
     }
 }
 
 impl Versioned for FileDoc {
-    const SAVED: Option<&'static [&'static str]> = Some(&["size", "media_type", "sha256", "state", "updated_at"]);
+    const SAVED: Option<&'static [&'static str]> =
+        Some(&["size", "media_type", "sha256", "state", "updated_at", "upload_offset", "appender"]);
 }
 
 /// The index of all files by their states.
@@ -159,14 +203,18 @@ impl FileQueries for MongoStore {
     async fn list_removable_files(
         &self,
         uploads_until: Timestamp,
+        now: Timestamp,
         after: Option<FileId>,
         limit: u32,
     ) -> Result<Vec<FileId>, StoreError> {
-        let old = doc! { "state": FileState::Uploading.name(), "created_at": { "$lte": date(uploads_until) } };
+        let uploading = FileState::Uploading.name();
+        let old =
+            doc! { "state": uploading, "created_at": { "$lte": date(uploads_until) }, "upload_expires_at": Bson::Null };
+        let expired = doc! { "state": uploading, "upload_expires_at": { "$lte": date(now) } };
         let deleted = FileState::Deleted.name();
         // Each part of `$or` has the state, but only a condition beside it can limit what is read along the index.
-        let states = doc! { "$in": [FileState::Uploading.name(), deleted] };
-        let mut removable = doc! { "state": states, "$or": [{ "state": deleted }, old] };
+        let states = doc! { "$in": [uploading, deleted] };
+        let mut removable = doc! { "state": states, "$or": [{ "state": deleted }, old, expired] };
         if let Some(after) = after {
             removable.insert("_id", doc! { "$gt": record::id(after.uuid()) });
         }

@@ -6,5 +6,8 @@ use skep_application::operations::{FOUNDATION, MigrationStep};
 pub(crate) const SET: SqlSet = SqlSet {
     name: "files",
     after: &[FOUNDATION],
-    steps: &[MigrationStep { name: "files", work: scripts!("files/0001_files") }],
+    steps: &[
+        MigrationStep { name: "files", work: scripts!("files/0001_files") },
+        MigrationStep { name: "uploads_in_pieces", work: scripts!("files/0002_uploads_in_pieces") },
+    ],
 };

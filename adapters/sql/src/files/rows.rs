@@ -15,8 +15,11 @@ use skep_application::{
     kernel::{Page, PageRequest, Scope, StoreError},
 };
 use skep_domain::{
-    files::{Checksum, File, FileId, FileName, FilePurpose, FileState, FileVisibility, MediaType},
-    shared::{Direction, Timestamp, UserId, Version},
+    files::{
+        Appender, Checksum, File, FileId, FileName, FilePurpose, FileState, FileVisibility, MediaType, Resumable,
+        UploadMetadata,
+    },
+    shared::{Direction, LeaseToken, Timestamp, UserId, Version},
 };
 use std::sync::LazyLock;
 use uuid::Uuid;
@@ -37,8 +40,26 @@ static FILES: LazyLock<Table<File>> = LazyLock::new(|| {
         .fixed("created_at", Kind::Time, |file| file.created_at.into())
         .column("updated_at", Kind::Time, |file| file.updated_at.into())
         .version(|file| file.version)
+        .fixed("upload_metadata", Kind::Text, |file| pieces(file).map(|known| known.metadata.as_str()).into())
+        .nullable()
+        .column("upload_offset", Kind::Int, |file| pieces(file).map(|known| stored_size(known.offset)).into())
+        .nullable()
+        .fixed("upload_expires_at", Kind::Time, |file| pieces(file).map(|known| known.expires_at).into())
+        .nullable()
+        .column("appender_token", Kind::Uuid, |file| appender(file).map(|held| held.token.uuid()).into())
+        .nullable()
+        .column("appender_until", Kind::Time, |file| appender(file).map(|held| held.until).into())
+        .nullable()
         .offers(&[Verb::Find, Verb::Insert, Verb::Save, Verb::Delete])
 });
+
+fn pieces(file: &File) -> Option<&Resumable> {
+    file.resumable.as_ref()
+}
+
+fn appender(file: &File) -> Option<Appender> {
+    pieces(file)?.appender
+}
 
 /// The condition of the indexes of the lists.
 const READY: &str = "state = 'ready'";
@@ -54,9 +75,9 @@ static OWNED: LazyLock<Pages> = LazyLock::new(|| {
     Pages::new(&FILES, &Listed { condition: &condition, params: &[Kind::Uuid], sorts: &sorts, count: "count_owned" })
 });
 static LIST_REMOVABLE: LazyLock<Statement> = LazyLock::new(|| {
-    let text = "SELECT id FROM files WHERE state <> 'ready' AND (state = 'deleted' OR created_at <= $1) AND id > $2 \
-        ORDER BY id LIMIT $3";
-    FILES.command("list_removable", text, &[Kind::Time, Kind::Uuid, Kind::Int], &[Kind::Uuid])
+    let text = "SELECT id FROM files WHERE state <> 'ready' AND (state = 'deleted' OR upload_expires_at <= $2 \
+        OR upload_expires_at IS NULL AND created_at <= $1) AND id > $3 ORDER BY id LIMIT $4";
+    FILES.command("list_removable", text, &[Kind::Time, Kind::Time, Kind::Uuid, Kind::Int], &[Kind::Uuid])
 });
 static LIST_KNOWN: LazyLock<Statement> = LazyLock::new(|| {
     let text = "SELECT id FROM {files by id in $1}";
@@ -84,6 +105,22 @@ impl Stored for File {
                 Ok::<_, StoreError>((MediaType::stored(media_type), checksum))
             })
             .transpose()?;
+        let state = row_id.read("state", FileState::from_name(&row.text()?))?;
+        let (created_at, updated_at) = (row.time()?, row.time()?);
+        let version = row_id.version(row.int()?)?;
+        let (metadata, offset, expires_at) = (row.optional_text()?, row.optional_int()?, row.optional_time()?);
+        let appender = row_id.both("appender_until", (row.optional_uuid()?, row.optional_time()?))?;
+        let appender = appender.map(|(token, until)| Appender { token: LeaseToken::new(token), until });
+        let resumable = match (metadata, offset, expires_at) {
+            (Some(metadata), Some(offset), Some(expires_at)) => Some(Resumable {
+                metadata: UploadMetadata::stored(metadata),
+                offset: row_id.read("upload_offset", u64::try_from(offset).ok())?,
+                expires_at,
+                appender,
+            }),
+            (None, None, None) if appender.is_none() => None,
+            _ => row_id.read("upload_offset", None)?,
+        };
         Ok(Self {
             id,
             owner_id,
@@ -92,10 +129,11 @@ impl Stored for File {
             name,
             size,
             content,
-            state: row_id.read("state", FileState::from_name(&row.text()?))?,
-            created_at: row.time()?,
-            updated_at: row.time()?,
-            version: row_id.version(row.int()?)?,
+            state,
+            resumable,
+            created_at,
+            updated_at,
+            version,
         })
     }
 }
@@ -146,11 +184,12 @@ impl FileQueries for SqlStore {
     async fn list_removable_files(
         &self,
         uploads_until: Timestamp,
+        now: Timestamp,
         after: Option<FileId>,
         limit: u32,
     ) -> Result<Vec<FileId>, StoreError> {
         let after = after.map_or_else(Uuid::nil, FileId::uuid);
-        self.rows(&LIST_REMOVABLE, args![uploads_until, after, limit], id).await
+        self.rows(&LIST_REMOVABLE, args![uploads_until, now, after, limit], id).await
     }
 
     async fn list_known_files(&self, ids: &[FileId]) -> Result<Vec<FileId>, StoreError> {

@@ -152,6 +152,8 @@ const KINDS: &[ErrorKind] = &[
     ErrorKind::PreconditionRequired,
     ErrorKind::Stale,
     ErrorKind::TooLarge,
+    ErrorKind::Locked,
+    ErrorKind::Damaged,
     ErrorKind::RateLimited,
     ErrorKind::Unavailable,
     ErrorKind::StorageFull,

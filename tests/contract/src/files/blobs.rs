@@ -1,5 +1,6 @@
 //! `BlobStore`.
 
+use super::pieces;
 use crate::{
     check::{Checked, Failure, equal, holds, some},
     clause::{self, Clause, clauses},
@@ -43,17 +44,17 @@ clauses! { list of "contents" on dyn Contents:
 /// Every clause of [`BlobStore`].
 #[must_use]
 pub fn contents() -> Vec<Clause<dyn Contents>> {
-    list()
+    [list(), pieces::list()].concat()
 }
 
-type Given = clause::Given<dyn Contents>;
+pub(super) type Given = clause::Given<dyn Contents>;
 
-fn id() -> FileId {
+pub(super) fn id() -> FileId {
     FileId::new(world::uuid())
 }
 
 /// Bytes without a short period.
-fn bytes(length: usize) -> Vec<u8> {
+pub(super) fn bytes(length: usize) -> Vec<u8> {
     (0..length as u64).map(|at| (at.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56) as u8).collect()
 }
 
@@ -66,13 +67,13 @@ async fn write(blobs: &dyn BlobStore, id: FileId, pieces: &[&[u8]]) -> Checked<(
     Ok((staged, written))
 }
 
-async fn publish(blobs: &dyn BlobStore, id: FileId, content: &[u8]) -> Checked<WrittenBlob> {
+pub(super) async fn publish(blobs: &dyn BlobStore, id: FileId, content: &[u8]) -> Checked<WrittenBlob> {
     let (staged, written) = write(blobs, id, &[content]).await?;
     staged.publish().await?;
     Ok(written)
 }
 
-async fn read(blobs: &dyn BlobStore, id: FileId, range: Option<Range<u64>>) -> Checked<Option<Vec<u8>>> {
+pub(super) async fn read(blobs: &dyn BlobStore, id: FileId, range: Option<Range<u64>>) -> Checked<Option<Vec<u8>>> {
     let Some(mut reader) = blobs.open(id, range).await? else { return Ok(None) };
     let mut content = vec![];
     while let Some(piece) = reader.read().await? {
@@ -84,7 +85,7 @@ async fn read(blobs: &dyn BlobStore, id: FileId, range: Option<Range<u64>>) -> C
 }
 
 /// The ids of all contents, read with this limit.
-async fn listed(blobs: &dyn BlobStore, limit: u32) -> Checked<Vec<FileId>> {
+pub(super) async fn listed(blobs: &dyn BlobStore, limit: u32) -> Checked<Vec<FileId>> {
     let (mut ids, mut after) = (vec![], None);
     loop {
         let found = blobs.list(after, limit).await?;

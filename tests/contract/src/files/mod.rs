@@ -1,7 +1,9 @@
 //! Clauses of files: their rows, the usage of their owners, and the store of their contents.
 
 mod blobs;
+mod pieces;
 mod rows;
+mod uploads;
 mod usage;
 
 use crate::{
@@ -31,7 +33,7 @@ part! {
 /// The clauses of `FileRepository` and `FileQueries`.
 #[must_use]
 pub fn file_rows() -> Vec<Clause<dyn FileRows>> {
-    rows::clauses()
+    [rows::clauses(), uploads::clauses()].concat()
 }
 
 /// The clauses of `FileUsageRepository`.

@@ -13,9 +13,13 @@ use skep_application::{
     kernel::{Page, PageRequest, Position, Scope, StoreError},
 };
 use skep_domain::{
-    files::{Checksum, File, FileContent, FileId, FileName, FilePurpose, FileState, FileVisibility, MediaType},
-    shared::{Direction, Timestamp, UserId, Version},
+    files::{
+        Appender, Checksum, File, FileContent, FileId, FileName, FilePurpose, FileState, FileVisibility, MediaType,
+        Resumable, UploadMetadata,
+    },
+    shared::{Direction, LeaseToken, Timestamp, UserId, Version},
 };
+use uuid::Uuid;
 
 clauses! { clauses of "files" on dyn FileRows, with [
         saves::clauses::<File>("files"),
@@ -31,9 +35,9 @@ clauses! { clauses of "files" on dyn FileRows, with [
     known_ids_are_found_and_no_others ["FileQueries 3"],
 }
 
-type Given = clause::Given<dyn FileRows>;
+pub(super) type Given = clause::Given<dyn FileRows>;
 
-fn upload(owner: UserId, began: Timestamp) -> Checked<File> {
+pub(super) fn upload(owner: UserId, began: Timestamp) -> Checked<File> {
     let (id, name) = (FileId::new(world::uuid()), FileName::parse("report.txt")?);
     Ok(File::begin(id, owner, FilePurpose::Attachment, FileVisibility::Private, name, 5_000, began))
 }
@@ -41,7 +45,13 @@ fn upload(owner: UserId, began: Timestamp) -> Checked<File> {
 fn ready(owner: UserId, began: Timestamp) -> Checked<File> {
     let mut file = upload(owner, began)?;
     let (media_type, checksum) = (MediaType::parse("text/plain")?, Checksum::new([0xA7; 32]));
-    file.complete(FileContent { size: 4_321, media_type, checksum }, began)?;
+    file.complete(None, FileContent { size: 4_321, media_type, checksum }, began)?;
+    Ok(file)
+}
+
+fn in_pieces(metadata: &str, (offset, expires_at): (u64, Timestamp), appender: Option<Appender>) -> Checked<File> {
+    let mut file = upload(sample::user_id(), sample::at(0))?.in_pieces(UploadMetadata::parse(metadata)?, expires_at);
+    file.resumable = file.resumable.map(|known| Resumable { offset, appender, ..known });
     Ok(file)
 }
 
@@ -54,7 +64,8 @@ impl Entity for File {
         &[Unique { rule: FILE_ID, collide: |one, other| other.id = one.id, on_save: false }];
 
     async fn sample(_: &Self::Store) -> Checked<Self> {
-        ready(sample::user_id(), sample::at(0))
+        let metadata = UploadMetadata::parse("filename cmVwb3J0LnR4dA==")?;
+        Ok(ready(sample::user_id(), sample::at(0))?.in_pieces(metadata, sample::at(77)))
     }
 
     async fn extremes(_: &Self::Store) -> Checked<Vec<Self>> {
@@ -69,6 +80,17 @@ impl Entity for File {
                 ..ready(sample::user_id(), Timestamp::MIN)?
             },
             Self { size: sample::BEYOND_DOUBLE.unsigned_abs(), ..upload(sample::user_id(), sample::at(-1))? },
+            in_pieces("", (0, Timestamp::MIN), None)?,
+            in_pieces(
+                &"~ =".repeat(1_365),
+                (i64::MAX.unsigned_abs(), Timestamp::MAX),
+                Some(Appender { token: LeaseToken::new(Uuid::max()), until: Timestamp::MAX }),
+            )?,
+            in_pieces(
+                "a",
+                (sample::BEYOND_DOUBLE.unsigned_abs(), sample::at(0)),
+                Some(Appender { token: LeaseToken::new(Uuid::nil()), until: Timestamp::MIN }),
+            )?,
         ])
     }
 
@@ -101,6 +123,11 @@ impl Versioned for File {
             let digit = u8::try_from(round % 250)?;
             Some((MediaType::parse(&format!("image/{round}"))?, Checksum::new([digit; 32])))
         };
+        if let Some(resumable) = &mut self.resumable {
+            let token = LeaseToken::new(Uuid::from_u128(u128::from(round.unsigned_abs())));
+            resumable.offset = 7 * round.unsigned_abs();
+            resumable.appender = (round % 3 != 0).then(|| Appender { token, until: sample::at(10 * round) });
+        }
         self.updated_at = sample::at(100 * round);
         Ok(())
     }
@@ -213,6 +240,7 @@ async fn only_files_that_are_ready_are_listed(given: &Given) -> Checked {
 
     let mut late = hidden;
     late.complete(
+        None,
         FileContent { size: 1, media_type: MediaType::parse("a/b")?, checksum: Checksum::new([0; 32]) },
         sample::at(4),
     )?;
@@ -222,25 +250,30 @@ async fn only_files_that_are_ready_are_listed(given: &Given) -> Checked {
 
 async fn deleted_files_and_old_uploads_are_removable(given: &Given) -> Checked {
     let owner = sample::user_id();
+    let in_pieces = |began, ends| -> Checked<File> {
+        Ok(upload(owner, sample::at(began))?.in_pieces(UploadMetadata::parse("")?, sample::at(ends)))
+    };
     let (old, edge, new) =
         (upload(owner, sample::at(-5))?, upload(owner, sample::at(0))?, upload(owner, sample::at(1))?);
+    let (expired, open) = (in_pieces(40, 50)?, in_pieces(-50, 51)?);
+    let mut complete = ready(owner, sample::at(-9))?.in_pieces(UploadMetadata::parse("")?, sample::at(-8));
+    complete.size = 1;
     let mut deleted = ready(owner, sample::at(50))?;
     deleted.remove(sample::at(60));
     let mut given_up = upload(owner, sample::at(70))?;
     given_up.remove(sample::at(80));
-    let removable = [&old, &edge, &deleted, &given_up];
+    let removable = [&old, &edge, &deleted, &given_up, &expired];
     let mut expected: Vec<FileId> = removable.iter().map(|file| file.id).collect();
     expected.sort_by_key(|id| id.uuid());
-    put(
-        &*given.store,
-        &[new, given_up.clone(), ready(owner, sample::at(-9))?, edge.clone(), deleted.clone(), old.clone()],
-    )
-    .await?;
-    let list = async |after, limit| given.store.queries().list_removable_files(sample::at(0), after, limit).await;
+    let files = [new, given_up, ready(owner, sample::at(-9))?, edge, open, complete, deleted, expired, old];
+    put(&*given.store, &files).await?;
+    let list = async |after, limit| {
+        given.store.queries().list_removable_files(sample::at(0), sample::at(50), after, limit).await
+    };
     equal(list(None, 9).await?, expected.clone())?;
     equal(list(None, 2).await?, expected[..2].to_vec())?;
-    equal(list(Some(expected[1]), 2).await?, expected[2..].to_vec())?;
-    equal(list(Some(expected[3]), 2).await?, vec![])
+    equal(list(Some(expected[1]), 3).await?, expected[2..].to_vec())?;
+    equal(list(Some(expected[4]), 2).await?, vec![])
 }
 
 async fn known_ids_are_found_and_no_others(given: &Given) -> Checked {

@@ -105,8 +105,14 @@ impl FileQueries for Flawed {
     async fn list_files(&self, scope: Scope, direction: Direction, request: &PageRequest) -> Done<Page<File>> {
         self.seen.list_files(self.scope(scope), direction, request).await
     }
-    async fn list_removable_files(&self, until: Timestamp, after: Option<FileId>, limit: u32) -> Done<Vec<FileId>> {
-        self.seen.list_removable_files(until, after, limit).await
+    async fn list_removable_files(
+        &self,
+        until: Timestamp,
+        now: Timestamp,
+        after: Option<FileId>,
+        limit: u32,
+    ) -> Done<Vec<FileId>> {
+        self.seen.list_removable_files(until, now, after, limit).await
     }
     async fn list_known_files(&self, ids: &[FileId]) -> Done<Vec<FileId>> {
         self.seen.list_known_files(ids).await

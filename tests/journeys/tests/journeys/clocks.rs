@@ -16,7 +16,7 @@ pub(crate) const JOURNEYS: &[Journey] = &[
 ];
 
 /// Starts the server with a clock that is so far from ours, as `+50m`.
-fn start_at(deployment: &Deployment, offset: &str) -> Server {
+pub(crate) fn start_at(deployment: &Deployment, offset: &str) -> Server {
     let library = libfaketime().expect("a library").display().to_string();
     deployment.start_with(&[
         ("LD_PRELOAD", library.as_str()),

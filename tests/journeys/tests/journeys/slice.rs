@@ -17,6 +17,7 @@ mod roles;
 mod rush;
 mod schedules;
 mod sessions;
+mod uploads;
 mod users;
 
 pub(crate) use rush::at_once;
@@ -42,6 +43,7 @@ pub(crate) const CONTEXTS: &[Context] = &[
     mail_templates::CONTEXT,
     events::CONTEXT,
     files::CONTEXT,
+    uploads::CONTEXT,
 ];
 
 /// Makes the value of a member of a body from a unique name.
@@ -67,7 +69,8 @@ pub(crate) struct Thing {
     pub(crate) collection: &'static str,
     /// The paths below its own that belong to it, for example `/stock`.
     pub(crate) parts: &'static [&'static str],
-    /// Whether the server changes them meanwhile by itself, so that they say nothing about refused requests.
+    /// Whether the server changes them meanwhile by itself, or admins do not see them, so that they say nothing about
+    /// refused requests.
     pub(crate) is_busy: bool,
     /// Creates one and returns its id. If the resource has an owner, it is the owner of the scene.
     pub(crate) make: fn(&Shop, &Client, &Scene<'_>) -> String,

@@ -119,6 +119,9 @@ fn may_be_denied(operation: &Operation, method: &str) -> bool {
 
 fn answers(operation: &mut Map<String, Value>, statuses: &[u16]) {
     let refusals = operation.get("operationId").and_then(of).map_or(&[][..], |operation| operation.refusals);
+    let mut parameters = operation.get("parameters").and_then(Value::as_array).into_iter().flatten();
+    let version =
+        parameters.any(|parameter| parameter["name"] == "Tus-Resumable").then_some(code::TUS_VERSION_UNSUPPORTED);
     let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) else { return };
     let shared = || SHARED.iter().filter(|(_, codes)| statuses.contains(&codes[0].status.as_u16()));
     for (name, codes) in shared() {
@@ -126,7 +129,7 @@ fn answers(operation: &mut Map<String, Value>, statuses: &[u16]) {
         responses.insert(codes[0].status.as_str().to_owned(), json!({ "$ref": reference }));
     }
     let own = (0..refusals.len()).map(|index| declared(refusals, index)).filter(|code| !is_shared(code));
-    let own: Vec<Code> = own.collect();
+    let own: Vec<Code> = own.chain(version).collect();
     for Code { status, .. } in &own {
         let shared = shared().flat_map(|(_, codes)| *codes);
         let codes = own.iter().chain(shared).filter(|code| code.status == *status);

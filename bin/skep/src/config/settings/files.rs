@@ -31,11 +31,15 @@ const SETTINGS: &[Setting] = &[
     Setting::new("SKEP_UPLOADS_PER_USER", "files.uploads_per_user", Shape::Number)
         .default("8")
         .form("a number of at least 1", "8")
-        .doc("The most uploads of one user at the same time."),
+        .doc("The most uploads of one user at the same time. One that arrives in pieces counts until it is complete, ended or expired."),
     Setting::new("SKEP_UPLOAD_HOURS", "files.upload_hours", Shape::Number)
         .default("2")
         .form("a number of hours from 2 to 168", "2")
         .doc("The time after which an upload that is not complete is given up and removed. No upload takes as long."),
+    Setting::new("SKEP_RESUMABLE_HOURS", "files.resumable_hours", Shape::Number)
+        .default("24")
+        .form("a number of hours from 1 to 168", "24")
+        .doc("The time after which an upload that arrives in pieces is given up and removed, unless it is complete."),
     Setting::new("SKEP_ORPHAN_HOURS", "files.orphan_hours", Shape::Number)
         .default("24")
         .form("a number of hours from 1 to 8760", "24")
@@ -53,6 +57,7 @@ fn read(source: &mut Source, policies: &mut Policies) {
         },
         most_bytes: source.required("SKEP_FILE_MIB", |text| Some(number(text, 1, 100)? << 20)),
         upload_time: source.required("SKEP_UPLOAD_HOURS", |text| hours(text, 2, 168)),
+        resumable_time: source.required("SKEP_RESUMABLE_HOURS", |text| hours(text, 1, 168)),
         orphan_age: source.required("SKEP_ORPHAN_HOURS", |text| hours(text, 1, 8_760)),
     };
 }

@@ -9,6 +9,12 @@ pub(super) const METRICS: &[Metric] = &[
     )
     .labels(&["outcome"])
     .when(When::Counted),
+    counter(
+        "skep_upload_pieces_total",
+        "Pieces of uploads by outcome: stored, cut (the connection broke off, and what had arrived is kept), refused, or failed.",
+    )
+    .labels(&["outcome"])
+    .when(When::Counted),
     Metric::new("skep_file_stored_bytes_total", Kind::Counter, "bytes", "Bytes of the contents that were stored.")
         .when(When::Counted),
     counter(

@@ -29,6 +29,10 @@ pub(crate) struct Operation {
     method: String,
     path: String,
     takes_if_match: bool,
+    /// The headers that it requires, with their examples.
+    headers: Vec<(String, String)>,
+    /// The media type of a body that is not JSON and must have this one.
+    media_type: Option<String>,
     body: Option<Value>,
     /// The schema of the body.
     pub(crate) schema: Option<Value>,
@@ -61,6 +65,16 @@ impl Operation {
             Some(_) => Token::Required,
         };
         let parameters = operation["parameters"].as_array().into_iter().flatten();
+        let required = |parameter: &&Value| parameter["in"] == "header" && parameter["required"] == true;
+        let headers = parameters.clone().filter(required).filter(|parameter| parameter["name"] != "If-Match");
+        let header = |parameter: &Value| {
+            let example = &parameter["example"];
+            let value = example.as_str().map_or_else(|| example.to_string(), str::to_owned);
+            (parameter["name"].as_str().expect("a name").to_owned(), value)
+        };
+        let media_types = operation["requestBody"]["content"].as_object();
+        let is_raw = |name: &&String| !name.contains("json") && *name != "*/*";
+        let media_type = media_types.into_iter().flat_map(|types| types.keys()).find(is_raw).cloned();
         let schema = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].as_str();
         let schema = schema.and_then(|reference| document.pointer(reference.trim_start_matches('#')));
         Self {
@@ -70,6 +84,8 @@ impl Operation {
             answers: operation["responses"].as_object().expect("responses").keys().cloned().collect(),
             method: method.to_ascii_uppercase(),
             path: path.to_owned(),
+            headers: headers.map(header).collect(),
+            media_type,
             takes_if_match: parameters.into_iter().any(|parameter| parameter["name"] == "If-Match"),
             body: schema.map(|schema| schema["example"].clone()),
             schema: schema.cloned(),
@@ -121,6 +137,12 @@ impl Operation {
         let mut call = client.call(&self.method, scene.path(&self.path));
         if self.takes_if_match {
             call = call.if_match("*");
+        }
+        for (name, value) in &self.headers {
+            call = call.header(name, value.as_str());
+        }
+        if let Some(media_type) = &self.media_type {
+            call = call.text(media_type, "h");
         }
         let Some(mut body) = self.body.clone() else { return call };
         self.fill(&mut body, scene);

@@ -9,7 +9,7 @@ use serde_json::Value;
 use skep_journeys::{Answer, Client, Deployment, Store, wait_for};
 use std::{fs, path::Path};
 
-const FILES: &str = "/api/v1/files";
+pub(super) const FILES: &str = "/api/v1/files";
 const BYTES: &str = "application/octet-stream";
 /// A picture as its first bytes say.
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR";
@@ -38,22 +38,22 @@ fn put(client: &Client, query: &str, content: impl Into<Vec<u8>>) -> Answer {
     client.post(format!("{FILES}?{query}")).text(BYTES, content).send()
 }
 
-fn at(id: &str) -> String {
+pub(super) fn at(id: &str) -> String {
     format!("{FILES}/{id}")
 }
 
-fn content_of(id: &str) -> String {
+pub(super) fn content_of(id: &str) -> String {
     format!("{FILES}/{id}/content")
 }
 
 /// The files below a folder that are not empty folders.
-fn kept(folder: &Path) -> usize {
+pub(super) fn kept(folder: &Path) -> usize {
     let entries = fs::read_dir(folder).map(|entries| entries.flatten().collect()).unwrap_or_else(|_| vec![]);
     entries.iter().map(|entry| if entry.path().is_dir() { kept(&entry.path()) } else { 1 }).sum()
 }
 
 /// A shop whose contents are in a folder of the test.
-fn shop_with(store: &Store, settings: &[(&str, &str)]) -> (Shop, tempfile::TempDir) {
+pub(super) fn shop_with(store: &Store, settings: &[(&str, &str)]) -> (Shop, tempfile::TempDir) {
     let folder = tempfile::tempdir().expect("a folder");
     let mut deployment = Deployment::new(store);
     deployment.set("SKEP_FILES_DIR", folder.path().to_str().expect("a path in UTF-8"));
