@@ -117,6 +117,11 @@ impl PasswordHasher for Argon2Hasher {
             self.pool.run(caller, move || verify(&argon2, &password, &stored)).await?.map_err(HashError::Failed)?;
         Ok(known && same)
     }
+
+    fn is_outdated(&self, stored: &str) -> bool {
+        let costs = |hash: &str| hash.rsplitn(3, '$').nth(2).map(str::to_owned);
+        costs(stored) != costs(&self.dummy)
+    }
 }
 
 #[cfg(test)]
@@ -170,6 +175,19 @@ mod tests {
         let other = Argon2Hasher::new(Argon2Cost::new(12_288, 3, 2).unwrap(), HashPool::new(NonZeroUsize::MIN));
         let hash = other.hash(HashCaller::default(), "imported".into()).await.unwrap();
         assert!(hasher().verify(HashCaller::default(), "imported".into(), Some(hash)).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_hash_is_outdated_if_a_new_one_has_another_cost() {
+        let (hasher, pool) = (hasher(), HashPool::new(NonZeroUsize::MIN));
+        let new = hasher.hash(HashCaller::default(), "same".into()).await.unwrap();
+        assert!(!hasher.is_outdated(&new) && !hasher.is_outdated(&hasher.dummy));
+        for (memory, passes, lanes) in [(20_000, 2, 1), (19_456, 3, 1), (19_456, 2, 2), (12_288, 3, 1)] {
+            let other = Argon2Hasher::new(Argon2Cost::new(memory, passes, lanes).unwrap(), pool.clone());
+            let old = other.hash(HashCaller::default(), "same".into()).await.unwrap();
+            assert!(hasher.is_outdated(&old) && other.is_outdated(&new), "{memory} {passes} {lanes}");
+        }
+        assert!(hasher.is_outdated(&new.replace("v=19", "v=16")) && hasher.is_outdated(""));
     }
 
     #[tokio::test]

@@ -12,7 +12,7 @@ use skep_application::{
 };
 use skep_domain::{
     access::Role,
-    identity::{AccountLink, KnownNetworks, LinkPurpose, Renewal, Rotation, Session, User},
+    identity::{AccountLink, KnownNetworks, LinkPurpose, PasswordForm, Renewal, Rotation, Session, User},
     shared::{Email, EmailLookup, SessionId, Timestamp, UserId, Version},
 };
 use std::{cmp::Reverse, collections::BTreeSet};
@@ -53,6 +53,18 @@ impl UserRepository for MemoryUnit {
     async fn save(&mut self, user: &User) -> Done<Version> {
         self.run(|state| state.users.save(user)).await
     }
+    async fn renew_hash(&mut self, id: UserId, old: &str, new: &str) -> Done<bool> {
+        self.run(|state| {
+            Ok(state.users.amend(id, |user| {
+                let is_old = user.password_hash == old;
+                if is_old {
+                    (user.password_hash, user.password_form) = (new.to_owned(), PasswordForm::NEW);
+                }
+                is_old
+            }))
+        })
+        .await
+    }
 }
 
 #[async_trait]
@@ -72,6 +84,7 @@ impl UserQueries for MemoryStore {
             user_id: user.id,
             password_hash: user.password_hash.clone(),
             password_form: user.password_form,
+            auth_epoch: user.auth_epoch,
             is_active: user.is_active(),
             is_verified: user.email_verified_at.is_some(),
             known_networks: state.known_networks.get(&user.id).cloned().unwrap_or_else(|| KnownNetworks::none(user.id)),

@@ -136,6 +136,12 @@ impl<R: Row> Table<R> {
         Ok(version)
     }
 
+    /// Changes the row with this key and keeps its version. Returns what `change` returns, or the default if there is no
+    /// such row. No rule is checked.
+    pub fn amend<T: Default>(&mut self, key: R::Key, change: impl FnOnce(&mut R) -> T) -> T {
+        self.0.get_mut(&key).map(change).unwrap_or_default()
+    }
+
     /// Deletes the version that was read.
     ///
     /// # Errors

@@ -7,9 +7,9 @@ use crate::{
     kernel::{Actor, Attempt, Runtime, StoreError},
 };
 use skep_domain::{
-    identity::{AccountLink, AccountLinkId, AuthEpoch, LinkPurpose},
+    identity::{AccountLink, AccountLinkId, AuthEpoch, LinkPurpose, User},
     jobs::{JobArgs, JobId, JobKind, NewJob, QueueName},
-    shared::{Timestamp, UserId, named},
+    shared::{ShownEmail, Timestamp, UserId, named},
 };
 use uuid::Uuid;
 
@@ -24,6 +24,14 @@ named! {
         PasswordChanged = "password_changed",
         /// The address was registered again.
         AccountExists = "account_exists",
+        /// A link to confirm a new address, to that address.
+        ChangeEmail = "change_email",
+        /// A new address was asked for.
+        EmailChangeRequested = "email_change_requested",
+        /// A link to restore the address that was replaced, to that address.
+        RestoreEmail = "restore_email",
+        /// A link to set the first password.
+        Invitation = "invitation",
     }
 }
 
@@ -34,7 +42,10 @@ impl AccountMailKind {
         match self {
             Self::ResetPassword => Some(LinkPurpose::ResetPassword),
             Self::VerifyEmail => Some(LinkPurpose::VerifyEmail),
-            Self::PasswordChanged | Self::AccountExists => None,
+            Self::ChangeEmail => Some(LinkPurpose::ChangeEmail),
+            Self::RestoreEmail => Some(LinkPurpose::RestoreEmail),
+            Self::Invitation => Some(LinkPurpose::AcceptInvitation),
+            Self::PasswordChanged | Self::AccountExists | Self::EmailChangeRequested => None,
         }
     }
 
@@ -42,6 +53,9 @@ impl AccountMailKind {
         match purpose {
             LinkPurpose::ResetPassword => Self::ResetPassword,
             LinkPurpose::VerifyEmail => Self::VerifyEmail,
+            LinkPurpose::ChangeEmail => Self::ChangeEmail,
+            LinkPurpose::RestoreEmail => Self::RestoreEmail,
+            LinkPurpose::AcceptInvitation => Self::Invitation,
         }
     }
 }
@@ -92,6 +106,39 @@ pub(super) struct NewMail {
     now: Timestamp,
 }
 
+/// The account that a mail is about.
+#[derive(Clone)]
+pub(super) struct Recipient {
+    user_id: UserId,
+    auth_epoch: AuthEpoch,
+    /// The address that the link in the mail goes to, if it is not that of the account.
+    email: Option<ShownEmail>,
+}
+
+impl Recipient {
+    /// The owner of this account, in its present epoch.
+    pub(super) const fn owner(user: &User) -> Self {
+        Self { user_id: user.id, auth_epoch: user.auth_epoch, email: None }
+    }
+
+    /// A recipient that no account has.
+    pub(super) const fn no_account(user_id: UserId) -> Self {
+        Self { user_id, auth_epoch: AuthEpoch::FIRST, email: None }
+    }
+
+    /// The same account, at this address.
+    pub(super) fn at(self, email: ShownEmail) -> Self {
+        Self { email: Some(email), ..self }
+    }
+}
+
+impl NewMail {
+    /// The time at which the mail was prepared.
+    pub(super) const fn now(self) -> Timestamp {
+        self.now
+    }
+}
+
 impl AccountMails {
     /// `tokens` makes the tokens of links, and `policy` says how long these are valid.
     #[must_use]
@@ -119,25 +166,37 @@ impl AccountMails {
         tx: &mut dyn IdentityTx,
         actor: &Actor,
         mail: NewMail,
-        (user_id, auth_epoch): (UserId, AuthEpoch),
+        recipient: Recipient,
         attempt: &Attempt,
     ) -> Result<(), StoreError> {
-        let NewMail { kind, id, job_id, now } = mail;
-        if attempt.after_unknown && tx.jobs().find(job_id).await?.is_some() {
+        if attempt.after_unknown && tx.jobs().find(mail.job_id).await?.is_some() {
             return Ok(());
         }
-        let job = AccountMail { kind, user_id, id }.job()?;
-        match enqueue_internal(tx.jobs(), job_id, job, actor, now).await {
+        match self.store_new(tx, actor, mail, recipient).await {
             Err(error @ StoreError::Duplicate { constraint: JOB_ID }) if attempt.after_unknown => {
-                return Err(StoreError::Retry(error.into()));
+                Err(StoreError::Retry(error.into()))
             }
-            stored => drop(stored?),
+            stored => stored,
         }
+    }
+
+    /// The same in a unit of work that the frame of commands recognizes by its event.
+    pub(super) async fn store_new(
+        &self,
+        tx: &mut dyn IdentityTx,
+        actor: &Actor,
+        mail: NewMail,
+        recipient: Recipient,
+    ) -> Result<(), StoreError> {
+        let NewMail { kind, id, job_id, now } = mail;
+        let Recipient { user_id, auth_epoch, email } = recipient;
+        let job = AccountMail { kind, user_id, id }.job()?;
+        enqueue_internal(tx.jobs(), job_id, job, actor, now).await?;
         let Some(purpose) = kind.link() else { return Ok(()) };
         let id = AccountLinkId::new(id);
         let (hash, lifetime) = (self.tokens.of(purpose, id).hash, self.policy.lifetime(purpose));
         let expires_at = now.plus_millis(millis(lifetime));
-        let link = AccountLink { id, user_id, purpose, hash, auth_epoch, expires_at };
+        let link = AccountLink { id, user_id, purpose, hash, auth_epoch, expires_at, email };
         tx.account_links().replace(&link).await
     }
 }

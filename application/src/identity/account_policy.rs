@@ -25,8 +25,12 @@ pub struct AccountPolicy {
     pub verification_mails: bool,
     /// How long a link to reset the password is valid.
     pub reset_lifetime: Duration,
-    /// How long a link to verify the address is valid.
+    /// How long a link to verify the address, or to confirm a new one, is valid.
     pub verification_lifetime: Duration,
+    /// How long an invitation is valid.
+    pub invitation_lifetime: Duration,
+    /// How long a link to restore an address is valid after it was changed.
+    pub restore_lifetime: Duration,
     /// The mails to one address. Further requests get the same answer and send nothing.
     pub mails_per_address: Limit,
     /// The requests for mails from one network. Further requests are refused.
@@ -34,8 +38,8 @@ pub struct AccountPolicy {
 }
 
 impl Default for AccountPolicy {
-    /// Registration is open. A password is reset within 30 minutes, and an address is verified within 24 hours. An hour
-    /// has 3 mails to one address and 10 requests from one network.
+    /// Registration is open. A password is reset within 30 minutes, an address is verified within 24 hours, and an old
+    /// address is restored and an invitation accepted within 72 hours. An hour has 3 mails to one address and 10 requests from one network.
     fn default() -> Self {
         let an_hour = |burst| Limit { burst, period: Duration::from_secs(3_600) };
         Self {
@@ -43,6 +47,8 @@ impl Default for AccountPolicy {
             verification_mails: true,
             reset_lifetime: Duration::from_secs(30 * 60),
             verification_lifetime: Duration::from_secs(24 * 60 * 60),
+            invitation_lifetime: Duration::from_secs(72 * 60 * 60),
+            restore_lifetime: Duration::from_secs(72 * 60 * 60),
             mails_per_address: an_hour(3),
             requests_per_network: an_hour(10),
         }
@@ -61,7 +67,9 @@ impl AccountPolicy {
     pub const fn lifetime(&self, purpose: LinkPurpose) -> Duration {
         match purpose {
             LinkPurpose::ResetPassword => self.reset_lifetime,
-            LinkPurpose::VerifyEmail => self.verification_lifetime,
+            LinkPurpose::VerifyEmail | LinkPurpose::ChangeEmail => self.verification_lifetime,
+            LinkPurpose::RestoreEmail => self.restore_lifetime,
+            LinkPurpose::AcceptInvitation => self.invitation_lifetime,
         }
     }
 }

@@ -133,7 +133,7 @@ mod tests {
         identity::{Credentials, MockIdentityTx, MockUserQueries},
         testing::*,
     };
-    use skep_domain::identity::{KnownNetworks, PasswordForm, User};
+    use skep_domain::identity::{AuthEpoch, KnownNetworks, PasswordForm, User};
 
     const TAKEN: &str = "taken@example.com";
 
@@ -157,6 +157,7 @@ mod tests {
                 user_id,
                 password_hash,
                 password_form,
+                auth_epoch: AuthEpoch::FIRST,
                 known_networks,
                 is_active: true,
                 is_verified: true,

@@ -2,15 +2,16 @@
 
 use super::{
     Accounts, HashError, HasherBusy, IdentityTx, SessionPolicy, SessionSecrets, StartedSession, UserQueries,
-    new_session::NewSessions,
-    password_check::{PasswordCheck, check_error},
+    new_session::NewSessions, own_password::OwnPassword, password_check::check_error,
 };
 use crate::kernel::{
     Actor, Attempt, Begin, Denied, Fingerprints, Invalid, NotFound, OutboxEvent, RateLimits, Runtime, StoreError,
-    TooManyAttempts, TxMode, account, permit, refusal, run, scope, use_case_error,
+    TooManyAttempts, TxMode, refusal, run, use_case_error,
 };
 use skep_domain::{
-    identity::{Device, PasswordOwner, Session, SessionKind, actions::CHANGE_PASSWORD, events::PasswordChanged},
+    identity::{
+        AuthEpoch, Device, PasswordOwner, Session, SessionKind, actions::CHANGE_PASSWORD, events::PasswordChanged,
+    },
     shared::EventId,
 };
 use std::sync::Arc;
@@ -63,16 +64,15 @@ impl From<HashError> for ChangePasswordError {
 /// Changes the password of the actor, who has to know the present one.
 pub struct ChangePassword {
     store: Arc<dyn Begin<dyn IdentityTx>>,
-    users: Arc<dyn UserQueries>,
     accounts: Accounts,
-    check: PasswordCheck,
+    present: OwnPassword,
     sessions: NewSessions,
 }
 
 /// A change that is ready to be stored.
 struct Change<'a> {
-    /// The hash of the password that was found to be right.
-    old_hash: String,
+    /// The epoch in which the password was found to be right.
+    auth_epoch: AuthEpoch,
     new_hash: String,
     session: &'a Session,
     event_id: EventId,
@@ -91,10 +91,9 @@ impl ChangePassword {
         fingerprints: Arc<dyn Fingerprints>,
         policy: SessionPolicy,
     ) -> Self {
-        let Accounts { hasher, runtime, .. } = accounts.clone();
-        let check = PasswordCheck::new(users.clone(), hasher, runtime.clock.clone(), limits, fingerprints, policy);
-        let sessions = NewSessions::new(secrets, policy, runtime);
-        Self { store, users, accounts, check, sessions }
+        let present = OwnPassword::new(users, &accounts, limits, fingerprints, policy);
+        let sessions = NewSessions::new(secrets, policy, accounts.runtime.clone());
+        Self { store, accounts, present, sessions }
     }
 
     /// Changes the password, ends every session of the actor, and starts a new one of the same kind for the caller.
@@ -109,31 +108,25 @@ impl ChangePassword {
         actor: &Actor,
         command: ChangePasswordCommand,
     ) -> Result<StartedSession, ChangePasswordError> {
-        permit(actor, CHANGE_PASSWORD)?;
-        let id = account(actor, CHANGE_PASSWORD)?;
-        let user = self.users.find_user(scope(actor, CHANGE_PASSWORD), id).await?.ok_or(NotFound("user"))?;
+        let user = self.present.owner::<ChangePasswordError>(actor, CHANGE_PASSWORD).await?;
         let owner = PasswordOwner { email: user.email.as_str(), display_name: user.display_name.as_str() };
         let mut invalid = Invalid::default();
         let Some(password) = self.accounts.judge(&mut invalid, "/new_password", &command.new_password, owner) else {
             return Err(invalid.into());
         };
-        let verified = self.check.check(actor, user.email.as_str(), command.current_password).await?;
-        // Another account may be found by the address, if an early version has stored both.
-        if verified.credentials.user_id != id {
-            return Err(WrongPassword.into());
-        }
-        let (old_hash, device) = (verified.credentials.password_hash, command.device);
+        let verified = self.present.check(actor, &user, command.current_password).await?;
+        let (auth_epoch, device) = (verified.credentials.auth_epoch, command.device);
         let new_hash = self.accounts.hasher.hash(verified.caller, password).await?;
         let event_id = EventId::new(self.runtime().ids.next());
-        let change = |session| Change { old_hash, new_hash, session, event_id };
+        let change = |session| Change { auth_epoch, new_hash, session, event_id };
         Ok(match actor.credential() {
             Some(SessionKind::Cookie) => {
-                let new = self.sessions.with_cookie(actor, id, device);
+                let new = self.sessions.with_cookie(actor, user.id, device);
                 self.change(actor, &change(&new.session)).await?;
                 StartedSession::Cookie(self.sessions.cookie(new))
             }
             Some(SessionKind::Token) | None => {
-                let new = self.sessions.with_tokens(actor, id, device);
+                let new = self.sessions.with_tokens(actor, user.id, device);
                 self.change(actor, &change(&new.session)).await?;
                 StartedSession::Tokens(self.sessions.tokens(&new)?)
             }
@@ -167,7 +160,7 @@ impl ChangePassword {
         }
         let session = change.session;
         let user = tx.users().find(session.user_id).await?;
-        let user = user.filter(|user| user.password_hash == change.old_hash && user.is_active());
+        let user = user.filter(|user| user.auth_epoch == change.auth_epoch && user.is_active());
         let (mut user, now) = (user.ok_or(WrongPassword)?, session.created_at);
         user.change_password(change.new_hash.clone(), now);
         let version = tx.users().save(&user).await?;

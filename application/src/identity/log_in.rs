@@ -1,8 +1,8 @@
 //! Logs a user in with a password.
 
 use super::{
-    Accounts, CookieAnswer, HasherBusy, IdentityTx, LogInAnswer, SessionCookies, SessionPolicy, SessionSecrets,
-    UserQueries,
+    Accounts, CookieAnswer, Credentials, HasherBusy, IdentityTx, LogInAnswer, PasswordHasher, SessionCookies,
+    SessionPolicy, SessionSecrets, UserQueries,
     new_session::NewSessions,
     password_check::{PasswordCheck, Verified, check_error},
 };
@@ -12,7 +12,7 @@ use crate::kernel::{
 };
 use skep_domain::{
     identity::{
-        Device, KnownNetworks, Session,
+        Device, KnownNetworks, PasswordForm, PasswordPolicy, Session,
         events::{SessionEnded, UserLoggedIn},
     },
     shared::{EventId, Timestamp, Version},
@@ -57,16 +57,24 @@ check_error! { LogInError: InvalidCredentials }
 pub struct LogIn {
     store: Arc<dyn Begin<dyn IdentityTx>>,
     check: PasswordCheck,
+    hasher: Arc<dyn PasswordHasher>,
     sessions: NewSessions,
     cookies: SessionCookies,
     policy: SessionPolicy,
     runtime: Runtime,
 }
 
+/// A password that was right.
+struct Checked {
+    verified: Verified,
+    /// A hash with the costs of today, if that of the account has others.
+    renewed: Option<String>,
+}
+
 /// A login that is ready to be stored.
 struct Login<'a> {
     session: &'a Session,
-    verified: &'a Verified,
+    checked: &'a Checked,
     /// The value of the cookie that the browser has sent, whose session ends.
     replaced: Option<&'a str>,
     event_id: EventId,
@@ -87,14 +95,15 @@ impl LogIn {
         policy: SessionPolicy,
     ) -> Self {
         let Accounts { hasher, runtime, .. } = accounts;
-        let check = PasswordCheck::new(users, hasher, runtime.clock.clone(), limits, fingerprints, policy);
+        let check = PasswordCheck::new(users, hasher.clone(), runtime.clock.clone(), limits, fingerprints, policy);
         let cookies = secrets.cookies.clone();
         let sessions = NewSessions::new(secrets, policy, runtime.clone());
-        Self { store, check, sessions, cookies, policy, runtime }
+        Self { store, check, hasher, sessions, cookies, policy, runtime }
     }
 
     /// Checks the password and starts a session with tokens. Ends the oldest sessions of the user if there would be too
-    /// many.
+    /// many. If the hash of the password has other costs than new hashes, it is replaced; if that is not possible, the
+    /// login goes on.
     ///
     /// The refusal does not say whether the address or the password is wrong, and takes as long in both cases.
     ///
@@ -102,9 +111,9 @@ impl LogIn {
     /// [`LogInError`].
     pub async fn execute(&self, actor: &Actor, command: LogInCommand) -> Result<LogInAnswer, LogInError> {
         let LogInCommand { email, password, device } = command;
-        let verified = self.check.check(actor, &email, password).await?;
-        let new = self.sessions.with_tokens(actor, verified.credentials.user_id, device);
-        self.store(actor, &new.session, &verified, None).await?;
+        let checked = self.check(actor, &email, password).await?;
+        let new = self.sessions.with_tokens(actor, checked.verified.credentials.user_id, device);
+        self.store(actor, &new.session, &checked, None).await?;
         Ok(self.sessions.tokens(&new)?)
     }
 
@@ -121,22 +130,40 @@ impl LogIn {
         replaced: Option<&str>,
     ) -> Result<CookieAnswer, LogInError> {
         let LogInCommand { email, password, device } = command;
-        let verified = self.check.check(actor, &email, password).await?;
-        let new = self.sessions.with_cookie(actor, verified.credentials.user_id, device);
-        self.store(actor, &new.session, &verified, replaced).await?;
+        let checked = self.check(actor, &email, password).await?;
+        let new = self.sessions.with_cookie(actor, checked.verified.credentials.user_id, device);
+        self.store(actor, &new.session, &checked, replaced).await?;
         Ok(self.sessions.cookie(new))
+    }
+
+    async fn check(&self, actor: &Actor, email: &str, password: String) -> Result<Checked, LogInError> {
+        let verified = self.check.check(actor, email, password.clone()).await?;
+        let renewed = self.renewed(&verified, &password).await;
+        Ok(Checked { verified, renewed })
+    }
+
+    /// Hashes the password again if its hash is outdated. `None` also if the hashers are busy; the next login tries again.
+    async fn renewed(&self, verified: &Verified, password: &str) -> Option<String> {
+        if !self.hasher.is_outdated(&verified.credentials.password_hash) {
+            return None;
+        }
+        let password = PasswordForm::NEW.of(password);
+        if password.len() > PasswordPolicy::MAX_BYTES {
+            return None;
+        }
+        self.hasher.hash(verified.caller, password).await.ok()
     }
 
     async fn store(
         &self,
         actor: &Actor,
         session: &Session,
-        verified: &Verified,
+        checked: &Checked,
         replaced: Option<&str>,
     ) -> Result<(), LogInError> {
         let ids = &self.runtime.ids;
         let (event_id, end_id) = (EventId::new(ids.next()), EventId::new(ids.next()));
-        let login = &Login { session, verified, replaced, event_id, end_id };
+        let login = &Login { session, checked, replaced, event_id, end_id };
         run(&self.runtime, actor.deadline, |attempt| async move {
             let mut tx = self.store.begin(TxMode::Write, &[]).await?;
             let result = self.start(&mut *tx, actor, login, &attempt).await;
@@ -153,14 +180,19 @@ impl LogIn {
         login: &Login<'_>,
         attempt: &Attempt,
     ) -> Result<(), LogInError> {
-        let Login { session, verified, event_id, .. } = *login;
+        let Login { session, checked: Checked { verified, renewed }, event_id, .. } = *login;
         if attempt.after_unknown && tx.outbox().settle(event_id).await? {
             return Ok(());
         }
-        let hash = &verified.credentials.password_hash;
-        let user =
-            tx.users().find(session.user_id).await?.filter(|user| user.password_hash == *hash && user.is_active());
-        let user = user.ok_or(InvalidCredentials)?;
+        let Credentials { auth_epoch, password_hash: old, .. } = &verified.credentials;
+        let user = tx.users().find(session.user_id).await?;
+        // The epoch is compared, not the hash: another login may just have renewed that.
+        let user = user.filter(|user| user.auth_epoch == *auth_epoch && user.is_active()).ok_or(InvalidCredentials)?;
+        if let Some(renewed) = renewed
+            && user.password_hash == *old
+        {
+            tx.users().renew_hash(user.id, old, renewed).await?;
+        }
         self.replace(tx, actor, login).await?;
         self.sessions.store(tx, session, &user).await?;
         self.remember(tx, verified, session.created_at).await?;
@@ -205,5 +237,7 @@ impl LogIn {
 
 #[cfg(test)]
 mod attempt_tests;
+#[cfg(test)]
+mod renewal_tests;
 #[cfg(test)]
 mod tests;

@@ -10,6 +10,7 @@ mod authenticate_cookie;
 mod change_password;
 mod change_role;
 mod change_user;
+mod confirm_email;
 pub mod constraints;
 mod create_role;
 mod create_user;
@@ -21,6 +22,7 @@ mod end_sessions;
 mod end_user_sessions;
 mod get_csrf_token;
 mod get_profile;
+mod invite_user;
 mod issue_setup_token;
 mod last_admin;
 mod link_tokens;
@@ -30,6 +32,7 @@ mod login_attempts;
 mod mail_attempts;
 mod new_account;
 mod new_session;
+mod own_password;
 mod password_check;
 mod policy_cache;
 mod ports;
@@ -38,7 +41,9 @@ mod redeem_link;
 mod refresh_session;
 mod refresh_tokens;
 mod register_user;
+mod request_email_change;
 mod request_link;
+mod resend_invitation;
 mod reset_password;
 mod role_fields;
 mod role_queries;
@@ -69,6 +74,7 @@ pub use change_role::{ChangeRole, ChangeRoleCommand, ChangeRoleError};
 pub use change_user::{
     ChangeProfile, ChangeProfileCommand, ChangeUser, ChangeUserCommand, ChangeUserError, UserChange,
 };
+pub use confirm_email::{ConfirmEmail, ConfirmEmailCommand, ConfirmEmailError};
 pub use create_role::{CreateRole, CreateRoleCommand, CreateRoleError};
 pub use create_user::{CreateUser, CreateUserCommand, CreateUserError};
 pub use delete_role::{DeleteRole, DeleteRoleCommand, DeleteRoleError};
@@ -79,19 +85,22 @@ pub use end_sessions::{EndSessions, EndSessionsCommand, EndSessionsError};
 pub use end_user_sessions::{EndUserSessions, EndUserSessionsCommand, EndUserSessionsError};
 pub use get_csrf_token::{GetCsrfToken, GetCsrfTokenError, NoCookieSession};
 pub use get_profile::GetProfile;
+pub use invite_user::{InviteUser, InviteUserCommand, InviteUserError};
 pub use issue_setup_token::{IssueSetupToken, IssueSetupTokenError};
 pub use last_admin::LastAdmin;
 pub use link_tokens::LinkTokens;
 pub use log_in::{InvalidCredentials, LogIn, LogInCommand, LogInError};
 pub use log_out::{LogOut, LogOutError};
-pub use new_account::{AccountInput, Accounts, EmailTaken, HasherBusy, NewAccountError};
+pub use new_account::{AccountInput, Accounts, EmailTaken, HasherBusy, InvitedInput, NewAccountError};
 pub use ports::*;
 pub use read_account_mail::{AddressedMail, ReadAccountMail, ReadAccountMailError};
 pub use redeem_link::LinkInvalid;
 pub use refresh_session::{InvalidRefreshToken, RefreshSession, RefreshSessionCommand, RefreshSessionError};
 pub use refresh_tokens::RefreshTokens;
 pub use register_user::{RegisterUser, RegisterUserCommand, RegisterUserError, Registered, RegistrationClosed};
+pub use request_email_change::{RequestEmailChange, RequestEmailChangeCommand, RequestEmailChangeError};
 pub use request_link::{RequestLink, RequestLinkCommand, RequestLinkError};
+pub use resend_invitation::{NotInvited, ResendInvitation, ResendInvitationError};
 pub use reset_password::{ResetPassword, ResetPasswordCommand, ResetPasswordError};
 pub use role_fields::{PermissionNotHeld, RoleInUse, RoleIsBuiltIn, RoleNameTaken, RolePolicy, TooManyRoles};
 pub use role_queries::ListRoles;
@@ -111,7 +120,7 @@ pub use user_list::{UserFilter, UserSort, UserSortKey};
 pub use user_queries::{GetUser, ListUserSessions, ListUsers};
 pub use verify_email::{VerifyEmail, VerifyEmailCommand, VerifyEmailError};
 
-use self::{login_attempts::LoginAttempts, mail_attempts::MailAttempts};
+use self::{login_attempts::LoginAttempts, mail_attempts::MailAttempts, own_password::OwnPassword};
 use crate::{
     app::{Policies, Ports},
     kernel::{Commands, UseCase},
@@ -153,10 +162,22 @@ pub struct Identity {
     pub end_sessions: UseCase<EndSessions>,
     /// Changes the password of the actor.
     pub change_password: ChangePassword,
+    /// Mails a link to the address that the actor's account is to get.
+    pub request_email_change: RequestEmailChange,
+    /// Gives an account its new address through a link.
+    pub confirm_email: ConfirmEmail,
+    /// Gives an account its earlier address back through a link.
+    pub restore_email: ConfirmEmail,
     /// Shows the profile of the actor.
     pub get_profile: GetProfile,
     /// Creates an account, with roles, for another user.
     pub create_user: CreateUser,
+    /// Creates an account that waits for its owner, and mails an invitation.
+    pub invite_user: UseCase<InviteUser>,
+    /// Mails another invitation.
+    pub resend_invitation: UseCase<ResendInvitation>,
+    /// Sets the first password of an account through an invitation.
+    pub accept_invitation: ResetPassword,
     /// Changes the profile of the actor.
     pub change_profile: UseCase<ChangeProfile>,
     /// Lists accounts.
@@ -212,12 +233,17 @@ impl Identity {
             let (mails, attempts) = (mails.clone(), mail_attempts.clone());
             RequestLink::new(purpose, store.clone(), mails, attempts, fingerprints.clone(), runtime.clone())
         };
+        let own_password =
+            || OwnPassword::new(store.clone(), &accounts, limits.clone(), fingerprints.clone(), sessions);
+        let reset_password = |purpose| ResetPassword::new(purpose, store.clone(), accounts.clone(), mails.clone());
+        let confirm_email = |purpose| ConfirmEmail::new(purpose, store.clone(), mails.clone(), runtime.clone());
         let verified_only = policies.accounts.registration == Registration::Verified;
         Self {
             forgot_password: request_link(LinkPurpose::ResetPassword),
             resend_verification: request_link(LinkPurpose::VerifyEmail),
-            reset_password: ResetPassword::new(store.clone(), accounts.clone(), mails.clone()),
-            verify_email: VerifyEmail::new(store.clone(), mails.clone(), runtime.clone()),
+            reset_password: reset_password(LinkPurpose::ResetPassword),
+            accept_invitation: reset_password(LinkPurpose::AcceptInvitation),
+            verify_email: VerifyEmail::new(store.clone(), own_password(), mails.clone()),
             read_account_mail: ReadAccountMail::new(store.clone(), links, runtime.clone()),
             register_user: RegisterUser::new(store.clone(), accounts.clone(), mails.clone(), mail_attempts.clone()),
             log_in: LogIn::new(
@@ -234,6 +260,14 @@ impl Identity {
             list_sessions: ListSessions::new(store.clone(), runtime.clone()),
             end_session: UseCase::new(EndSession, &commands),
             end_sessions: UseCase::new(EndSessions, &commands),
+            request_email_change: RequestEmailChange::new(
+                store.clone(),
+                own_password(),
+                mails.clone(),
+                mail_attempts.clone(),
+            ),
+            confirm_email: confirm_email(LinkPurpose::ChangeEmail),
+            restore_email: confirm_email(LinkPurpose::RestoreEmail),
             change_password: ChangePassword::new(
                 store.clone(),
                 store.clone(),
@@ -248,6 +282,8 @@ impl Identity {
             get_csrf_token: GetCsrfToken::new(cookies),
             get_profile: GetProfile::new(store.clone()),
             create_user: CreateUser::new(store.clone(), accounts.clone()),
+            invite_user: UseCase::new(InviteUser::new(accounts.clone(), secrets.clone(), mails.clone()), &commands),
+            resend_invitation: UseCase::new(ResendInvitation::new(mails.clone()), &commands),
             change_profile: UseCase::new(ChangeProfile, &commands),
             list_users: ListUsers::new(store.clone(), runtime.clock.clone()),
             get_user: GetUser::new(store.clone()),

@@ -68,6 +68,21 @@ pub struct Accounts {
     pub runtime: Runtime,
 }
 
+/// The fields of an account without a password, not checked yet.
+#[derive(Clone, PartialEq, Eq, serde::Serialize)]
+pub struct InvitedInput {
+    /// The e-mail address that the user logs in with.
+    pub email: String,
+    /// The name that other users see.
+    pub display_name: String,
+}
+
+impl std::fmt::Debug for InvitedInput {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("InvitedInput").finish_non_exhaustive()
+    }
+}
+
 /// Where the address of a new account comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Address {
@@ -107,13 +122,7 @@ impl Accounts {
         let (Some(email), Some(display_name), Some(password)) = (email, display_name, password) else {
             return Err(invalid.into());
         };
-        let lookups = EmailLookup::parse(&command.email).map_or_else(
-            |_| vec![],
-            |lookup| {
-                let in_letters = lookup.in_letters();
-                std::iter::once(lookup).chain(in_letters).collect()
-            },
-        );
+        let lookups = lookups(&command.email);
         let caller = HashCaller { network: actor.network, is_known: false };
         let hash = self.hasher.hash(caller, password).await?;
         let (id, now) = (UserId::new(self.runtime.ids.next()), self.runtime.clock.now());
@@ -122,6 +131,30 @@ impl Accounts {
             user.verify_email(now);
         }
         Ok(NewAccount { user, lookups, event_id: EventId::new(self.runtime.ids.next()) })
+    }
+
+    /// Checks the fields of an account that waits for its owner. Its password is this secret, which no one gets to know,
+    /// so that each login to it is one with a wrong password.
+    pub(super) async fn prepare_invited(
+        &self,
+        actor: &Actor,
+        input: &InvitedInput,
+        secret: String,
+        roles: Result<Vec<Role>, Invalid>,
+    ) -> Result<NewAccount, NewAccountError> {
+        let mut invalid = Invalid::default();
+        let email = invalid.check("/email", "invalid_email", Email::parse(&input.email));
+        let display_name = Text::line(&input.display_name, DISPLAY_NAME_MAX);
+        let display_name = invalid.check("/display_name", "invalid_text", display_name);
+        let roles = roles.map_err(|refused| invalid.errors.extend(refused.errors)).ok();
+        let (Some(email), Some(display_name), Some(roles)) = (email, display_name, roles) else {
+            return Err(invalid.into());
+        };
+        let caller = HashCaller { network: actor.network, is_known: false };
+        let hash = self.hasher.hash(caller, secret).await?;
+        let (id, now) = (UserId::new(self.runtime.ids.next()), self.runtime.clock.now());
+        let user = User::register(id, email, display_name, &roles, hash, now).invited();
+        Ok(NewAccount { user, lookups: lookups(&input.email), event_id: EventId::new(self.runtime.ids.next()) })
     }
 
     /// Checks a new password, and returns it in the form in which it is hashed. A refusal is noted at the field.
@@ -145,12 +178,7 @@ impl NewAccount {
 
     /// An account that has the address already.
     pub(super) async fn find_other(&self, tx: &mut dyn IdentityTx) -> Result<Option<User>, StoreError> {
-        for lookup in &self.lookups {
-            if let Some(other) = tx.users().find_by_email(lookup).await? {
-                return Ok(Some(other));
-            }
-        }
-        Ok(None)
+        find_owner(tx, &self.lookups).await
     }
 
     /// Returns the account if an earlier attempt has stored it after all.
@@ -177,16 +205,33 @@ impl NewAccount {
         if self.find_other(tx).await?.is_some() {
             return Err(EmailTaken.into());
         }
-        tx.users().insert(user).await.map_err(taken)?;
+        tx.users().insert(user).await.map_err(taken::<NewAccountError>)?;
         let event = OutboxEvent::of(*event_id, &UserRegistered::of(user), user.version, actor, user.created_at)?;
         tx.outbox().append(&event).await?;
         Ok(UserView::from(user))
     }
 }
 
-/// Turns the store's error into a refusal. Two calls that register the same address at once both find it free, and the
-/// store rejects one of them.
-fn taken(error: StoreError) -> NewAccountError {
+/// What finds the accounts that have this address already. Nearly always it is one lookup.
+pub(super) fn lookups(email: &str) -> Vec<EmailLookup> {
+    let Ok(lookup) = EmailLookup::parse(email) else { return vec![] };
+    let in_letters = lookup.in_letters();
+    std::iter::once(lookup).chain(in_letters).collect()
+}
+
+/// An account that one of these lookups finds.
+pub(super) async fn find_owner(tx: &mut dyn IdentityTx, lookups: &[EmailLookup]) -> Result<Option<User>, StoreError> {
+    for lookup in lookups {
+        if let Some(owner) = tx.users().find_by_email(lookup).await? {
+            return Ok(Some(owner));
+        }
+    }
+    Ok(None)
+}
+
+/// Turns the store's error into a refusal. Two calls that take the same address at once both find it free, and the store
+/// rejects one of them.
+pub(super) fn taken<E: From<EmailTaken> + From<StoreError>>(error: StoreError) -> E {
     match error {
         StoreError::Duplicate { constraint: constraints::USER_EMAIL | constraints::USER_EMAIL_KEY } => {
             EmailTaken.into()

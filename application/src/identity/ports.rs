@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use skep_domain::{
     access::{OwnRole, Policy, PolicyVersion, Resource, Role, RoleName},
     identity::{
-        AccountLink, AuthEpoch, KnownNetworks, LinkPurpose, PasswordForm, Renewal, Rotation, Session, SessionCookie,
-        SessionTerm, User,
+        AccountLink, AccountState, AuthEpoch, KnownNetworks, LinkPurpose, PasswordForm, Renewal, Rotation, Session,
+        SessionCookie, SessionTerm, User,
     },
     shared::{Email, EmailLookup, Network, SessionId, ShownEmail, Text, Timestamp, UserId, Version},
 };
@@ -64,6 +64,9 @@ impl Guarded for Session {
 /// 1. `find_by_email` finds the account that `EmailLookup::choose` chooses among all accounts, with one statement.
 /// 2. `hold_another_with_role` finds only active accounts. When the unit commits, the account that it found is active and
 ///    has the role: of units that hold each other's accounts and change them, at most one is stored.
+/// 3. `renew_hash` changes only an account whose hash is still the old one, with one statement, and nothing but the hash
+///    and its form. If several units renew a hash at the same time, one of them does, and each of the others does not or
+///    gets `Retry`.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait UserRepository: Send {
@@ -84,6 +87,9 @@ pub trait UserRepository: Send {
     /// Stores a changed user over the version that it was read with, and returns the new version. Returns `Stale` if
     /// the stored version has changed, or `Duplicate` of `USER_EMAIL` or `USER_EMAIL_KEY`.
     async fn save(&mut self, user: &User) -> Result<Version, StoreError>;
+    /// Replaces this hash of the account's password by another hash of the same password in [`PasswordForm::NEW`], and
+    /// returns whether this call did it. The version stays, because nothing changes that a caller sees.
+    async fn renew_hash(&mut self, id: UserId, old: &str, new: &str) -> Result<bool, StoreError>;
 }
 
 /// The roles that the deployment defines, inside a unit of work.
@@ -231,12 +237,23 @@ pub struct UserView {
     /// The time at which the account was disabled; `None` if it is active.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disabled_at: Option<Timestamp>,
+    /// The time of the invitation that the owner has not accepted; `None` if no invitation waits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invited_at: Option<Timestamp>,
     /// The time at which the account was created.
     pub created_at: Timestamp,
     /// The time of the last change.
     pub updated_at: Timestamp,
     /// The version, for preconditions.
     pub version: Version,
+}
+
+impl UserView {
+    /// The state of the account.
+    #[must_use]
+    pub const fn state(&self) -> AccountState {
+        AccountState::of(self.disabled_at, self.invited_at)
+    }
 }
 
 impl From<&User> for UserView {
@@ -248,6 +265,7 @@ impl From<&User> for UserView {
             roles: user.roles.clone(),
             email_verified_at: user.email_verified_at,
             disabled_at: user.disabled_at,
+            invited_at: user.invited_at,
             created_at: user.created_at,
             updated_at: user.updated_at,
             version: user.version,
@@ -264,6 +282,8 @@ pub struct Credentials {
     pub password_hash: String,
     /// The form of the password that was hashed.
     pub password_form: PasswordForm,
+    /// The epoch of the account. A new password starts another one.
+    pub auth_epoch: AuthEpoch,
     /// The networks that the account has logged in from.
     pub known_networks: KnownNetworks,
     /// Whether the account is active.
@@ -373,6 +393,8 @@ pub trait PasswordHasher: Send + Sync {
     async fn hash(&self, caller: HashCaller, password: String) -> Result<String, HashError>;
     /// Checks the password against the hash. Without a hash the answer is `false`, and takes as long as any other.
     async fn verify(&self, caller: HashCaller, password: String, hash: Option<String>) -> Result<bool, HashError>;
+    /// Whether a new hash would have another cost or algorithm than this one. Needs no hashing.
+    fn is_outdated(&self, hash: &str) -> bool;
 }
 
 /// The claims of an access token.

@@ -3,7 +3,7 @@
 use super::{AccountMail, IdentityTx, LinkTokens};
 use crate::kernel::{Actor, Begin, Denied, Runtime, StoreError, TxMode, permit, run, use_case_error};
 use skep_domain::{
-    identity::{User, actions},
+    identity::actions,
     shared::{ShownEmail, Text, Timestamp},
 };
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use std::sync::Arc;
 /// A mail to the owner of an account, with what it says.
 #[derive(Clone, PartialEq, Eq)]
 pub struct AddressedMail {
-    /// The present address of the account.
+    /// The address that the link is for, or else the present address of the account.
     pub to: ShownEmail,
     /// The name of its owner.
     pub name: Text,
@@ -72,15 +72,15 @@ impl ReadAccountMail {
         mail: AccountMail,
         now: Timestamp,
     ) -> Result<Option<AddressedMail>, StoreError> {
-        let user = tx.users().find(mail.user_id).await?;
-        let Some(user) = user.filter(User::is_active) else { return Ok(None) };
+        let Some(user) = tx.users().find(mail.user_id).await? else { return Ok(None) };
         let to = user.email.shown();
         let Some(purpose) = mail.kind.link() else {
-            return Ok(Some(AddressedMail { to, name: user.display_name, link: None }));
+            return Ok(user.is_active().then_some(AddressedMail { to, name: user.display_name, link: None }));
         };
         let link = tx.account_links().find(user.id, purpose).await?;
         let link = link.filter(|link| link.id.uuid() == mail.id && link.opens(&user, now));
         Ok(link.map(|link| {
+            let to = link.email.unwrap_or(to);
             let token = self.tokens.of(purpose, link.id).text;
             AddressedMail { to, name: user.display_name, link: Some((token, link.expires_at)) }
         }))

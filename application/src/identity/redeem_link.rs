@@ -15,7 +15,7 @@ refusal! {
 /// An account and the link to it that a caller presents.
 pub(super) struct Opened {
     pub(super) user: User,
-    link: AccountLink,
+    pub(super) link: AccountLink,
 }
 
 impl AccountMails {

@@ -2,15 +2,12 @@
 
 use super::{
     AccountInput, AccountMails, Accounts, IdentityTx, NewAccountError, Registration, UserView,
-    account_mails::{AccountMailKind, NewMail},
+    account_mails::{AccountMailKind, NewMail, Recipient},
     mail_attempts::MailAttempts,
     new_account::{Address, NewAccount},
 };
 use crate::kernel::{Actor, Attempt, Begin, TooManyAttempts, TxMode, refusal, run, use_case_error};
-use skep_domain::{
-    identity::{AuthEpoch, LinkPurpose, User},
-    shared::{EmailLookup, UserId},
-};
+use skep_domain::{identity::LinkPurpose, shared::EmailLookup};
 use std::sync::Arc;
 
 /// The input of a registration, not checked yet.
@@ -146,7 +143,7 @@ impl RegisterUser {
         }
         let view = account.store(tx, actor, attempt).await?;
         if self.mails.policy.mails_verification() {
-            self.mails.store(tx, actor, mails.verification, owner(account.user()), attempt).await?;
+            self.mails.store(tx, actor, mails.verification, Recipient::owner(account.user()), attempt).await?;
         }
         Ok(view)
     }
@@ -167,16 +164,11 @@ impl RegisterUser {
             None => self.store_new(tx, actor, account, mails, attempt).await.map(drop),
             Some(other) if may_mail => {
                 let mail = if other.email_verified_at.is_none() { mails.verification } else { mails.notice };
-                Ok(self.mails.store(tx, actor, mail, owner(&other), attempt).await?)
+                Ok(self.mails.store(tx, actor, mail, Recipient::owner(&other), attempt).await?)
             }
             Some(_) => Ok(()),
         }
     }
-}
-
-/// The account that a link belongs to, in its present epoch.
-const fn owner(user: &User) -> (UserId, AuthEpoch) {
-    (user.id, user.auth_epoch)
 }
 
 #[cfg(test)]

@@ -1,11 +1,15 @@
 //! Asks for a mail with a link: to reset a password, or to verify an address.
 
-use super::{AccountMails, IdentityTx, account_mails::NewMail, mail_attempts::MailAttempts};
+use super::{
+    AccountMails, IdentityTx,
+    account_mails::{NewMail, Recipient},
+    mail_attempts::MailAttempts,
+};
 use crate::kernel::{
     Actor, Attempt, Begin, Fingerprints, Invalid, Runtime, StoreError, TooManyAttempts, TxMode, run, use_case_error,
 };
 use skep_domain::{
-    identity::{AuthEpoch, LinkPurpose, User},
+    identity::{LinkPurpose, User},
     shared::{EmailLookup, UserId},
 };
 use std::sync::Arc;
@@ -88,9 +92,9 @@ impl RequestLink {
         attempt: &Attempt,
     ) -> Result<(), StoreError> {
         let user = tx.users().find_by_email(email).await?.filter(|user| self.is_for(user));
-        let account =
-            user.map_or_else(|| (self.no_account(email), AuthEpoch::FIRST), |user| (user.id, user.auth_epoch));
-        self.mails.store(tx, actor, mail, account, attempt).await
+        let recipient =
+            user.map_or_else(|| Recipient::no_account(self.no_account(email)), |user| Recipient::owner(&user));
+        self.mails.store(tx, actor, mail, recipient, attempt).await
     }
 
     /// Whether the account can use the link.
@@ -98,6 +102,8 @@ impl RequestLink {
         match self.purpose {
             LinkPurpose::ResetPassword => user.is_active(),
             LinkPurpose::VerifyEmail => user.is_active() && user.email_verified_at.is_none(),
+            // Other use cases issue these.
+            LinkPurpose::ChangeEmail | LinkPurpose::RestoreEmail | LinkPurpose::AcceptInvitation => false,
         }
     }
 

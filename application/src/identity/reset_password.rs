@@ -1,4 +1,5 @@
-//! Sets a new password through a link that was mailed to the owner of the account.
+//! Sets a password through a link that was mailed to the owner of the account: a new one, or the first one of an account
+//! that an admin has created.
 
 use super::{
     AccountMails, Accounts, HashCaller, HashError, HasherBusy, IdentityTx, LinkInvalid, link_tokens::LinkToken,
@@ -8,7 +9,10 @@ use crate::kernel::{
     Actor, Attempt, Begin, Invalid, Key, OutboxEvent, Runtime, StoreError, TxMode, run, use_case_error,
 };
 use skep_domain::{
-    identity::{LinkPurpose, PasswordOwner, User, events::UserPasswordReset},
+    identity::{
+        LinkPurpose, PasswordOwner, User,
+        events::{InvitationAccepted, UserPasswordReset},
+    },
     shared::{Email, EventId, Timestamp},
 };
 use std::sync::Arc;
@@ -46,8 +50,9 @@ impl From<HashError> for ResetPasswordError {
     }
 }
 
-/// Lets the owner of an account back in who reads the mails to its address.
+/// Sets passwords through links of one purpose, for owners of accounts who read the mails to their addresses.
 pub struct ResetPassword {
+    purpose: LinkPurpose,
     store: Arc<dyn Begin<dyn IdentityTx>>,
     accounts: Accounts,
     mails: AccountMails,
@@ -61,13 +66,16 @@ struct Reset {
     now: Timestamp,
 }
 
-const PURPOSE: LinkPurpose = LinkPurpose::ResetPassword;
-
 impl ResetPassword {
-    /// `mails` reads the tokens of links.
+    /// Takes links of this purpose. `mails` reads their tokens.
     #[must_use]
-    pub fn new(store: Arc<dyn Begin<dyn IdentityTx>>, accounts: Accounts, mails: AccountMails) -> Self {
-        Self { store, accounts, mails }
+    pub fn new(
+        purpose: LinkPurpose,
+        store: Arc<dyn Begin<dyn IdentityTx>>,
+        accounts: Accounts,
+        mails: AccountMails,
+    ) -> Self {
+        Self { purpose, store, accounts, mails }
     }
 
     /// Replaces the password, uses the link up, and ends every session of the account. It starts none.
@@ -80,11 +88,11 @@ impl ResetPassword {
     /// [`ResetPasswordError`]. A link that is wrong, used, replaced or too old, or whose account is disabled, gets one
     /// and the same refusal.
     pub async fn execute(&self, actor: &Actor, command: ResetPasswordCommand) -> Result<(), ResetPasswordError> {
-        let token = self.mails.read(PURPOSE, &command.token)?;
+        let token = self.mails.read(self.purpose, &command.token)?;
         let (shown, now) = (&token, self.runtime().clock.now());
         let user: User = run(self.runtime(), actor.deadline, |attempt| async move {
             let mut tx = self.store.begin(TxMode::Read, &[]).await?;
-            let opened = Opened::find::<ResetPasswordError>(&mut *tx, PURPOSE, shown, now).await;
+            let opened = Opened::find::<ResetPasswordError>(&mut *tx, self.purpose, shown, now).await;
             attempt.end(tx, opened.map(|opened| opened.user)).await
         })
         .await?;
@@ -95,7 +103,7 @@ impl ResetPassword {
         let reset = &Reset { token, password_hash, event_id: EventId::new(self.runtime().ids.next()), now };
         run(self.runtime(), actor.deadline, |attempt| async move {
             let mut tx = self.store.begin(TxMode::Write, &[Key(user.id.uuid())]).await?;
-            let result = Self::store(&mut *tx, actor, reset, &attempt).await;
+            let result = self.store(&mut *tx, actor, reset, &attempt).await;
             attempt.end(tx, result).await
         })
         .await
@@ -116,6 +124,7 @@ impl ResetPassword {
     }
 
     async fn store(
+        &self,
         tx: &mut dyn IdentityTx,
         actor: &Actor,
         reset: &Reset,
@@ -125,15 +134,19 @@ impl ResetPassword {
         if attempt.after_unknown && tx.outbox().settle(*event_id).await? {
             return Ok(());
         }
-        let opened = Opened::find::<ResetPasswordError>(tx, PURPOSE, token, *now).await?;
+        let opened = Opened::find::<ResetPasswordError>(tx, self.purpose, token, *now).await?;
         let mut user = opened.consume::<ResetPasswordError>(tx, *now).await?;
         user.change_password(password_hash.clone(), *now);
         user.verify_email(*now);
         let version = tx.users().save(&user).await?;
         // The new epoch has ended them already. This shows it in the rows, so that they are not listed, and are swept.
         tx.sessions().revoke_all(user.id, None, *now).await?;
-        let event = UserPasswordReset { user_id: user.id };
-        let event = OutboxEvent::of(*event_id, &event, version, actor, user.updated_at)?;
+        let (user_id, changed_at) = (user.id, user.updated_at);
+        let event = if self.purpose == LinkPurpose::AcceptInvitation {
+            OutboxEvent::of(*event_id, &InvitationAccepted { user_id }, version, actor, changed_at)?
+        } else {
+            OutboxEvent::of(*event_id, &UserPasswordReset { user_id }, version, actor, changed_at)?
+        };
         Ok(tx.outbox().append(&event).await?)
     }
 }

@@ -87,7 +87,7 @@ impl Command for SetUserRoles {
         let (before, now) = (user.clone(), user.now());
         let changed = user.set_roles(&roles, now);
         let policy = definitions(unit, &changed).await?;
-        all_defined(&roles, &before, &policy)?;
+        all_defined(&roles, &before.roles, &policy)?;
         if not_grantable(user.caller(), &changed, &policy).is_some() {
             return Err(RoleNotHeld.into());
         }
@@ -103,12 +103,12 @@ impl Command for SetUserRoles {
 
 /// Refuses roles that are given and that are not defined. A role that the account has stays, even if this build does not
 /// know it.
-fn all_defined(roles: &[Role], before: &User, policy: &Policy) -> Result<(), Invalid> {
+pub(super) fn all_defined(roles: &[Role], before: &[Role], policy: &Policy) -> Result<(), Invalid> {
     let mut invalid = Invalid::default();
     for (at, role) in roles.iter().enumerate() {
         if let Role::Own(name) = role
             && policy.role(name).is_none()
-            && !before.roles.contains(role)
+            && !before.contains(role)
         {
             invalid.errors.push(FieldError::new(format!("/roles/{at}"), "unknown_role", "does not exist"));
         }
@@ -116,7 +116,8 @@ fn all_defined(roles: &[Role], before: &User, policy: &Policy) -> Result<(), Inv
     invalid.finish(())
 }
 
-fn checked(names: &[String]) -> Result<Vec<Role>, Invalid> {
+/// Reads the names of roles.
+pub(super) fn checked(names: &[String]) -> Result<Vec<Role>, Invalid> {
     if names.len() > MOST {
         return Err(Invalid::one("/roles", "too_many", format!("must have at most {MOST} items")));
     }

@@ -317,6 +317,7 @@ fn the_json_of_a_command_and_of_an_answer_does_not_change() {
     let view = UserView::from(&ada());
     let shown = serde_json::to_value(&view).unwrap();
     assert_eq!(shown.get("disabled_at"), None, "as in answers that earlier versions have kept");
+    assert_eq!(shown.get("invited_at"), None);
     assert_eq!(serde_json::from_value::<UserView>(shown).unwrap(), view);
 }
 

@@ -73,6 +73,12 @@ impl<T> Authorized<'_, T> {
         self.call.actor.subject()
     }
 
+    /// The actor of the call, for jobs that it causes.
+    #[must_use]
+    pub const fn actor(&self) -> &Actor {
+        self.call.actor
+    }
+
     /// The time of the call, the same in every attempt.
     #[must_use]
     pub const fn now(&self) -> Timestamp {

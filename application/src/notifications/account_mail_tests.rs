@@ -11,7 +11,7 @@ use crate::{
 use serde_json::{Value, json};
 use skep_domain::{
     identity::{
-        AccountLink, AccountLinkId, AuthEpoch, LinkPurpose,
+        AccountLink, AccountLinkId, AuthEpoch, LinkPurpose, User,
         events::{PasswordChanged, UserPasswordReset},
     },
     jobs::{Job, Progress, Retry},
@@ -21,11 +21,15 @@ use skep_domain::{
 use std::sync::Arc;
 use uuid::Uuid;
 
-const KINDS: [(AccountMailKind, MailKind); 4] = [
+const KINDS: [(AccountMailKind, MailKind); 8] = [
     (AccountMailKind::ResetPassword, MailKind::PasswordReset),
     (AccountMailKind::VerifyEmail, MailKind::EmailVerification),
     (AccountMailKind::PasswordChanged, MailKind::PasswordChanged),
     (AccountMailKind::AccountExists, MailKind::AccountExists),
+    (AccountMailKind::ChangeEmail, MailKind::EmailChange),
+    (AccountMailKind::EmailChangeRequested, MailKind::EmailChangeRequested),
+    (AccountMailKind::RestoreEmail, MailKind::EmailChanged),
+    (AccountMailKind::Invitation, MailKind::Invitation),
 ];
 
 fn mail(kind: AccountMailKind) -> AccountMail {
@@ -41,6 +45,7 @@ fn house() -> House {
         hash: [1; 32],
         auth_epoch: AuthEpoch::FIRST,
         expires_at: Timestamp::MAX,
+        email: None,
     };
     House { user: Some(ada()), links: LinkPurpose::ALL.iter().map(link).collect(), ..House::default() }
 }
@@ -54,8 +59,12 @@ fn sender(given: &Given, house: &House) -> SendAccountMail {
 #[tokio::test]
 async fn the_mail_goes_to_the_account_and_has_the_key_of_its_cause() {
     for (kind, mail_kind) in KINDS {
+        let mut house = house();
+        if kind == AccountMailKind::Invitation {
+            house.user = house.user.map(User::invited);
+        }
         let given = Given::default();
-        let outcome = sender(&given, &house()).execute(&Actor::system("job-1"), mail(kind)).await.unwrap();
+        let outcome = sender(&given, &house).execute(&Actor::system("job-1"), mail(kind)).await.unwrap();
         assert_eq!(outcome, Some(MailOutcome::Sent));
         let [sent] = &given.sent()[..] else { panic!("one mail") };
         assert_eq!(sent.to.to_string(), ADDRESS);
@@ -80,7 +89,13 @@ fn a_link_begins_with_the_configured_address_and_has_the_token_in_its_fragment()
         let data = data("https://shop.example.com/account/", kind, &addressed);
         assert_eq!(fields(&data), fields(&sample_data(mail_kind)));
         if let Some(purpose) = kind.link() {
-            let page = if purpose == LinkPurpose::ResetPassword { "reset-password" } else { "verify-email" };
+            let page = match purpose {
+                LinkPurpose::ResetPassword => "reset-password",
+                LinkPurpose::VerifyEmail => "verify-email",
+                LinkPurpose::ChangeEmail => "confirm-email",
+                LinkPurpose::RestoreEmail => "restore-email",
+                LinkPurpose::AcceptInvitation => "accept-invitation",
+            };
             let url = format!("https://shop.example.com/account/{page}#token=skep_link_1");
             assert_eq!(data["link"], json!({ "url": url, "valid_until": "2026-01-31 18:00 UTC" }));
         }

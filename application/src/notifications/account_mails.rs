@@ -35,7 +35,7 @@ impl SendAccountMail {
         Self { contents, mails, policy }
     }
 
-    /// Makes the mail and sends it to the present address of the account. `None` if there is nothing to send anymore.
+    /// Makes the mail and sends it to the address of its link, or else to the present address of the account. `None` if there is nothing to send anymore.
     ///
     /// # Errors
     /// [`Denied`] if the actor may not send mails. Whatever else is wrong is an outcome.
@@ -69,6 +69,10 @@ const fn kind(kind: AccountMailKind) -> MailKind {
         AccountMailKind::VerifyEmail => MailKind::EmailVerification,
         AccountMailKind::PasswordChanged => MailKind::PasswordChanged,
         AccountMailKind::AccountExists => MailKind::AccountExists,
+        AccountMailKind::ChangeEmail => MailKind::EmailChange,
+        AccountMailKind::EmailChangeRequested => MailKind::EmailChangeRequested,
+        AccountMailKind::RestoreEmail => MailKind::EmailChanged,
+        AccountMailKind::Invitation => MailKind::Invitation,
     }
 }
 
@@ -77,6 +81,9 @@ const fn page(purpose: LinkPurpose) -> &'static str {
     match purpose {
         LinkPurpose::ResetPassword => "reset-password",
         LinkPurpose::VerifyEmail => "verify-email",
+        LinkPurpose::ChangeEmail => "confirm-email",
+        LinkPurpose::RestoreEmail => "restore-email",
+        LinkPurpose::AcceptInvitation => "accept-invitation",
     }
 }
 

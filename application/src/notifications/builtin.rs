@@ -28,6 +28,10 @@ pub fn built_in(kind: MailKind) -> TemplateSources {
         MailKind::EmailVerification => sources!("email_verification"),
         MailKind::PasswordChanged => sources!("password_changed"),
         MailKind::AccountExists => sources!("account_exists"),
+        MailKind::EmailChange => sources!("email_change"),
+        MailKind::EmailChangeRequested => sources!("email_change_requested"),
+        MailKind::EmailChanged => sources!("email_changed"),
+        MailKind::Invitation => sources!("invitation"),
     }
     .map(|source| Text::stored(source.trim().to_owned()));
     TemplateSources { subject, text, html: Some(html) }
@@ -42,11 +46,17 @@ pub fn sample_data(kind: MailKind) -> Value {
         MailKind::OrderPlaced | MailKind::OrderCancelled | MailKind::OrderExpired => {
             json!({ "customer": customer, "order": sample_order(kind) })
         }
-        MailKind::PasswordReset | MailKind::EmailVerification => {
+        MailKind::PasswordReset
+        | MailKind::EmailVerification
+        | MailKind::EmailChange
+        | MailKind::EmailChanged
+        | MailKind::Invitation => {
             let url = "https://shop.example.com/page#token=skep_link_0123456789abcdef";
             json!({ "customer": customer, "link": { "url": url, "valid_until": "2026-01-31 18:00 UTC" } })
         }
-        MailKind::PasswordChanged | MailKind::AccountExists => json!({ "customer": customer }),
+        MailKind::PasswordChanged | MailKind::AccountExists | MailKind::EmailChangeRequested => {
+            json!({ "customer": customer })
+        }
     }
 }
 

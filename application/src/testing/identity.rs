@@ -115,6 +115,11 @@ impl World for House {
         let (mut unit, seen) = (self.looking(), self.seen.clone());
         unit.users.expect_insert().returning(seen.stores("users.insert"));
         unit.users.expect_save().returning(seen.saves("users.save", |user: &User| user.version));
+        let noted = seen.clone();
+        unit.users.expect_renew_hash().returning(move |id, old, new| {
+            noted.note("users.renew_hash", &[(id, old.to_owned(), new.to_owned())]);
+            Ok(true)
+        });
         unit.roles.expect_insert().returning(seen.stores("roles.insert"));
         unit.roles.expect_save().returning(seen.saves("roles.save", |role: &OwnRole| role.version));
         unit.roles.expect_delete().returning(seen.stores("roles.delete"));

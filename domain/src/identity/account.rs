@@ -13,6 +13,20 @@ named! {
         Active = "active",
         /// The user cannot log in, and every session has ended.
         Disabled = "disabled",
+        /// The user cannot log in before accepting the invitation.
+        Invited = "invited",
+    }
+}
+
+impl AccountState {
+    /// The state of an account, from the values of [`User::disabled_at`] and [`User::invited_at`].
+    #[must_use]
+    pub const fn of(disabled_at: Option<Timestamp>, invited_at: Option<Timestamp>) -> Self {
+        match (disabled_at, invited_at) {
+            (None, None) => Self::Active,
+            (None, Some(_)) => Self::Invited,
+            (Some(_), _) => Self::Disabled,
+        }
     }
 }
 
@@ -20,16 +34,19 @@ impl User {
     /// The state of the account.
     #[must_use]
     pub const fn state(&self) -> AccountState {
-        match self.disabled_at {
-            None => AccountState::Active,
-            Some(_) => AccountState::Disabled,
-        }
+        AccountState::of(self.disabled_at, self.invited_at)
     }
 
     /// Whether the user can log in.
     #[must_use]
     pub const fn is_active(&self) -> bool {
-        self.disabled_at.is_none()
+        matches!(self.state(), AccountState::Active)
+    }
+
+    /// Whether the account waits for its owner to accept an invitation.
+    #[must_use]
+    pub const fn is_invited(&self) -> bool {
+        matches!(self.state(), AccountState::Invited)
     }
 
     /// Whether the user can log in and do what an admin may do.
@@ -47,7 +64,7 @@ impl User {
 
     /// Disables the account, and ends every session. Returns whether this changed anything.
     pub fn disable(&mut self, now: Timestamp) -> bool {
-        if !self.is_active() {
+        if self.disabled_at.is_some() {
             return false;
         }
         self.auth_epoch = self.auth_epoch.next();
@@ -56,9 +73,9 @@ impl User {
         true
     }
 
-    /// Lets the user log in again. The sessions from before stay ended. Returns whether this changed anything.
+    /// Lets the user log in again, or accept a new invitation. The sessions from before stay ended. Returns whether this changed anything.
     pub fn enable(&mut self, now: Timestamp) -> bool {
-        if self.is_active() {
+        if self.disabled_at.is_none() {
             return false;
         }
         self.updated_at = now.not_before(self.updated_at);
@@ -177,6 +194,17 @@ mod tests {
         assert!(user == User { email_verified_at: Some(at(10)), ..before });
         let verified = user.clone();
         assert!(!user.verify_email(at(30)) && user == verified);
+    }
+
+    #[test]
+    fn an_invited_account_cannot_be_used_before_it_has_a_password_and_is_no_admin_that_others_rely_on() {
+        let mut user = account(1, &[Role::ADMIN]).invited();
+        assert_eq!((user.state(), user.is_invited(), user.is_active()), (AccountState::Invited, true, false));
+        assert!(!user.is_active_admin());
+        assert!(user.disable(at(20)) && !user.is_invited() && user.state() == AccountState::Disabled);
+        assert!(user.enable(at(30)) && user.is_invited());
+        user.change_password("new".to_owned(), at(40));
+        assert_eq!((user.state(), user.is_active_admin()), (AccountState::Active, true));
     }
 
     proptest! {

@@ -1,7 +1,7 @@
 //! Links to one account that are mailed to its owner and work once.
 
 use super::{AuthEpoch, User};
-use crate::shared::{Timestamp, UserId, named, typed_id};
+use crate::shared::{ShownEmail, Timestamp, UserId, named, typed_id};
 
 typed_id! {
     /// A link that was issued; its token is derived from it.
@@ -15,6 +15,12 @@ named! {
         ResetPassword = "reset_password",
         /// Show that the owner of the account reads the mails to its address.
         VerifyEmail = "verify_email",
+        /// Replace the address of the account by the one that the link was mailed to.
+        ChangeEmail = "change_email",
+        /// Give the account back the address that it had before it was changed.
+        RestoreEmail = "restore_email",
+        /// Set the first password of an account that an admin has created.
+        AcceptInvitation = "accept_invitation",
     }
 }
 
@@ -33,20 +39,28 @@ pub struct AccountLink {
     pub auth_epoch: AuthEpoch,
     /// From this time on the link is not valid.
     pub expires_at: Timestamp,
+    /// The address that the link is mailed to and that it gives the account; `None` for a link to the address that the
+    /// account has.
+    pub email: Option<ShownEmail>,
 }
 
 impl AccountLink {
     /// Whether the link allows its purpose at `now`, for this account.
     ///
-    /// A new password or a disabled account ends the epoch, and so each link to reset the password from before. A link to
-    /// verify the address stays valid, because the address has not changed.
+    /// A new password, a new address or a disabled account ends the epoch, and so each link from before to reset the
+    /// password or to change the address. A link to verify the address stays valid, because it allows nothing else. A link
+    /// to restore an address stays valid, because a thief of the account could replace the password. An invitation opens
+    /// an account that waits for it, and no other link does.
     #[must_use]
     pub fn opens(&self, user: &User, now: Timestamp) -> bool {
         let is_of_now = match self.purpose {
-            LinkPurpose::ResetPassword => self.auth_epoch == user.auth_epoch,
-            LinkPurpose::VerifyEmail => true,
+            LinkPurpose::ResetPassword | LinkPurpose::ChangeEmail => {
+                user.is_active() && self.auth_epoch == user.auth_epoch
+            }
+            LinkPurpose::VerifyEmail | LinkPurpose::RestoreEmail => user.is_active(),
+            LinkPurpose::AcceptInvitation => user.is_invited() && self.auth_epoch == user.auth_epoch,
         };
-        is_of_now && self.user_id == user.id && user.is_active() && now < self.expires_at
+        is_of_now && self.user_id == user.id && now < self.expires_at
     }
 }
 
@@ -68,7 +82,8 @@ mod tests {
 
     fn link(user: &User, purpose: LinkPurpose) -> AccountLink {
         let id = AccountLinkId::new(Uuid::from_u128(9));
-        AccountLink { id, user_id: user.id, purpose, hash: [7; 32], auth_epoch: user.auth_epoch, expires_at: at(1_000) }
+        let (user_id, auth_epoch) = (user.id, user.auth_epoch);
+        AccountLink { id, user_id, purpose, hash: [7; 32], auth_epoch, expires_at: at(1_000), email: None }
     }
 
     #[test]
@@ -85,12 +100,48 @@ mod tests {
         assert_eq!(open(&user), [false, true]);
     }
 
+    #[test]
+    fn a_new_address_ends_the_links_to_take_the_account_over_and_not_the_one_to_restore_the_old_address() {
+        let purposes = [LinkPurpose::ResetPassword, LinkPurpose::ChangeEmail, LinkPurpose::RestoreEmail];
+        for change in
+            [(|user| user.change_email(Email::parse("new@example.com").unwrap(), at(20))) as fn(&mut User), |user| {
+                user.change_password("new".to_owned(), at(20))
+            }]
+        {
+            let mut user = account(1);
+            let links = purposes.map(|purpose| link(&user, purpose));
+            assert!(links.iter().all(|link| link.opens(&user, at(20))));
+            change(&mut user);
+            assert_eq!(links.map(|link| link.opens(&user, at(20))), [false, false, true]);
+        }
+    }
+
+    #[test]
+    fn an_invitation_opens_an_account_until_it_has_a_password_and_nothing_else_opens_it() {
+        let mut user = account(1).invited();
+        let links: Vec<_> = LinkPurpose::ALL.iter().map(|purpose| link(&user, *purpose)).collect();
+        let open = |user: &User| {
+            let open = links.iter().filter(|link| link.opens(user, at(20)));
+            open.map(|link| link.purpose).collect::<Vec<_>>()
+        };
+        assert_eq!(open(&user), [LinkPurpose::AcceptInvitation]);
+        let mut disabled = user.clone();
+        assert!(disabled.disable(at(20)));
+        assert_eq!(open(&disabled), []);
+        assert!(disabled.enable(at(20)));
+        assert_eq!(open(&disabled), [], "it needs a new invitation");
+        user.change_password("first".to_owned(), at(20));
+        assert_eq!(open(&user), [LinkPurpose::VerifyEmail, LinkPurpose::RestoreEmail]);
+    }
+
     proptest! {
         /// A link opens its own account and no other, and never from its end on.
         #[test]
         fn a_link_opens_its_account_until_it_expires(
             of in 1_u128..4, tried in 1_u128..4, now in 0_i64..2_000, purpose in prop::sample::select(LinkPurpose::ALL)
         ) {
+            let waiting = purpose == LinkPurpose::AcceptInvitation;
+            let account = |n| if waiting { account(n).invited() } else { account(n) };
             let link = link(&account(of), purpose);
             prop_assert_eq!(link.opens(&account(tried), at(now)), of == tried && now < 1_000);
         }

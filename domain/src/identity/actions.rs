@@ -9,11 +9,13 @@ use crate::shared::{
 pub const READ_PROFILE: Action = Action::account("identity.profile.read");
 /// Change your own password.
 pub const CHANGE_PASSWORD: Action = Action::account("identity.password.change");
+/// Change your own e-mail address.
+pub const CHANGE_EMAIL: Action = Action::account("identity.email.change");
 /// See where you are logged in.
 pub const READ_SESSION: Action = Action::account("identity.session.read");
 /// End your own sessions: the log-out, and the end of one session or of several.
 pub const END_SESSION: Action = Action::account("identity.session.end");
-/// Create an account for another person, with any role.
+/// Create an account for another person, with roles whose permissions you have.
 pub const CREATE_USER: Action = Action::admin("identity.user.create");
 /// Change your own profile.
 pub const CHANGE_PROFILE: Action = Action::account("identity.profile.change");
@@ -31,6 +33,7 @@ pub const MANAGE_ROLE: Action = Action::admin("identity.role.manage");
 pub const ALL: &[Action] = &[
     READ_PROFILE,
     CHANGE_PASSWORD,
+    CHANGE_EMAIL,
     READ_SESSION,
     END_SESSION,
     CREATE_USER,

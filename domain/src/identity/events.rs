@@ -67,6 +67,25 @@ events! {
         user_id: UserId,
     }
 
+    /// An account that waits for its owner was sent another invitation.
+    UserInvited = "identity.user_invited.v1" of user_id {
+        /// The account.
+        user_id: UserId,
+    }
+
+    /// The owner of an account that an admin has created set the first password.
+    InvitationAccepted = "identity.invitation_accepted.v1" of user_id {
+        /// The account.
+        user_id: UserId,
+    }
+
+    /// The address of an account was replaced through a link that was mailed to the new one, or an earlier address was
+    /// restored through a link that was mailed to it. This ended every session.
+    UserEmailChanged = "identity.user_email_changed.v1" of user_id {
+        /// The account.
+        user_id: UserId,
+    }
+
     /// The display name of an account was changed, by its owner or by an admin.
     ProfileChanged = "identity.profile_changed.v1" of user_id {
         /// The account.
@@ -196,6 +215,9 @@ mod tests {
         assert_payload(&ProfileChanged { user_id }, user_id.uuid(), &account);
         assert_payload(&UserPasswordReset { user_id }, user_id.uuid(), &account);
         assert_payload(&UserEmailVerified { user_id }, user_id.uuid(), &account);
+        assert_payload(&UserEmailChanged { user_id }, user_id.uuid(), &account);
+        assert_payload(&UserInvited { user_id }, user_id.uuid(), &account);
+        assert_payload(&InvitationAccepted { user_id }, user_id.uuid(), &account);
         assert_payload(&UserDisabled { user_id }, user_id.uuid(), &account);
         assert_payload(&UserEnabled { user_id }, user_id.uuid(), &account);
         let event = UserRolesChanged { user_id, roles: vec![Role::ADMIN, Role::USER] };

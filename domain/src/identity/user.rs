@@ -35,6 +35,9 @@ pub struct User {
     pub email_verified_at: Option<Timestamp>,
     /// When the account was disabled; `None` if it is active.
     pub disabled_at: Option<Timestamp>,
+    /// When the account was created by an invitation that its owner has not accepted; `None` if no invitation waits.
+    /// No one knows the password of such an account.
+    pub invited_at: Option<Timestamp>,
     /// When the account was created.
     pub created_at: Timestamp,
     /// When the account was last changed.
@@ -73,19 +76,35 @@ impl User {
             auth_epoch: AuthEpoch::FIRST,
             email_verified_at: None,
             disabled_at: None,
+            invited_at: None,
             created_at: now,
             updated_at: now,
             version: Version::FIRST,
         }
     }
 
-    /// Replaces the password, and ends every session of the account. The hash is that of a password in
+    /// Replaces the password, and ends every session of the account and any invitation to it. The hash is that of a password in
     /// [`PasswordForm::NEW`].
     pub fn change_password(&mut self, password_hash: String, now: Timestamp) {
         self.password_hash = password_hash;
         self.password_form = PasswordForm::NEW;
         self.auth_epoch = self.auth_epoch.next();
+        self.invited_at = None;
         self.updated_at = now.not_before(self.updated_at);
+    }
+
+    /// Makes a new account one that waits for its owner, who sets the first password.
+    #[must_use]
+    pub fn invited(self) -> Self {
+        Self { invited_at: Some(self.created_at), ..self }
+    }
+
+    /// Replaces the address by one whose mails reach the owner, and ends every session of the account.
+    pub fn change_email(&mut self, email: Email, now: Timestamp) {
+        self.email = email;
+        self.auth_epoch = self.auth_epoch.next();
+        self.updated_at = now.not_before(self.updated_at);
+        self.email_verified_at = Some(self.updated_at);
     }
 }
 
@@ -118,5 +137,24 @@ mod tests {
         // The clock may have been set back.
         user.change_password("newer".to_owned(), at(5));
         assert_eq!(user.updated_at, at(20));
+    }
+
+    #[test]
+    fn a_new_address_is_verified_ends_every_session_and_changes_nothing_else() {
+        let at = |millis| Timestamp::from_millis(millis).unwrap();
+        let [old, new] = ["bea@example.com", "bea@example.org"].map(Email::parse);
+        let (id, name) = (UserId::new(Uuid::from_u128(1)), Text::line("Bea", 9).unwrap());
+        let mut user = User::register(id, old.unwrap(), name, &[], "hash".to_owned(), at(10));
+        let (before, new) = (user.clone(), new.unwrap());
+        // The clock may have been set back.
+        user.change_email(new.clone(), at(5));
+        let changed = User {
+            email: new,
+            auth_epoch: before.auth_epoch.next(),
+            email_verified_at: Some(at(10)),
+            updated_at: at(10),
+            ..before
+        };
+        assert!(user == changed);
     }
 }

@@ -32,6 +32,14 @@ named! {
         PasswordChanged = "password_changed",
         /// To the owner of an account whose address was registered again.
         AccountExists = "account_exists",
+        /// To the address that an account is to get, with a link to confirm it.
+        EmailChange = "email_change",
+        /// To the owner of an account for which a new address was asked.
+        EmailChangeRequested = "email_change_requested",
+        /// To the address that an account had before it got another one, with a link to restore it.
+        EmailChanged = "email_changed",
+        /// To the owner of an account that an admin has created, with a link to set the first password.
+        Invitation = "invitation",
     }
 }
 

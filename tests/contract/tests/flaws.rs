@@ -94,6 +94,8 @@ const CAUGHT: &[(Flaw, &str, &str)] = &[
     (Flaw::SweepsAll, "account_links", "a_sweep_forgets_no_more_than_its_limit"),
     (Flaw::RollbackCommits, "account_links", "an_undone_link_is_not_there"),
     (Flaw::ConsumesTwice, "account_links", "a_link_is_used_once_in_time_and_no_other_with_it"),
+    (Flaw::ConsumesTwice, "users", "a_hash_is_renewed_only_in_place_of_the_old_one"),
+    (Flaw::LosesUpdates, "users", "of_fifty_that_renew_a_hash_at_once_one_does"),
     (Flaw::LosesUpdates, "account_links", "of_fifty_that_use_a_link_at_once_one_does"),
     (Flaw::RollbackCommits, "known_networks", "an_undone_list_is_not_there"),
     (Flaw::KeepsRevoked, "sessions", "what_has_ended_is_swept_and_nothing_else"),

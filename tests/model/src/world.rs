@@ -122,6 +122,9 @@ impl PasswordHasher for PlainHasher {
     async fn verify(&self, _: HashCaller, password: String, hash: Option<String>) -> Result<bool, HashError> {
         Ok(hash.is_some_and(|hash| hash == format!("plain:{password}")))
     }
+    fn is_outdated(&self, _: &str) -> bool {
+        false
+    }
 }
 
 /// Tokens are their claims, as text.

@@ -93,7 +93,7 @@ async fn lossy_round(
         end.add_up().map_err(Trouble::Differs)?;
         Ok((history.events.len() as u64, instance.faults().lost_commits()))
     };
-    let result = result.await;
+    let result = Box::pin(result).await;
     instance.destroy().await;
     result
 }

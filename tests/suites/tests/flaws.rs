@@ -114,11 +114,15 @@ const CAUGHT: &[(SqlFlaw, &str, &str)] = &[
     (flaw("identity.user.save", "disabled_at = $", "disabled_at = 0 * $"), "users", STORES_EVERY_FIELD),
     (flaw("identity.user.find_credentials", "users.disabled_at", "NULL"), "users", CREDENTIALS),
     (flaw("identity.user.lock_with_another", "other.disabled_at IS NULL", "1 = 1"), "users", ANOTHER),
+    (flaw("identity.user.lock_with_another", "other.invited_at IS NULL", "1 = 1"), "users", ANOTHER),
+    (flaw("identity.user.save", "invited_at = $", "invited_at = 0 * $"), "users", STORES_EVERY_FIELD),
+    (flaw("identity.user.find_credentials", "users.invited_at", "NULL"), "users", CREDENTIALS),
+    (flaw("identity.user.count_filtered", "invited_at IS NOT NULL", "1 = 2"), "users", OF_A_FILTER),
     (flaw("identity.user.lock_with_another", "AND role = $1", "AND $1 = $1"), "users", ANOTHER),
     (flaw("identity.user.lock_with_another", "other.id <> $2", "$2 = $2"), "users", ANOTHER),
     (flaw("identity.user.list_roles", "user_roles.user_id = users.id", "1 = 1"), "users", OF_A_FILTER),
     (flaw("identity.user.list_by_created_at_filtered_up_first", "role = $1", "$1 = $1"), "users", OF_A_FILTER),
-    (flaw("identity.user.list_by_created_at_filtered_up_first", "= ($2 = 'active')", "= 1"), "users", OF_A_FILTER),
+    (flaw("identity.user.list_by_created_at_filtered_up_first", "$2 = CASE", "$2 <> CASE"), "users", OF_A_FILTER),
     (flaw("identity.user.list_by_created_at_filtered_up_first", "email, 1, length($3)", "$3, 1"), "users", OF_A_FILTER),
     (flaw("identity.user.list_by_created_at_filtered_up_first", "created_at >= $5", "$5 = $5"), "users", OF_A_FILTER),
     (flaw("identity.user.list_by_created_at_filtered_up_first", "created_at <= $6", "$6 = $6"), "users", OF_A_FILTER),
@@ -131,6 +135,7 @@ const CAUGHT: &[(SqlFlaw, &str, &str)] = &[
         LINKS,
         LINK_REPLACES,
     ),
+    (flaw("identity.account_link.replace", "email = excluded", "email = account_links"), LINKS, LINK_REPLACES),
     (flaw("identity.account_link.find", "purpose = $2", "$2 = $2"), LINKS, LINK_REPLACES),
     (flaw("identity.account_link.consume", "hash = $1", "$1 = $1"), LINKS, LINK_ONCE),
     (flaw("identity.account_link.consume", "expires_at > $2", "expires_at >= $2"), LINKS, LINK_ONCE),
@@ -140,6 +145,9 @@ const CAUGHT: &[(SqlFlaw, &str, &str)] = &[
         LINKS,
         LINK_SWEEP,
     ),
+    (flaw("identity.user.renew_hash", "password_hash = $2", "$2 = $2"), "users", RENEWS),
+    (flaw("identity.user.renew_hash", "id = $1", "$1 = $1"), "users", RENEWS),
+    (flaw("identity.user.renew_hash", "password_form = $4", "password_form = 'as_typed'"), "users", RENEWS),
     (flaw("identity.user.save", "email_verified_at = $", "email_verified_at = 0 * $"), "users", STORES_EVERY_FIELD),
     (flaw("identity.user.find_credentials", "users.email_verified_at", "NULL"), "users", CREDENTIALS),
     (flaw("identity.role.save", "permissions = $", "permissions = 0 || $"), "roles", STORES_EVERY_FIELD),
@@ -335,6 +343,7 @@ const ALL_BUT_ONE: &str = "all_sessions_of_a_user_end_except_one";
 const SESSION_QUERIES: &str = "session_queries";
 const HOLDING: &str = "the_sessions_that_hold_are_listed_the_newest_first";
 const OF_THIS_EPOCH: &str = "sessions_of_an_earlier_epoch_are_not_listed";
+const RENEWS: &str = "a_hash_is_renewed_only_in_place_of_the_old_one";
 const LINKS: &str = "account_links";
 const LINK_REPLACES: &str = "a_newer_link_replaces_the_one_of_its_account_and_purpose";
 const LINK_ONCE: &str = "a_link_is_used_once_in_time_and_no_other_with_it";

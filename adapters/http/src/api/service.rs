@@ -8,11 +8,11 @@ use super::{
 };
 use crate::{
     edge::{RouteTable, RouteTableError},
-    parts::{Cost, Operation, Protocol, State},
+    parts::{Cost, Operation, State},
     system,
 };
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
-use poem::{Endpoint, EndpointExt as _, Request, Response, Result, Route, endpoint::BoxEndpoint, get};
+use http::Method;
+use poem::{EndpointExt as _, Response, Route, endpoint::BoxEndpoint, get};
 use poem_openapi::OpenApiService;
 use serde_json::Value;
 use skep_application::{App, Policies};
@@ -73,7 +73,7 @@ impl Api {
         let limit = move |endpoint, request| Arc::clone(&limiter).guard(endpoint, request);
         let endpoint = route.nest_no_strip("/", api).around(limit).data(state.clone());
         // Readers that are not extractors find the state in the extensions of the request.
-        let endpoint = endpoint.map_to_response().around(mark).before(move |mut request| {
+        let endpoint = endpoint.map_to_response().before(move |mut request| {
             request.extensions_mut().insert(state.clone());
             std::future::ready(Ok(request))
         });
@@ -83,31 +83,21 @@ impl Api {
 }
 
 /// The paths of the document and those of the system, with what the edge has to know of their operations.
-fn routes(document: &Value, policies: &Policies) -> std::result::Result<RouteTable, RouteTableError> {
+fn routes(document: &Value, policies: &Policies) -> Result<RouteTable, RouteTableError> {
     let routes = RouteTable::from_openapi(document)?;
     let routes = system::PATHS.iter().try_fold(routes, |routes, path| routes.with(path, [Method::GET]))?;
     let limits: HashMap<_, _> = contexts::operations().filter_map(|known| Some((known.id, known.body?))).collect();
     let is_list = |known: &Operation| matches!(known.cost, Cost::Page | Cost::Items);
-    let announced = |template: &str| {
+    let headers = |template: &str| {
         let protocol = contexts::protocols().find(|protocol| protocol.has(template));
-        protocol.map_or_else(HeaderMap::new, |protocol| (protocol.options)(policies))
+        protocol.map_or_else(Default::default, |protocol| ((protocol.marks)(), (protocol.options)(policies)))
     };
     Ok(routes
-        .with_options(announced)
+        .with_headers(headers)
         .with_body_limits(|operation| limits.get(operation).copied())
         // Paths outside of the document need no store.
         .with_unshared(|id| id.is_none())
         .with_lists(|id| id.and_then(operation).is_some_and(is_list)))
-}
-
-/// Adds the header of its protocol to each answer.
-async fn mark<E: Endpoint<Output = Response>>(endpoint: Arc<E>, request: Request) -> Result<Response> {
-    let protocol = contexts::protocols().find(|protocol| protocol.has(request.uri().path()));
-    let mut response = endpoint.call(request).await?;
-    if let Some(Protocol { mark: (name, value), .. }) = protocol {
-        response.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from_static(value));
-    }
-    Ok(response)
 }
 
 /// The operation with this `operationId`.

@@ -42,4 +42,8 @@ impl<H: PasswordHasher> PasswordHasher for RequestHasher<H> {
     async fn verify(&self, caller: HashCaller, password: String, hash: Option<String>) -> Result<bool, HashError> {
         self.without_place(self.0.verify(caller, password, hash)).await
     }
+
+    fn is_outdated(&self, hash: &str) -> bool {
+        self.0.is_outdated(hash)
+    }
 }

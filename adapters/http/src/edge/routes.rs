@@ -57,6 +57,8 @@ pub(crate) struct Route {
     unshared: Vec<Method>,
     /// The methods that read a page of a list.
     lists: Vec<Method>,
+    /// The headers of each answer, which say the protocol.
+    pub(crate) marks: HeaderMap,
     /// The headers of an answer to OPTIONS, besides `Allow`.
     pub(crate) options: HeaderMap,
 }
@@ -71,6 +73,7 @@ impl Route {
             bodies: vec![],
             unshared: vec![],
             lists: vec![],
+            marks: HeaderMap::new(),
             options: HeaderMap::new(),
         }
     }
@@ -172,11 +175,11 @@ impl RouteTable {
         self
     }
 
-    /// Adds headers to the answers to OPTIONS. The function gets the path template.
+    /// Adds headers to each answer, and others to those to OPTIONS. The function gets the path template.
     #[must_use]
-    pub fn with_options(mut self, headers_of: impl Fn(&str) -> HeaderMap) -> Self {
+    pub fn with_headers(mut self, headers_of: impl Fn(&str) -> (HeaderMap, HeaderMap)) -> Self {
         for route in &mut self.routes {
-            route.options = headers_of(&route.template);
+            (route.marks, route.options) = headers_of(&route.template);
         }
         self
     }

@@ -266,6 +266,9 @@ impl Edge {
             headers::secure(out, self.hsts.as_ref());
             headers::identify(out, &request_id);
             trace.write(out);
+            for (name, value) in route.iter().flat_map(|route| &route.marks) {
+                out.insert(name.clone(), value.clone());
+            }
             if let Some(cors) = &config.cors {
                 cors.decorate(origin.clone(), out);
             }

@@ -29,13 +29,17 @@ const UPLOAD_LENGTH: &str = "Upload-Length";
 const UPLOAD_METADATA: &str = "Upload-Metadata";
 const UPLOAD_OFFSET: &str = "Upload-Offset";
 
-pub(super) const PROTOCOL: Protocol = Protocol { path: UPLOADS, mark: (TUS_RESUMABLE, VERSION), options };
+pub(super) const PROTOCOL: Protocol = Protocol { path: UPLOADS, marks, options };
+
+/// What every answer says.
+fn marks() -> HeaderMap {
+    HeaderMap::from_iter([(HeaderName::from_static(TUS_RESUMABLE), HeaderValue::from_static(VERSION))])
+}
 
 /// What an answer to OPTIONS announces.
 fn options(policies: &Policies) -> HeaderMap {
     let most = FilePurpose::ALL.iter().map(|purpose| policies.files.most_bytes(*purpose)).max().unwrap_or_default();
     HeaderMap::from_iter([
-        (HeaderName::from_static(TUS_RESUMABLE), HeaderValue::from_static(VERSION)),
         (TUS_VERSION, HeaderValue::from_static(VERSION)),
         (
             HeaderName::from_static("tus-extension"),

@@ -9,17 +9,18 @@ use super::{
 use crate::{
     body::{MergePatch, Strict},
     parts::{
-        Done, FilterOf, Id, IfMatch, List, Listed, RepeatKey, SelfLink, Sent, Shown, SignedIn, SortKey, patch, path_of,
+        Created, Done, FilterOf, Id, IfMatch, List, Listed, RepeatKey, SelfLink, Sent, Shown, SignedIn, SortKey, patch,
+        path_of,
     },
     problem::Problem,
 };
 use poem_openapi::{Object, OpenApi, param::Path};
 use serde::{Deserialize, Serialize};
 use skep_application::identity::{
-    ChangeProfileCommand, ChangeUserCommand, EndUserSessionsCommand, SetUserRolesCommand, UserCommand, UserFilter,
-    UserSort, UserSortKey, UserView,
+    ChangeProfileCommand, ChangeUserCommand, EndUserSessionsCommand, InviteUserCommand, InvitedInput,
+    SetUserRolesCommand, UserCommand, UserFilter, UserSort, UserSortKey, UserView,
 };
-use skep_domain::{identity::AccountState, shared::UserId};
+use skep_domain::shared::UserId;
 
 /// The path of the accounts.
 const USERS: &str = "/api/v1/users";
@@ -43,6 +44,19 @@ struct SetRolesRequest {
     roles: Vec<String>,
 }
 
+/// An account for another person, who sets the password.
+#[derive(Object, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct InviteUserRequest {
+    /// The e-mail address to log in with, at most 254 bytes. The invitation is mailed to it.
+    email: String,
+    /// The name that others see: one line of 1 to 100 characters. It is trimmed and stored in NFC. Characters that
+    /// show nothing are refused.
+    display_name: String,
+    /// The roles of the account, at most 20. Every account has `user`, which may be left out.
+    roles: Vec<String>,
+}
+
 /// The account of a user, as admins see it.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "Account")]
@@ -57,12 +71,16 @@ struct AccountBody {
     display_name: String,
     /// The names of its roles: `user` for every account, and other ones that it was given.
     roles: Vec<String>,
-    /// Whether the user can log in.
+    /// Whether the user can log in: `invited` until the first password is set.
     state: String,
     /// The time at which the account was disabled; absent if it is active.
     #[oai(skip_serializing_if_is_none)]
     #[serde(skip_serializing_if = "Option::is_none")]
     disabled_at: Option<String>,
+    /// The time of the invitation that the owner has not accepted; absent if there is no invitation.
+    #[oai(skip_serializing_if_is_none)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    invited_at: Option<String>,
     /// The time of registration.
     created_at: String,
     /// The time of the last change.
@@ -73,15 +91,15 @@ struct AccountBody {
 
 impl From<UserView> for AccountBody {
     fn from(user: UserView) -> Self {
-        let state = if user.disabled_at.is_none() { AccountState::Active } else { AccountState::Disabled };
         Self {
             id: Id(user.id),
             email: user.email.as_str().to_owned(),
             email_verified: user.email_verified_at.is_some(),
             display_name: user.display_name.as_str().to_owned(),
             roles: user.roles.iter().map(|role| role.name().to_owned()).collect(),
-            state: state.name().to_owned(),
+            state: user.state().name().to_owned(),
             disabled_at: user.disabled_at.map(|at| at.to_string()),
+            invited_at: user.invited_at.map(|at| at.to_string()),
             created_at: user.created_at.to_string(),
             updated_at: user.updated_at.to_string(),
             links: SelfLink::to(path_of(USERS, user.id, "")),
@@ -125,6 +143,43 @@ impl AccountApi {
         let sort = UserSort { key: list.key, direction: list.direction };
         let page = caller.app().identity.list_users.execute(&caller.actor, &filter, sort, &list.page).await?;
         Ok(list.answer(page))
+    }
+
+    /// Invite a user
+    ///
+    /// Creates an account without a password, and mails a link to set it (`POST /api/v1/auth/accept-invitation`). The link
+    /// works once, by default for 72 hours. Until then, the `state` of the account is `invited`, and each login to it is
+    /// answered like one with a wrong password. Needs the permission `identity.user.create`. The caller can give only
+    /// roles whose every permission it has itself; otherwise the answer is 403 `role_not_held`. If the address has an
+    /// account, the answer is 409 `email_taken`.
+    #[oai(path = "/users", method = "post", operation_id = "invite_user")]
+    async fn invite(
+        &self,
+        caller: SignedIn,
+        Sent(key): RepeatKey,
+        body: Strict<InviteUserRequest>,
+    ) -> Result<Created<AccountBody>, Problem> {
+        let InviteUserRequest { email, display_name, roles } = body.0;
+        let command = InviteUserCommand { account: InvitedInput { email, display_name }, roles };
+        let user = caller.app().identity.invite_user.execute_once(&caller.actor, key.as_ref(), command).await?;
+        Ok(Created::at(path_of(USERS, user.id, ""), user.version, user))
+    }
+
+    /// Send another invitation
+    ///
+    /// Mails another link to the owner of an account that is `invited`. The earlier link then no longer works. Needs the
+    /// permission `identity.user.manage`. If the account is not `invited`, the answer is 409 `not_invited`. The account
+    /// is returned unchanged.
+    #[oai(path = "/users/:id/invitation", method = "post", operation_id = "resend_invitation")]
+    async fn resend_invitation(
+        &self,
+        caller: SignedIn,
+        Path(id): Path<Id<UserId>>,
+        Sent(precondition): IfMatch,
+        Sent(key): RepeatKey,
+    ) -> Result<Shown<AccountBody>, Problem> {
+        let command = UserCommand { user_id: id.0, precondition };
+        Ok(shown(caller.app().identity.resend_invitation.execute_once(&caller.actor, key.as_ref(), command).await?))
     }
 
     /// Get a user

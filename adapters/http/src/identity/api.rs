@@ -2,14 +2,14 @@
 
 use super::{
     dto::{
-        ChangePasswordRequest, ChangeUserRequest, LogInRequest, NewSession, PROFILE, RegisterRequest, SetUpRequest,
-        TokenBody, UserBody,
+        ChangeEmailRequest, ChangePasswordRequest, ChangeUserRequest, LogInRequest, NewSession, PROFILE,
+        RegisterRequest, SetUpRequest, TokenBody, UserBody,
     },
     profile::ProfileMatch,
 };
 use crate::{
     body::{MergePatch, Strict},
-    parts::{Answer, Browser, ClientDevice, Created, RepeatKey, Sent, Shown, SignedIn, State, Visitor, patch},
+    parts::{Answer, Browser, ClientDevice, Created, Mailed, RepeatKey, Sent, Shown, SignedIn, State, Visitor, patch},
     problem::Problem,
 };
 use poem_openapi::{ApiResponse, OpenApi, Tags};
@@ -186,5 +186,18 @@ impl IdentityApi {
             StartedSession::Tokens(tokens) => SessionStarted::Ok(Answer(NewSession::Tokens(tokens.into())), None),
             StartedSession::Cookie(answer) => SessionStarted::with_cookie(answer, &caller.state),
         })
+    }
+
+    /// Ask for another e-mail address
+    ///
+    /// Mails a link to the new address, and a notice to the present one. The account stays as it is until `POST
+    /// /api/v1/auth/confirm-email` gets the token of the link, which works for 24 hours by default. A newer link replaces
+    /// it, and a new password ends it. Needs an account. The answer does not show whether the new address has an account.
+    /// If the current password is wrong, the answer is 403 `wrong_password`; wrong passwords count with those of logins
+    /// to the account. The limits of mails are those of `POST /api/v1/auth/forgot-password`.
+    #[oai(path = "/users/me/email", method = "post", operation_id = "change_email")]
+    async fn change_email(&self, caller: SignedIn, body: Strict<ChangeEmailRequest>) -> Result<Mailed, Problem> {
+        caller.app().identity.request_email_change.execute(&caller.actor, body.0.into()).await?;
+        Ok(Mailed::Mailed)
     }
 }

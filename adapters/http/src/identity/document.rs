@@ -13,13 +13,13 @@ use skep_domain::{
 /// Adds the rules of the fields that requests have.
 fn limit(schemas: &mut Schemas<'_>, passwords: PasswordPolicy) {
     let accounts = ["RegisterRequest", "SetUpRequest"];
-    let addresses = ["RegisterRequest", "SetUpRequest", "LinkRequest"];
+    let addresses = ["RegisterRequest", "SetUpRequest", "LinkRequest", "ChangeEmailRequest", "InviteUserRequest"];
     schemas.limit(&addresses, "email", &json!({ "maxLength": Email::MAX_BYTES, "pattern": Email::PATTERN }));
     schemas.limit(&accounts, "password", &any_text());
     let (min, max) = (passwords.min_chars(), PasswordPolicy::MAX_CHARS);
     schemas.limit(&accounts, "password", &json!({ "minLength": min, "maxLength": max }));
     schemas.limit(&accounts, "display_name", &line(DISPLAY_NAME_MAX));
-    schemas.limit(&["ChangeUserRequest"], "display_name", &line(DISPLAY_NAME_MAX));
+    schemas.limit(&["ChangeUserRequest", "InviteUserRequest"], "display_name", &line(DISPLAY_NAME_MAX));
     schemas.limit(&["SetUpRequest"], "token", &any_text());
     schemas.limit(&["LogInRequest"], "email", &any_text());
     schemas.limit(&["LogInRequest"], "password", &any_text());
@@ -27,6 +27,9 @@ fn limit(schemas: &mut Schemas<'_>, passwords: PasswordPolicy) {
     schemas.limit(&["ResetPasswordRequest"], "password", &any_text());
     schemas.limit(&["ResetPasswordRequest"], "password", &json!({ "minLength": min, "maxLength": max }));
     schemas.limit(&["VerifyEmailRequest"], "token", &any_text());
+    schemas.limit(&["VerifyEmailRequest"], "password", &any_text());
+    schemas.limit(&["ConfirmEmailRequest"], "token", &any_text());
+    schemas.limit(&["ChangeEmailRequest"], "current_password", &any_text());
     schemas.limit(&["RefreshRequest"], "refresh_token", &any_text());
     schemas.limit(&["ChangePasswordRequest"], "current_password", &any_text());
     schemas.limit(&["ChangePasswordRequest"], "new_password", &any_text());
@@ -80,7 +83,9 @@ pub(super) fn complete(schemas: &mut Schemas<'_>, policies: &Policies) {
     let token = format!("skep_link_{}", "0123456789abcdef".repeat(6));
     schemas.example("LinkRequest", json!({ "email": email }));
     schemas.example("ResetPasswordRequest", json!({ "token": token, "password": password }));
-    schemas.example("VerifyEmailRequest", json!({ "token": token }));
+    schemas.example("VerifyEmailRequest", json!({ "token": token, "password": password }));
+    schemas.example("ConfirmEmailRequest", json!({ "token": token }));
+    schemas.example("ChangeEmailRequest", json!({ "email": "ada@example.org", "current_password": password }));
     schemas.example(
         "SetUpRequest",
         json!({
@@ -101,6 +106,8 @@ pub(super) fn complete(schemas: &mut Schemas<'_>, policies: &Policies) {
     });
     schemas.example("Account", account);
     schemas.example("ChangeUserRequest", json!({ "display_name": "Ada Lovelace" }));
+    let invited = json!({ "email": "bea@example.com", "display_name": "Bea", "roles": ["editor"] });
+    schemas.example("InviteUserRequest", invited);
     schemas.example("SetRolesRequest", json!({ "roles": ["admin", "user"] }));
     let session = json!({
         "id": "019a9d3c-5a00-7000-8000-000000000004", "current": true, "kind": "token", "device": "Mozilla/5.0 (X11; Linux x86_64)",

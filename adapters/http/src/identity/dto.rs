@@ -7,8 +7,9 @@ use crate::{
 use poem_openapi::{Object, Union, types::MaybeUndefined};
 use serde::{Deserialize, Serialize};
 use skep_application::identity::{
-    AccountInput, ChangePasswordCommand, CookieAnswer, LogInAnswer, LogInCommand, RefreshSessionCommand,
-    RegisterUserCommand, RequestLinkCommand, ResetPasswordCommand, SetUpCommand, UserView, VerifyEmailCommand,
+    AccountInput, ChangePasswordCommand, ConfirmEmailCommand, CookieAnswer, LogInAnswer, LogInCommand,
+    RefreshSessionCommand, RegisterUserCommand, RequestEmailChangeCommand, RequestLinkCommand, ResetPasswordCommand,
+    SetUpCommand, UserView, VerifyEmailCommand,
 };
 use skep_domain::{
     identity::{Device, SessionKind},
@@ -121,17 +122,49 @@ impl From<ResetPasswordRequest> for ResetPasswordCommand {
     }
 }
 
-/// The token of a link.
+/// The token of a link, and the password of the account.
 #[derive(Object, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct VerifyEmailRequest {
     /// The token of the link in the mail.
     token: String,
+    /// The password of the account. Nothing is trimmed.
+    password: String,
 }
 
 impl From<VerifyEmailRequest> for VerifyEmailCommand {
-    fn from(VerifyEmailRequest { token }: VerifyEmailRequest) -> Self {
+    fn from(VerifyEmailRequest { token, password }: VerifyEmailRequest) -> Self {
+        Self { token, password }
+    }
+}
+
+/// The token of a link that gives the account an address.
+#[derive(Object, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ConfirmEmailRequest {
+    /// The token of the link in the mail.
+    token: String,
+}
+
+impl From<ConfirmEmailRequest> for ConfirmEmailCommand {
+    fn from(ConfirmEmailRequest { token }: ConfirmEmailRequest) -> Self {
         Self { token }
+    }
+}
+
+/// The address that the account is to get.
+#[derive(Object, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ChangeEmailRequest {
+    /// The new e-mail address, at most 254 bytes. It is shown as typed, without spaces around it and in NFC.
+    email: String,
+    /// The present password of the account. Nothing is trimmed.
+    current_password: String,
+}
+
+impl From<ChangeEmailRequest> for RequestEmailChangeCommand {
+    fn from(ChangeEmailRequest { email, current_password }: ChangeEmailRequest) -> Self {
+        Self { email, current_password }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{
     api::Tag,
-    dto::{LinkRequest, ResetPasswordRequest, VerifyEmailRequest},
+    dto::{ConfirmEmailRequest, LinkRequest, ResetPasswordRequest, VerifyEmailRequest},
 };
 use crate::{
     body::Strict,
@@ -54,12 +54,56 @@ impl LinkApi {
 
     /// Verify an address
     ///
-    /// Marks the address of the account as verified, through a link that was mailed to it, and uses the link up. Anyone
-    /// with the token of a link may call it. A link that is wrong, has expired, was used, or was replaced by a newer one
-    /// gets 403 `link_invalid`.
+    /// Marks the address of the account as verified, through a link that was mailed to it and the password of the account,
+    /// and uses the link up. Anyone with both may call it. A link that is wrong, has expired, was used, or was replaced by
+    /// a newer one gets 403 `link_invalid`. A wrong password gets 403 `wrong_password`, leaves the link, and counts with
+    /// those of logins to the account. A user that does not know the password asks for a link to reset it, which verifies
+    /// the address, too.
     #[oai(path = "/auth/verify-email", method = "post", operation_id = "verify_email")]
     async fn verify_email(&self, caller: Visitor, body: Strict<VerifyEmailRequest>) -> Result<Done, Problem> {
         caller.app().identity.verify_email.execute(&caller.actor, body.0.into()).await?;
+        metrics::counter!("skep_account_links_used_total").increment(1);
+        Ok(Done::Done)
+    }
+
+    /// Accept an invitation
+    ///
+    /// Sets the first password of an account that an admin has created, through the link in the invitation, and uses the
+    /// link up. The address then counts as verified. Anyone with the token of the link may call it. It does not log in. A
+    /// link that is wrong, has expired, was used, or was replaced by a newer one gets 403 `link_invalid`. If the password
+    /// is refused, the link can be used again.
+    #[oai(path = "/auth/accept-invitation", method = "post", operation_id = "accept_invitation")]
+    async fn accept_invitation(&self, caller: Visitor, body: Strict<ResetPasswordRequest>) -> Result<Done, Problem> {
+        caller.app().identity.accept_invitation.execute(&caller.actor, body.0.into()).await?;
+        metrics::counter!("skep_account_links_used_total").increment(1);
+        Ok(Done::Done)
+    }
+
+    /// Confirm a new address
+    ///
+    /// Gives the account the address that `POST /api/v1/users/me/email` has mailed the link to, and uses the link up. The
+    /// address then counts as verified, and every session and every link to reset the password ends. Anyone with the token
+    /// of the link may call it. It does not log in. The address that is replaced gets a mail with a link to restore it. If
+    /// another account has the address meanwhile, the answer is 409 `email_taken` and nothing changes. A link that is
+    /// wrong, has expired, was used, was replaced by a newer one or is from before a new password gets 403
+    /// `link_invalid`.
+    #[oai(path = "/auth/confirm-email", method = "post", operation_id = "confirm_email")]
+    async fn confirm_email(&self, caller: Visitor, body: Strict<ConfirmEmailRequest>) -> Result<Done, Problem> {
+        caller.app().identity.confirm_email.execute(&caller.actor, body.0.into()).await?;
+        metrics::counter!("skep_account_links_used_total").increment(1);
+        Ok(Done::Done)
+    }
+
+    /// Restore an address
+    ///
+    /// Gives the account back the address that it had before it was changed, and uses the link up. Every session and
+    /// every link to reset the password ends. The link is mailed to that address when it is replaced, works for 72 hours
+    /// by default, also after a new password, and stays if the address is changed again meanwhile. Anyone with the token
+    /// of the link may call it. It does not log in. If another account has the address meanwhile, the answer is 409
+    /// `email_taken`. A link that is wrong, has expired or was used gets 403 `link_invalid`.
+    #[oai(path = "/auth/restore-email", method = "post", operation_id = "restore_email")]
+    async fn restore_email(&self, caller: Visitor, body: Strict<ConfirmEmailRequest>) -> Result<Done, Problem> {
+        caller.app().identity.restore_email.execute(&caller.actor, body.0.into()).await?;
         metrics::counter!("skep_account_links_used_total").increment(1);
         Ok(Done::Done)
     }

@@ -6,16 +6,16 @@ use crate::{
 };
 use skep_application::{
     identity::{
-        ChangePasswordError, ChangeRoleError, ChangeUserError, CreateRoleError, DeleteRoleError, DisableUserError,
-        EnableUserError, EndSessionError, EndSessionsError, EndUserSessionsError, GetCsrfTokenError, LogInError,
-        RefreshSessionError, RegisterUserError, RequestLinkError, ResetPasswordError, SetUpError, SetUserRolesError,
-        VerifyEmailError,
+        ChangePasswordError, ChangeRoleError, ChangeUserError, ConfirmEmailError, CreateRoleError, DeleteRoleError,
+        DisableUserError, EnableUserError, EndSessionError, EndSessionsError, EndUserSessionsError, GetCsrfTokenError,
+        InviteUserError, LogInError, RefreshSessionError, RegisterUserError, RequestEmailChangeError, RequestLinkError,
+        ResendInvitationError, ResetPasswordError, SetUpError, SetUserRolesError, VerifyEmailError,
     },
     kernel::{Denied, GetError, ListError},
 };
 use skep_domain::identity::actions::{
-    CHANGE_PASSWORD, CHANGE_PROFILE, END_SESSION, MANAGE_ROLE, MANAGE_USER, READ_PROFILE, READ_ROLE, READ_SESSION,
-    READ_USER,
+    CHANGE_EMAIL, CHANGE_PASSWORD, CHANGE_PROFILE, CREATE_USER, END_SESSION, MANAGE_ROLE, MANAGE_USER, READ_PROFILE,
+    READ_ROLE, READ_SESSION, READ_USER,
 };
 
 /// The limit of a body with an e-mail address and a password.
@@ -37,11 +37,17 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation::with_credentials("reset_password", ResetPasswordError::REFUSALS).body(CREDENTIALS),
     Operation::with_credentials("resend_verification", RequestLinkError::REFUSALS).body(CREDENTIALS),
     Operation::with_credentials("verify_email", VerifyEmailError::REFUSALS).body(CREDENTIALS),
+    Operation::with_credentials("accept_invitation", ResetPasswordError::REFUSALS).body(CREDENTIALS),
+    Operation::with_credentials("confirm_email", ConfirmEmailError::REFUSALS).body(CREDENTIALS),
+    Operation::with_credentials("restore_email", ConfirmEmailError::REFUSALS).body(CREDENTIALS),
     Operation::with_credentials("set_up", SetUpError::REFUSALS).body(ACCOUNT),
     Operation::new("get_profile", READ_PROFILE, GetError::REFUSALS),
     Operation::new("change_password", CHANGE_PASSWORD, ChangePasswordError::REFUSALS)
         .taking_credentials()
         .body(ACCOUNT),
+    Operation::new("change_email", CHANGE_EMAIL, RequestEmailChangeError::REFUSALS)
+        .taking_credentials()
+        .body(CREDENTIALS),
     // It takes no key, so it cannot be refused because of one.
     Operation::new("log_out", END_SESSION, Denied::REFUSALS),
     Operation::new("get_csrf_token", READ_SESSION, GetCsrfTokenError::REFUSALS),
@@ -50,6 +56,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation::new("end_sessions", END_SESSION, EndSessionsError::REFUSALS),
     Operation::new("change_profile", CHANGE_PROFILE, ChangeUserError::REFUSALS).body(SHORT),
     Operation::new("list_users", READ_USER, ListError::REFUSALS).cost(Cost::Page),
+    Operation::new("invite_user", CREATE_USER, InviteUserError::REFUSALS).body(SHORT),
+    Operation::new("resend_invitation", MANAGE_USER, ResendInvitationError::REFUSALS),
     Operation::new("get_user", READ_USER, GetError::REFUSALS),
     Operation::new("change_user", MANAGE_USER, ChangeUserError::REFUSALS).body(SHORT),
     Operation::new("disable_user", MANAGE_USER, DisableUserError::REFUSALS),

@@ -37,9 +37,9 @@ pub(crate) struct Context {
 pub(crate) struct Protocol {
     /// The path that it is about, with everything below it.
     pub(crate) path: &'static str,
-    /// The header of every answer, with its value.
-    pub(crate) mark: (&'static str, &'static str),
-    /// The headers of an answer to OPTIONS. Some follow from policies.
+    /// The headers of every answer.
+    pub(crate) marks: fn() -> HeaderMap,
+    /// Further headers of an answer to OPTIONS. Some follow from policies.
     pub(crate) options: fn(&Policies) -> HeaderMap,
 }
 

@@ -15,7 +15,7 @@ use skep_application::{
 };
 use skep_domain::{
     identity::{AccountLink, AccountLinkId, LinkPurpose},
-    shared::{Timestamp, UserId},
+    shared::{ShownEmail, Timestamp, UserId},
 };
 use std::{future::Future, pin::Pin};
 
@@ -23,6 +23,16 @@ pub(super) const MADE: &[Collection] = &[collection(
     LinkDoc::COLLECTION,
     &[index("account_links_hash_idx", &["hash"]), index("account_links_expires_at_idx", &["expires_at"])],
 )];
+
+/// Links that change an address no longer work.
+pub(super) fn unmake_addresses<'a>(
+    schema: &'a mut MongoSchema<'_>,
+) -> Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send + 'a>> {
+    Box::pin(async move {
+        let with_address = doc! { "q": { "email": { "$exists": true } }, "limit": 0 };
+        schema.command(doc! { "delete": LinkDoc::COLLECTION, "deletes": [with_address] }).await.map(drop)
+    })
+}
 
 /// Links that were mailed no longer work, and no address counts as verified.
 pub(super) fn unmake<'a>(
@@ -46,6 +56,9 @@ struct LinkDoc {
     hash: Binary,
     auth_epoch: i64,
     expires_at: DateTime,
+    /// Only links that give the account an address have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    email: Option<String>,
 }
 
 impl Record for LinkDoc {
@@ -59,6 +72,7 @@ impl Record for LinkDoc {
             hash: hash(&self.hash)?,
             auth_epoch: super::users::epoch(self.auth_epoch)?,
             expires_at: time(self.expires_at)?,
+            email: self.email.map(ShownEmail::stored),
         })
     }
 }
@@ -78,7 +92,7 @@ impl AccountLinkRepository for MongoUnit {
     }
 
     async fn replace(&mut self, link: &AccountLink) -> Result<(), StoreError> {
-        let change = doc! {
+        let mut change = doc! {
             "user_id": record::id(link.user_id.uuid()),
             "purpose": link.purpose.name(),
             "id": record::id(link.id.uuid()),
@@ -87,7 +101,14 @@ impl AccountLinkRepository for MongoUnit {
             "expires_at": date(link.expires_at),
         };
         let of = doc! { "_id": key(link.user_id, link.purpose) };
-        let update = Update::of(of, doc! { "$set": change }).or_insert();
+        let change = match &link.email {
+            Some(email) => {
+                change.insert("email", email.as_str());
+                doc! { "$set": change }
+            }
+            None => doc! { "$set": change, "$unset": { "email": "" } },
+        };
+        let update = Update::of(of, change).or_insert();
         self.run(async |executor| match executor.update(LinkDoc::COLLECTION, vec![update]).await {
             Ok(_) => Ok(()),
             // Two requests both found no link. The next attempt finds that of the other one.

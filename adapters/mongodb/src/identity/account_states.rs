@@ -3,6 +3,7 @@
 use crate::schema::{Collection, Index, MongoSchema, collection, index};
 use bson::doc;
 use skep_application::kernel::StoreError;
+use skep_domain::identity::LinkPurpose;
 use std::{future::Future, pin::Pin};
 
 type Step<'a> = Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send + 'a>>;
@@ -12,6 +13,16 @@ pub(super) const CREATED: Index = index("users_created_at_idx", &["created_at", 
 /// By the display name.
 pub(super) const NAMED: Index = index("users_display_name_idx", &["display_name", "_id"]);
 pub(super) const INDEXES: &[Collection] = &[collection("users", &[CREATED, NAMED])];
+
+/// Invitations no longer work. The owners of these accounts ask for a link to set a new password.
+pub(super) fn unmake_invitations<'a>(schema: &'a mut MongoSchema<'_>) -> Step<'a> {
+    Box::pin(async move {
+        let links = doc! { "q": { "purpose": LinkPurpose::AcceptInvitation.name() }, "limit": 0 };
+        schema.command(doc! { "delete": "account_links", "deletes": [links] }).await?;
+        let plain = doc! { "q": {}, "u": { "$unset": { "invited_at": "" } }, "multi": true };
+        schema.command(doc! { "update": "users", "updates": [plain] }).await.map(drop)
+    })
+}
 
 /// Accounts that were disabled can be used again.
 pub(super) fn unmake<'a>(schema: &'a mut MongoSchema<'_>) -> Step<'a> {

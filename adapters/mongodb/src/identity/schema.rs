@@ -37,6 +37,14 @@ pub(crate) const SET: MongoSet = MongoSet {
             name: "account_links",
             work: MongoStep::change(email_keys::keep, account_links::MADE, account_links::unmake, &[]),
         },
+        MigrationStep {
+            name: "link_addresses",
+            work: MongoStep::code(email_keys::keep, account_links::unmake_addresses),
+        },
+        MigrationStep {
+            name: "invitations",
+            work: MongoStep::code(email_keys::keep, account_states::unmake_invitations),
+        },
         MigrationStep { name: "session_cookies", work: MongoStep::code(session_origins::keep, cookies::unmake) },
     ],
 };

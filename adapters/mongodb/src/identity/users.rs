@@ -2,7 +2,7 @@
 
 use super::{known_networks::KnownNetworksDoc, user_list};
 use crate::{
-    ops::Query,
+    ops::{Query, Update},
     record::{self, Record, Stored, Unreadable, Versioned, date, optional_time, time, version},
     store::MongoStore,
     unit::MongoUnit,
@@ -46,6 +46,9 @@ pub(super) struct UserDoc {
     /// Only documents of disabled accounts have it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     disabled_at: Option<DateTime>,
+    /// Only documents of accounts that wait for their owners have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    invited_at: Option<DateTime>,
     created_at: DateTime,
     updated_at: DateTime,
     version: i64,
@@ -84,6 +87,7 @@ impl Record for UserDoc {
             auth_epoch: epoch(self.auth_epoch)?,
             email_verified_at: optional_time(self.email_verified_at)?,
             disabled_at: optional_time(self.disabled_at)?,
+            invited_at: optional_time(self.invited_at)?,
             created_at: time(self.created_at)?,
             updated_at: time(self.updated_at)?,
             version: version(self.version)?,
@@ -105,6 +109,7 @@ impl Stored for UserDoc {
             auth_epoch: user.auth_epoch.get(),
             email_verified_at: user.email_verified_at.map(date),
             disabled_at: user.disabled_at.map(date),
+            invited_at: user.invited_at.map(date),
             created_at: date(user.created_at),
             updated_at: date(user.updated_at),
             version: user.version.get(),
@@ -152,8 +157,10 @@ impl UserRepository for MongoUnit {
     }
 
     async fn hold_another_with_role(&mut self, role: Role, other: UserId) -> Result<Option<UserId>, StoreError> {
-        let wanted =
-            doc! { "roles": role.name(), "disabled_at": Bson::Null, "_id": { "$ne": record::id(other.uuid()) } };
+        let wanted = doc! {
+            "roles": role.name(), "disabled_at": Bson::Null, "invited_at": Bson::Null,
+            "_id": { "$ne": record::id(other.uuid()) },
+        };
         self.run(async |executor| {
             let Some(another) = executor.find_one::<UserDoc>(wanted).await? else { return Ok(None) };
             // A unit that changes it meanwhile collides with this one.
@@ -169,6 +176,13 @@ impl UserRepository for MongoUnit {
 
     async fn save(&mut self, user: &User) -> Result<Version, StoreError> {
         self.put::<UserDoc>(user).await
+    }
+
+    async fn renew_hash(&mut self, id: UserId, old: &str, new: &str) -> Result<bool, StoreError> {
+        let is_old = doc! { "_id": record::id(id.uuid()), "password_hash": old };
+        let renewed = doc! { "$set": { "password_hash": new, "password_form": PasswordForm::NEW.name() } };
+        let update = Update::of(is_old, renewed);
+        self.run(async |executor| Ok(executor.update(UserDoc::COLLECTION, vec![update]).await? > 0)).await
     }
 }
 
@@ -200,8 +214,8 @@ impl UserQueries for MongoStore {
         let known_networks = known.unwrap_or_else(|| KnownNetworks::none(user_id));
         Ok(user.map(|user| {
             let (is_active, is_verified) = (user.is_active(), user.email_verified_at.is_some());
-            let User { password_hash, password_form, .. } = user;
-            Credentials { user_id, password_hash, password_form, known_networks, is_active, is_verified }
+            let User { password_hash, password_form, auth_epoch, .. } = user;
+            Credentials { user_id, password_hash, password_form, auth_epoch, known_networks, is_active, is_verified }
         }))
     }
 

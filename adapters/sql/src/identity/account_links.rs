@@ -14,7 +14,7 @@ use skep_application::{
 };
 use skep_domain::{
     identity::{AccountLink, AccountLinkId, AuthEpoch, LinkPurpose},
-    shared::{Timestamp, UserId},
+    shared::{ShownEmail, Timestamp, UserId},
 };
 use std::sync::LazyLock;
 
@@ -26,6 +26,8 @@ static LINKS: LazyLock<Table<AccountLink>> = LazyLock::new(|| {
         .column("hash", Kind::Bytes, |link| link.hash.to_vec().into())
         .column("auth_epoch", Kind::Int, |link| link.auth_epoch.get().into())
         .column("expires_at", Kind::Time, |link| link.expires_at.into())
+        .column("email", Kind::Text, |link| link.email.as_ref().map(ShownEmail::as_str).into())
+        .nullable()
         .offers(&[])
 });
 
@@ -36,9 +38,9 @@ static FIND: LazyLock<Statement> = LazyLock::new(|| {
 static FIND_BY_HASH: LazyLock<Statement> =
     LazyLock::new(|| LINKS.query("find_by_hash", "SELECT {*} FROM account_links WHERE hash = $1", &[Kind::Bytes], &[]));
 static REPLACE: LazyLock<Statement> = LazyLock::new(|| {
-    let text = "INSERT INTO account_links ({*}) VALUES ($1, $2, $3, $4, $5, $6) \
+    let text = "INSERT INTO account_links ({*}) VALUES ($1, $2, $3, $4, $5, $6, $7) \
         ON CONFLICT (user_id, purpose) DO UPDATE SET id = excluded.id, hash = excluded.hash, \
-        auth_epoch = excluded.auth_epoch, expires_at = excluded.expires_at";
+        auth_epoch = excluded.auth_epoch, expires_at = excluded.expires_at, email = excluded.email";
     LINKS.command("replace", text, &LINKS.kinds(), &[])
 });
 static CONSUME: Statement = Statement::both(
@@ -75,6 +77,7 @@ impl Stored for AccountLink {
             hash: row_id.read("hash", row.bytes()?.try_into().ok())?,
             auth_epoch: row_id.read("auth_epoch", AuthEpoch::new(row.int()?))?,
             expires_at: row.time()?,
+            email: row.optional_text()?.map(ShownEmail::stored),
         })
     }
 }

@@ -19,6 +19,8 @@ pub(crate) const SET: SqlSet = SqlSet {
         MigrationStep { name: "account_states", work: scripts!("identity/0006_account_states") },
         MigrationStep { name: "own_roles", work: scripts!("identity/0007_own_roles") },
         MigrationStep { name: "account_links", work: scripts!("identity/0008_account_links") },
-        MigrationStep { name: "session_cookies", work: scripts!("identity/0009_session_cookies") },
+        MigrationStep { name: "link_addresses", work: scripts!("identity/0009_link_addresses") },
+        MigrationStep { name: "invitations", work: scripts!("identity/0010_invitations") },
+        MigrationStep { name: "session_cookies", work: scripts!("identity/0011_session_cookies") },
     ],
 };

@@ -15,7 +15,7 @@ use skep_application::{
 };
 use skep_domain::{
     access::Role,
-    identity::{AuthEpoch, PasswordForm, User},
+    identity::{AccountState, AuthEpoch, PasswordForm, User},
     shared::{Email, EmailLookup, Text, UserId, Version},
 };
 use std::{collections::BTreeSet, sync::LazyLock};
@@ -37,6 +37,8 @@ pub(super) static USERS: LazyLock<Table<User>> = LazyLock::new(|| {
         .column("email_verified_at", Kind::Time, |user| user.email_verified_at.into())
         .nullable()
         .column("disabled_at", Kind::Time, |user| user.disabled_at.into())
+        .nullable()
+        .column("invited_at", Kind::Time, |user| user.invited_at.into())
         .nullable()
         .fixed("created_at", Kind::Time, |user| user.created_at.into())
         .column("updated_at", Kind::Time, |user| user.updated_at.into())
@@ -83,7 +85,7 @@ static COUNT_WITH_ROLE: Statement = Statement::both(
 /// other's accounts do not wait in a circle.
 static LOCK_WITH_ANOTHER: LazyLock<Statement> = LazyLock::new(|| {
     let text = "SELECT id FROM users WHERE id = $2 OR id = (SELECT other.id FROM users AS other \
-        WHERE other.id <> $2 AND other.disabled_at IS NULL \
+        WHERE other.id <> $2 AND other.disabled_at IS NULL AND other.invited_at IS NULL \
         AND EXISTS (SELECT 1 FROM user_roles WHERE user_roles.user_id = other.id AND role = $1) \
         ORDER BY other.id LIMIT 1) ORDER BY id {for update}";
     USERS.command("lock_with_another", text, &[Kind::Text, Kind::Uuid], &[Kind::Uuid])
@@ -92,25 +94,45 @@ static LOCK_WITH_ANOTHER: LazyLock<Statement> = LazyLock::new(|| {
 static HAS_ROLE: Statement = Statement::both(
     "identity.user.has_role",
     "SELECT EXISTS (SELECT 1 FROM users JOIN user_roles ON user_roles.user_id = users.id \
-     WHERE users.id = $1 AND role = $2 AND disabled_at IS NULL)",
+     WHERE users.id = $1 AND role = $2 AND disabled_at IS NULL AND invited_at IS NULL)",
     &[Kind::Uuid, Kind::Text],
     &[Kind::Bool],
 );
 static DELETE_ROLES: Statement =
     Statement::both("identity.user_role.delete", "DELETE FROM user_roles WHERE user_id = $1", &[Kind::Uuid], &[]);
+static RENEW_HASH: Statement = Statement::both(
+    "identity.user.renew_hash",
+    "UPDATE users SET password_hash = $3, password_form = $4 WHERE id = $1 AND password_hash = $2",
+    &[Kind::Uuid, Kind::Text, Kind::Text, Kind::Text],
+    &[],
+);
 static FIND_CREDENTIALS: LazyLock<Statement> = LazyLock::new(|| {
     let columns = "SELECT users.id, users.email, users.email_key, users.email_typed, users.password_hash, \
-        users.password_form, known_networks.networks, users.disabled_at, users.email_verified_at FROM users \
+        users.password_form, users.auth_epoch, known_networks.networks, users.disabled_at, users.invited_at, \
+        users.email_verified_at \
+        FROM users \
         LEFT JOIN known_networks ON known_networks.user_id = users.id ";
-    let kinds =
-        &[Kind::Uuid, Kind::Text, Kind::Text, Kind::Text, Kind::Text, Kind::Text, Kind::Bytes, Kind::Time, Kind::Time];
+    let kinds = &[
+        Kind::Uuid,
+        Kind::Text,
+        Kind::Text,
+        Kind::Text,
+        Kind::Text,
+        Kind::Text,
+        Kind::Int,
+        Kind::Bytes,
+        Kind::Time,
+        Kind::Time,
+        Kind::Time,
+    ];
     USERS.command("find_credentials", &[columns, WITH_EMAIL].concat(), &[Kind::Text, Kind::Text], kinds)
 });
 
 pub(super) fn declared() -> Declared {
     let users = Declared::table(&USERS).statements([&*FIND, &*FIND_BY_EMAIL, &ANY_WITH_ROLE, &*FIND_CREDENTIALS]);
-    let users =
-        users.statements([&*LOCK_WITH_ANOTHER, &HAS_ROLE, &COUNT_WITH_ROLE]).statements(user_list::statements());
+    let users = users
+        .statements([&*LOCK_WITH_ANOTHER, &HAS_ROLE, &COUNT_WITH_ROLE, &RENEW_HASH])
+        .statements(user_list::statements());
     users.and(Declared::table(&ROLES).statements([&DELETE_ROLES]))
 }
 
@@ -136,6 +158,7 @@ pub(super) fn read_row(row: &mut Row) -> Result<User, StoreError> {
         auth_epoch: row_id.read("auth_epoch", AuthEpoch::new(row.int()?))?,
         email_verified_at: row.optional_time()?,
         disabled_at: row.optional_time()?,
+        invited_at: row.optional_time()?,
         created_at: row.time()?,
         updated_at: row.time()?,
         version: row_id.version(row.int()?)?,
@@ -160,10 +183,16 @@ fn read_form(row_id: &RowId<UserId>, row: &mut Row) -> Result<PasswordForm, Stor
 fn read_credentials(row: &mut Row) -> Result<(Email, Credentials), StoreError> {
     let user_id = UserId::new(row.uuid()?);
     let (email, password_hash) = (read_email(row)?, row.text()?);
-    let password_form = read_form(&RowId("users", user_id), row)?;
+    let row_id = RowId("users", user_id);
+    let password_form = read_form(&row_id, row)?;
+    let auth_epoch = row_id.read("auth_epoch", AuthEpoch::new(row.int()?))?;
     let known_networks = read_networks(user_id, row.optional_bytes()?.as_deref())?;
-    let (is_active, is_verified) = (row.optional_time()?.is_none(), row.optional_time()?.is_some());
-    Ok((email, Credentials { user_id, password_hash, password_form, known_networks, is_active, is_verified }))
+    let (disabled_at, invited_at) = (row.optional_time()?, row.optional_time()?);
+    let is_active = AccountState::of(disabled_at, invited_at) == AccountState::Active;
+    let is_verified = row.optional_time()?.is_some();
+    let credentials =
+        Credentials { user_id, password_hash, password_form, auth_epoch, known_networks, is_active, is_verified };
+    Ok((email, credentials))
 }
 
 fn keys_of(email: &EmailLookup) -> Vec<Value> {
@@ -216,6 +245,10 @@ impl UserRepository for SqlUnit {
         self.change(&DELETE_ROLES, args![user.id]).await?;
         ROLES.insert_many(self, &role_rows(user)).await?;
         Ok(version)
+    }
+
+    async fn renew_hash(&mut self, id: UserId, old: &str, new: &str) -> Result<bool, StoreError> {
+        Ok(self.change(&RENEW_HASH, args![id, old, new, PasswordForm::NEW.name()]).await? > 0)
     }
 }
 

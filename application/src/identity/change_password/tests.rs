@@ -39,6 +39,7 @@ impl Parts {
                 user_id,
                 password_hash,
                 password_form,
+                auth_epoch: AuthEpoch::FIRST,
                 known_networks,
                 is_active: true,
                 is_verified: true,
@@ -194,6 +195,7 @@ async fn the_password_of_another_account_with_the_same_address_is_a_wrong_one() 
             user_id,
             password_hash,
             password_form,
+            auth_epoch: AuthEpoch::FIRST,
             known_networks,
             is_active: true,
             is_verified: true,
@@ -205,7 +207,7 @@ async fn the_password_of_another_account_with_the_same_address_is_a_wrong_one() 
 
 #[tokio::test]
 async fn a_password_that_was_changed_meanwhile_is_a_wrong_one() {
-    let changed = User { password_hash: hash_of("a new one"), ..ada() };
+    let changed = User { auth_epoch: AuthEpoch::FIRST.next(), ..ada() };
     for user in [Some(changed), None] {
         let house = House { user, ..House::default() };
         assert_eq!(code(&change(&Scripted::of([house.looking()])).await), "wrong_password");

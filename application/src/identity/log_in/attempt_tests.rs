@@ -11,7 +11,7 @@ use crate::{
 };
 use async_trait::async_trait;
 use skep_domain::{
-    identity::{KnownNetworkPolicy, User},
+    identity::{AuthEpoch, KnownNetworkPolicy, User},
     shared::{EmailLookup, Network},
 };
 use std::{
@@ -70,6 +70,10 @@ impl PasswordHasher for Hasher {
         }
         if self.is_busy { Err(HashError::Busy) } else { Ok(hash == Some(hash_of(&password))) }
     }
+
+    fn is_outdated(&self, _: &str) -> bool {
+        false
+    }
 }
 
 /// The use case, with Ada's account.
@@ -90,6 +94,7 @@ impl Scene {
                 user_id,
                 password_hash,
                 password_form,
+                auth_epoch: AuthEpoch::FIRST,
                 known_networks,
                 is_active: true,
                 is_verified: true,

@@ -1,13 +1,17 @@
 use super::*;
 use crate::{identity::AccountMailKind, testing::*};
-use skep_domain::identity::{AccountLink, AccountLinkId, AuthEpoch, LinkPurpose};
+use skep_domain::{
+    identity::{AccountLink, AccountLinkId, AuthEpoch, LinkPurpose, User},
+    shared::Email,
+};
 
 /// A link of Ada to reset the password, and the mail that has it.
 fn link() -> (AccountLink, AccountMail) {
     let id = AccountLinkId::new(SeqIds::nth(70));
     let hash = link_tokens().of(LinkPurpose::ResetPassword, id).hash;
     let (purpose, expires_at) = (LinkPurpose::ResetPassword, fixed_runtime().0.clock.now().plus_millis(1_000));
-    let link = AccountLink { id, user_id: user_id(1), purpose, hash, auth_epoch: AuthEpoch::FIRST, expires_at };
+    let (owner, auth_epoch) = (user_id(1), AuthEpoch::FIRST);
+    let link = AccountLink { id, user_id: owner, purpose, hash, auth_epoch, expires_at, email: None };
     (link, AccountMail { kind: AccountMailKind::ResetPassword, user_id: user_id(1), id: id.uuid() })
 }
 
@@ -25,6 +29,21 @@ async fn the_token_of_a_mail_is_derived_when_it_is_sent() {
     let token = link_tokens().of(LinkPurpose::ResetPassword, link.id).text;
     assert_eq!(read.link, Some((token.clone(), link.expires_at)));
     assert!(!format!("{read:?}").contains(&token));
+}
+
+#[tokio::test]
+async fn a_link_that_gives_the_account_an_address_is_mailed_to_that_address() {
+    for (kind, purpose) in [
+        (AccountMailKind::ChangeEmail, LinkPurpose::ChangeEmail),
+        (AccountMailKind::RestoreEmail, LinkPurpose::RestoreEmail),
+    ] {
+        let (link, mail) = link();
+        let email = Some(Email::parse("Ada@example.org").unwrap().shown());
+        let house =
+            House { user: Some(ada()), links: vec![AccountLink { purpose, email, ..link }], ..House::default() };
+        let read = read(&house, &Actor::system("job-1"), AccountMail { kind, ..mail }).await.unwrap().unwrap();
+        assert_eq!((read.to.as_str(), read.name.as_str()), ("Ada@example.org", NAME));
+    }
 }
 
 #[tokio::test]

@@ -12,13 +12,15 @@ use skep_domain::{
 type Units = Arc<Scripted<dyn IdentityTx>>;
 
 const NEW: &str = "seven tall sunflowers";
+const PURPOSE: LinkPurpose = LinkPurpose::ResetPassword;
 
 /// A link of this purpose to the account of Ada, and its token.
 fn link(purpose: LinkPurpose) -> (AccountLink, String) {
     let id = AccountLinkId::new(SeqIds::nth(70));
     let LinkToken { hash, text } = link_tokens().of(purpose, id);
     let expires_at = fixed_runtime().0.clock.now().plus_millis(1_000);
-    (AccountLink { id, user_id: user_id(1), purpose, hash, auth_epoch: AuthEpoch::FIRST, expires_at }, text)
+    let (user_id, auth_epoch) = (user_id(1), AuthEpoch::FIRST);
+    (AccountLink { id, user_id, purpose, hash, auth_epoch, expires_at, email: None }, text)
 }
 
 fn house(link: AccountLink) -> House {
@@ -31,7 +33,8 @@ async fn reset(
     token: &str,
     password: &str,
 ) -> Result<(), ResetPasswordError> {
-    let use_case = ResetPassword::new(units.clone(), accounts(hasher).0, account_mails(AccountPolicy::default()));
+    let mails = account_mails(AccountPolicy::default());
+    let use_case = ResetPassword::new(PURPOSE, units.clone(), accounts(hasher).0, mails);
     let command = ResetPasswordCommand { token: token.to_owned(), password: password.to_owned() };
     use_case.execute(&visitor(), command).await
 }
@@ -54,6 +57,31 @@ async fn the_password_is_replaced_the_link_is_used_up_and_every_session_ends() {
     assert_eq!(event.actor_id, None);
     house.assert_events_name_no_person();
     assert_eq!(house.seen.endings().last(), Some(&Ending::Committed));
+}
+
+#[tokio::test]
+async fn an_invitation_sets_the_first_password_once_and_verifies_the_address() {
+    let (link, token) = link(LinkPurpose::AcceptInvitation);
+    let accept = async |house: &House| {
+        let (units, mails) = (Scripted::of([house.looking(), house.open()]), account_mails(AccountPolicy::default()));
+        let use_case = ResetPassword::new(LinkPurpose::AcceptInvitation, units, accounts(hashing(1)).0, mails);
+        let command = ResetPasswordCommand { token: token.clone(), password: NEW.to_owned() };
+        use_case.execute(&visitor(), command).await
+    };
+    let house = House { user: Some(ada().invited()), ..house(link) };
+    accept(&house).await.unwrap();
+    let saved = house.seen.one::<User>("users.save");
+    assert!(saved.is_active() && saved.email_verified_at.is_some() && saved.password_hash == hash_of(NEW));
+    assert_eq!(house.seen.event().name, "identity.invitation_accepted.v1");
+    // An account that has a password, or that is invited, is not opened by a link of the other kind.
+    for (user, purpose) in [(ada(), LinkPurpose::AcceptInvitation), (ada().invited(), PURPOSE)] {
+        let (link, token) = self::link(purpose);
+        let house = House { user: Some(user), ..self::house(link) };
+        let (units, mails) = (Scripted::of([house.looking()]), account_mails(AccountPolicy::default()));
+        let use_case = ResetPassword::new(purpose, units, accounts(hashing(0)).0, mails);
+        let command = ResetPasswordCommand { token, password: NEW.to_owned() };
+        assert_eq!(code(&use_case.execute(&visitor(), command).await), "link_invalid");
+    }
 }
 
 #[tokio::test]

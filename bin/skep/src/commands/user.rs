@@ -9,8 +9,8 @@ use clap::{
 use serde_json::json;
 use skep_application::{
     identity::{
-        AccountInput, CreateUserCommand, EndUserSessionsCommand, SetUserRolesCommand, UserCommand, UserFilter,
-        UserSort, UserSortKey, UserView,
+        AccountInput, CreateUserCommand, EndUserSessionsCommand, InviteUserCommand, InvitedInput, SetUserRolesCommand,
+        UserCommand, UserFilter, UserSort, UserSortKey, UserView,
     },
     kernel::{Actor, BoxError, PageRequest, Precondition},
 };
@@ -41,8 +41,11 @@ pub(super) enum User {
         role: Role,
         /// Read the password from the first line of the standard input. An option with the password itself does not
         /// exist, because the list of processes and the history of the shell would show it.
-        #[arg(long, required = true)]
+        #[arg(long, required_unless_present = "invite")]
         password_stdin: bool,
+        /// Set no password, and mail a link to the address instead. Its owner sets the password with it.
+        #[arg(long, conflicts_with = "password_stdin")]
+        invite: bool,
         /// Print the account as JSON.
         #[arg(long)]
         json: bool,
@@ -102,7 +105,8 @@ fn state(name: &str) -> Result<AccountState, &'static str> {
 
 pub(super) async fn run(config: &Config, command: User) -> Result<(), BoxError> {
     // The password is read before the store is opened, so that typing it holds nothing up.
-    let password = if matches!(command, User::Create { .. }) { read_password()? } else { String::new() };
+    let needs_password = matches!(command, User::Create { invite: false, .. });
+    let password = if needs_password { read_password()? } else { String::new() };
     let skep = Skep::builder().config(config.clone()).start().await?;
     let done = with(&skep, command, password).await;
     skep.close().await;
@@ -113,12 +117,19 @@ async fn with(skep: &Skep, command: User, password: String) -> Result<(), BoxErr
     let (identity, actor) = (&skep.app.identity, Actor::system("skep user"));
     let precondition = Precondition::Any;
     match command {
-        User::Create { email, display_name, role, password_stdin: _, json: as_json } => {
-            let account = AccountInput { email, display_name, password };
-            let named = role.name().to_owned();
-            let command = CreateUserCommand { account, roles: vec![role] };
-            let created = identity.create_user.execute(&Actor::system("skep user create"), command).await;
-            let user = created.map_err(|error| of_arguments(error, "password"))?;
+        User::Create { email, display_name, role, password_stdin: _, invite, json: as_json } => {
+            let (named, actor) = (role.name().to_owned(), Actor::system("skep user create"));
+            let user = if invite {
+                let account = InvitedInput { email, display_name };
+                let command = InviteUserCommand { account, roles: vec![named.clone()] };
+                let invited = identity.invite_user.execute(&actor, command).await;
+                invited.map_err(|error| of_arguments(error, "password"))?
+            } else {
+                let account = AccountInput { email, display_name, password };
+                let command = CreateUserCommand { account, roles: vec![role] };
+                let created = identity.create_user.execute(&actor, command).await;
+                created.map_err(|error| of_arguments(error, "password"))?
+            };
             if as_json {
                 return json(&json!({ "id": user.id, "email": user.email, "roles": names(&user) }));
             }
@@ -159,8 +170,7 @@ fn names(user: &UserView) -> Vec<&str> {
 }
 
 fn row(user: &UserView) -> [String; 6] {
-    let state = if user.disabled_at.is_none() { AccountState::Active } else { AccountState::Disabled };
     let (email, name) = (user.email.as_str().to_owned(), user.display_name.as_str().to_owned());
     let (id, roles) = (user.id.to_string(), names(user).join(","));
-    [id, email, name, roles, state.name().to_owned(), user.created_at.to_string()]
+    [id, email, name, roles, user.state().name().to_owned(), user.created_at.to_string()]
 }

@@ -88,6 +88,10 @@ impl PasswordHasher for OneHash {
     async fn verify(&self, caller: HashCaller, password: String, hash: Option<String>) -> Result<bool, HashError> {
         self.real.verify(caller, password, hash).await
     }
+
+    fn is_outdated(&self, hash: &str) -> bool {
+        self.real.is_outdated(hash)
+    }
 }
 
 /// Fills the store of these ports: first the products, then the customers, then the orders.

@@ -329,6 +329,10 @@ async fn change_users(kit: &TestKit, admin: &str) {
     for change in ["disable", "enable"] {
         post(kit, &format!("{path}/{change}"), admin).await;
     }
+    let carl = json!({ "email": "carl@example.com", "display_name": "Carl", "roles": [] });
+    let invited = call(kit, "POST", "/api/v1/users", admin, &carl).await;
+    post(kit, &format!("/api/v1/users/{}/invitation", invited["id"].as_str().unwrap()), admin).await;
+    links::accept_invitation(kit, "carl@example.com").await;
 }
 
 async fn change_schedules(kit: &TestKit, admin: &str) {

@@ -13,6 +13,7 @@ pub(super) async fn ask(server: Server) -> World {
     costs.add("POST /api/v1/auth/login", &reply);
     cookies(&server, &mut costs).await;
     links(&server, &mut costs).await;
+    move_and_return(&server, &mut costs).await;
     let (_, buyer) = server.log_in("bob@example.com").await;
     let token = json!({ "refresh_token": reply.text("refresh_token") });
     for name in ["POST /api/v1/auth/refresh", "POST /api/v1/auth/refresh, again"] {
@@ -24,6 +25,7 @@ pub(super) async fn ask(server: Server) -> World {
     let name = json!({ "display_name": "Robert" });
     costs.add("PATCH /api/v1/users/me", &server.send("PATCH", path, &with(&buyer, &ANY), Some(&name)).await);
     manage(&server, &admin, &profile.json()["id"], &mut costs).await;
+    invite(&server, &admin, &mut costs).await;
     let (_, buyer) = server.log_in("bob@example.com").await;
     let (_, other) = server.log_in("bob@example.com").await;
     let sessions = "/api/v1/users/me/sessions";
@@ -73,10 +75,22 @@ async fn links(server: &Server, costs: &mut Costs) {
             let reply = server.send("POST", request, &[], Some(&json!({ "email": email }))).await;
             costs.add(&format!("POST {request}{of}"), &reply);
         }
-        let mut body = json!({ "token": server.link_of("bob@example.com", purpose).await });
-        if purpose == LinkPurpose::ResetPassword {
-            body["password"] = json!(PASSWORD);
-        }
+        let body = json!({ "token": server.link_of("bob@example.com", purpose).await, "password": PASSWORD });
+        costs.add(&format!("POST {redeem}"), &server.send("POST", redeem, &[], Some(&body)).await);
+    }
+}
+
+/// Bob gets another address, and his own one back.
+async fn move_and_return(server: &Server, costs: &mut Costs) {
+    let (_, bob) = server.log_in("bob@example.com").await;
+    let change = json!({ "email": "bob@example.org", "current_password": PASSWORD });
+    let path = "/api/v1/users/me/email";
+    costs.add("POST /api/v1/users/me/email", &server.send("POST", path, &with(&bob, &[]), Some(&change)).await);
+    for (redeem, address, purpose) in [
+        ("/api/v1/auth/confirm-email", "bob@example.com", LinkPurpose::ChangeEmail),
+        ("/api/v1/auth/restore-email", "bob@example.org", LinkPurpose::RestoreEmail),
+    ] {
+        let body = json!({ "token": server.link_of(address, purpose).await });
         costs.add(&format!("POST {redeem}"), &server.send("POST", redeem, &[], Some(&body)).await);
     }
 }
@@ -112,6 +126,19 @@ async fn manage(server: &Server, admin: &Buyer, id: &Value, costs: &mut Costs) {
     costs.add("POST /api/v1/users/{id}/disable", &disabled);
     let enabled = server.send("POST", &format!("{path}/enable"), &with(admin, &[]), None).await;
     costs.add("POST /api/v1/users/{id}/enable", &enabled);
+}
+
+/// A person that gets two invitations and accepts the second one.
+async fn invite(server: &Server, admin: &Buyer, costs: &mut Costs) {
+    let email = "carl@example.com";
+    let account = json!({ "email": email, "display_name": "Carl", "roles": ["editor"] });
+    let invited = server.send("POST", "/api/v1/users", &with(admin, &[]), Some(&account)).await;
+    costs.add("POST /api/v1/users", &invited);
+    let path = format!("/api/v1/users/{}/invitation", invited.text("id"));
+    costs.add("POST /api/v1/users/{id}/invitation", &server.send("POST", &path, &with(admin, &[]), None).await);
+    let token = server.link_of(email, LinkPurpose::AcceptInvitation).await;
+    let (accept, body) = ("/api/v1/auth/accept-invitation", json!({ "token": token, "password": PASSWORD }));
+    costs.add(&format!("POST {accept}"), &server.send("POST", accept, &[], Some(&body)).await);
 }
 
 /// A role of the deployment, from its creation to its end. An account has it in between.

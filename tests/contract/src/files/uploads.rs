@@ -89,7 +89,7 @@ async fn a_request_that_was_passed_over_stores_nothing(given: &Given) -> Checked
     first.version = save(&*given.store, &first).await?;
     let mut second = find(given, &first).await?;
     equal(second.append(0, None, taker, sample::at(1)), Err(AppendRefused::Held))?;
-    second.append(0, None, taker, Timestamp::MAX)?;
+    second.append(0, None, taker, Timestamp::MAX.plus_millis(-1))?;
     second.version = save(&*given.store, &second).await?;
     // The first request still has its old copy.
     first.keep(10, lost, sample::at(2))?;

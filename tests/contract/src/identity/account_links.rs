@@ -10,7 +10,7 @@ use crate::{
 use skep_application::kernel::StoreError;
 use skep_domain::{
     identity::{AccountLink, AccountLinkId, AuthEpoch, LinkPurpose},
-    shared::{Timestamp, UserId},
+    shared::{Email, Timestamp, UserId},
 };
 use std::{slice::from_ref, sync::Arc};
 
@@ -30,13 +30,14 @@ type Given = clause::Given<dyn AccountLinks>;
 
 const RESET: LinkPurpose = LinkPurpose::ResetPassword;
 const VERIFY: LinkPurpose = LinkPurpose::VerifyEmail;
+const CHANGE: LinkPurpose = LinkPurpose::ChangeEmail;
 
 /// A link with another id and hash each time.
 fn link(user_id: UserId, purpose: LinkPurpose, expires_at: Timestamp) -> AccountLink {
     let id = AccountLinkId::new(sample::user_id().uuid());
     let mut hash = [7; 32];
     hash[..16].copy_from_slice(id.uuid().as_bytes());
-    AccountLink { id, user_id, purpose, hash, auth_epoch: AuthEpoch::FIRST, expires_at }
+    AccountLink { id, user_id, purpose, hash, auth_epoch: AuthEpoch::FIRST, expires_at, email: None }
 }
 
 async fn put(store: &dyn AccountLinks, links: &[AccountLink]) -> Result<(), StoreError> {
@@ -67,10 +68,12 @@ async fn an_account_has_no_link_at_first(given: &Given) -> Checked {
 
 async fn values_survive(given: &Given) -> Checked {
     let user = sample::user_id();
+    let new = Email::parse("Bée@bücher.example")?.shown();
     let far = some(AuthEpoch::new(i64::MAX), "an epoch")?;
     let links = [
         AccountLink { hash: [0xff; 32], auth_epoch: far, ..link(user, RESET, Timestamp::MAX) },
         link(user, VERIFY, Timestamp::MIN),
+        AccountLink { email: Some(new.clone()), ..link(user, CHANGE, sample::at(9)) },
         link(sample::user_id(), RESET, Timestamp::from_millis(-1)?),
     ];
     put(&*given.store, &links).await?;
@@ -83,7 +86,7 @@ async fn values_survive(given: &Given) -> Checked {
 async fn a_newer_link_replaces_the_one_of_its_account_and_purpose(given: &Given) -> Checked {
     let (user, end) = (sample::user_id(), sample::at(9));
     let kept = [link(user, VERIFY, end), link(sample::user_id(), RESET, end)];
-    let old = link(user, RESET, end);
+    let old = AccountLink { email: Some(Email::parse("old@example.com")?.shown()), ..link(user, RESET, end) };
     let new = AccountLink { auth_epoch: AuthEpoch::FIRST.next(), ..link(user, RESET, sample::at(10)) };
     put(&*given.store, &[kept[0].clone(), kept[1].clone(), old.clone()]).await?;
     put(&*given.store, from_ref(&new)).await?;

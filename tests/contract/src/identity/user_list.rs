@@ -81,6 +81,7 @@ fn various() -> Checked<Vec<User>> {
             display_name: Text::stored(name.to_owned()),
             roles,
             disabled_at: (number % 3 == 0).then_some(sample::at(5)),
+            invited_at: (number % 4 < 2).then_some(sample::at(6)),
             created_at: sample::at(i64::try_from(number)?),
             ..sample::user()?
         });
@@ -93,7 +94,7 @@ async fn a_list_has_the_accounts_that_its_filter_admits(given: &Given) -> Checke
     put(&*given.store, &users).await?;
     let mut filters = vec![UserFilter::default()];
     for role in [None, Some(Role::ADMIN), Some(Role::USER)] {
-        for state in [None, Some(AccountState::Active), Some(AccountState::Disabled)] {
+        for state in [None].into_iter().chain(AccountState::ALL.iter().copied().map(Some)) {
             filters.push(UserFilter { role: role.clone(), state, ..UserFilter::default() });
         }
     }
@@ -140,7 +141,8 @@ async fn another(given: &Given, other: UserId) -> Checked<Option<UserId>> {
 async fn another_account_with_a_role_is_active_and_has_it(given: &Given) -> Checked {
     let one = sample::admin()?;
     let disabled = User { disabled_at: Some(sample::at(1)), ..sample::admin()? };
-    put(&*given.store, &[one.clone(), disabled, sample::user()?]).await?;
+    let invited = sample::admin()?.invited();
+    put(&*given.store, &[one.clone(), disabled, invited, sample::user()?]).await?;
     equal(another(given, one.id).await?, None)?;
     equal(another(given, sample::user_id()).await?, Some(one.id))?;
     let mut second: User = put_sample(&*given.store).await?;

@@ -6,7 +6,7 @@ use crate::{
     clause::{self, clauses},
     laws::{Entity, Owned, Shown, Unique, Versioned, put, put_sample, save, saves, shows},
     sample,
-    units::look,
+    units::{commit, look},
 };
 use async_trait::async_trait;
 use skep_application::{
@@ -18,10 +18,10 @@ use skep_application::{
 };
 use skep_domain::{
     access::{BuiltInRole, Role, RoleName},
-    identity::{KnownNetworks, PasswordForm, User},
+    identity::{AuthEpoch, KnownNetworks, PasswordForm, User},
     shared::{Email, EmailLookup, Text, Timestamp, UserId, Version},
 };
-use std::slice::from_ref;
+use std::{slice::from_ref, sync::Arc};
 
 clauses! { clauses of "users" on dyn Users, with [
         saves::clauses::<User>("users"),
@@ -38,6 +38,8 @@ clauses! { clauses of "users" on dyn Users, with [
     roles_can_be_looked_for,
     credentials_are_those_of_the_address,
     a_change_of_credentials_shows_at_once,
+    a_hash_is_renewed_only_in_place_of_the_old_one ["UserRepository 3"],
+    of_fifty_that_renew_a_hash_at_once_one_does ["UserRepository 3"],
 }
 
 type Given = clause::Given<dyn Users>;
@@ -108,6 +110,7 @@ impl Entity for User {
                 roles,
                 email_verified_at: (time == Timestamp::MIN).then_some(Timestamp::MIN),
                 disabled_at: (time == Timestamp::MAX).then_some(Timestamp::MAX),
+                invited_at: (time == Timestamp::MIN).then_some(Timestamp::MAX),
                 created_at: time,
                 updated_at: Timestamp::MAX,
                 ..sample::user()?
@@ -150,6 +153,7 @@ impl Versioned for User {
         self.auth_epoch = self.auth_epoch.next();
         self.email_verified_at = (round % 2 == 0).then_some(sample::at(10 * round));
         self.disabled_at = (round % 2 == 1).then_some(sample::at(100 * round));
+        self.invited_at = (round % 2 == 0).then_some(sample::at(1_000 * round));
         self.updated_at = sample::at(100 * round);
         Ok(())
     }
@@ -295,16 +299,18 @@ async fn credentials_are_those_of_the_address(given: &Given) -> Checked {
         sample::user()?,
         User { password_hash: "$argon2id$other".into(), password_form: PasswordForm::AsTyped, ..sample::user()? },
     );
-    let disabled = User { disabled_at: Some(sample::at(9)), ..sample::user()? };
+    let disabled = User { disabled_at: Some(sample::at(9)), auth_epoch: AuthEpoch::FIRST.next(), ..sample::user()? };
     let verified = User { email_verified_at: Some(sample::at(9)), ..sample::user()? };
-    let users = [one, other, disabled, verified];
+    let invited = User { invited_at: Some(sample::at(9)), ..sample::user()? };
+    let users = [one, other, disabled, invited, verified];
     put(&*given.store, &users).await?;
     for user in users {
         let known_networks = KnownNetworks::none(user.id);
         let lookup = lookup(&user)?;
         let (is_active, is_verified) = (user.is_active(), user.email_verified_at.is_some());
-        let User { id: user_id, password_hash, password_form, .. } = user;
-        let expected = Credentials { user_id, password_hash, password_form, known_networks, is_active, is_verified };
+        let User { id: user_id, password_hash, password_form, auth_epoch, .. } = user;
+        let expected =
+            Credentials { user_id, password_hash, password_form, auth_epoch, known_networks, is_active, is_verified };
         equal(given.store.queries().find_credentials(&lookup).await?, Some(expected))?;
     }
     equal(given.store.queries().find_credentials(&lookup(&sample::user()?)?).await?, None)
@@ -322,4 +328,48 @@ async fn a_change_of_credentials_shows_at_once(given: &Given) -> Checked {
         }
     }
     Ok(())
+}
+
+async fn renew(store: &dyn Users, user: &User, old: &str, new: &str) -> Result<bool, StoreError> {
+    commit!(store, tx => tx.users().renew_hash(user.id, old, new).await?)
+}
+
+async fn a_hash_is_renewed_only_in_place_of_the_old_one(given: &Given) -> Checked {
+    let user = User { password_form: PasswordForm::AsTyped, ..sample::user()? };
+    let other = User { password_hash: user.password_hash.clone(), ..sample::user()? };
+    put(&*given.store, &[user.clone(), other.clone()]).await?;
+    equal(renew(&*given.store, &user, "$argon2id$another", "$argon2id$new").await?, false)?;
+    equal(renew(&*given.store, &sample::user()?, &user.password_hash, "$argon2id$new").await?, false)?;
+    let now = |user: &User| {
+        let id = user.id;
+        async move { look!(given.store, tx => tx.users().find(id).await?) }
+    };
+    equal(now(&user).await?, Some(user.clone()))?;
+    equal(renew(&*given.store, &user, &user.password_hash, "$argon2id$new").await?, true)?;
+    let renewed = User { password_hash: "$argon2id$new".to_owned(), password_form: PasswordForm::NEW, ..user.clone() };
+    equal(now(&user).await?, Some(renewed.clone()))?;
+    equal(renew(&*given.store, &user, &user.password_hash, "$argon2id$newer").await?, false)?;
+    equal(now(&user).await?, Some(renewed))?;
+    equal(now(&other).await?, Some(other))
+}
+
+async fn of_fifty_that_renew_a_hash_at_once_one_does(given: &Given) -> Checked {
+    let (user, second) = (put_sample::<User>(&*given.store).await?, given.second().await?);
+    let start = Arc::new(tokio::sync::Barrier::new(50));
+    let race = |number: usize| {
+        let (start, user) = (start.clone(), user.clone());
+        let store = if number.is_multiple_of(2) { given.store.clone() } else { second.clone() };
+        tokio::spawn(async move {
+            start.wait().await;
+            renew(&*store, &user, &user.password_hash, &format!("$argon2id$new-{number}")).await
+        })
+    };
+    let mut winners = vec![];
+    for (number, task) in (0..50).map(race).collect::<Vec<_>>().into_iter().enumerate() {
+        if task.await?? {
+            winners.push(format!("$argon2id$new-{number}"));
+        }
+    }
+    let stored = look!(given.store, tx => tx.users().find(user.id).await?)?;
+    equal(winners, Vec::from_iter(stored.map(|user| user.password_hash)))
 }

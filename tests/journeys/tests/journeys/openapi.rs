@@ -16,9 +16,18 @@ pub(crate) const JOURNEYS: &[Journey] = &[
     Journey::new("openapi::policies", the_served_document_has_the_rules_of_the_deployment).needing(Needs::NoServer),
 ];
 
-/// Answers that need a mail, another setting or a cookie. `slice::links` and `slice::cookies` get them.
-const OF_OTHER_JOURNEYS: [&str; 4] =
-    ["register_user 202", "reset_password 204", "verify_email 204", "get_csrf_token 200"];
+/// Answers that need a mail, another setting or a cookie. `slice::links`, `slice::email_change`, `slice::invitations` and
+/// `slice::cookies` get them.
+const OF_OTHER_JOURNEYS: [&str; 8] = [
+    "register_user 202",
+    "reset_password 204",
+    "verify_email 204",
+    "confirm_email 204",
+    "restore_email 204",
+    "accept_invitation 204",
+    "resend_invitation 200",
+    "get_csrf_token 200",
+];
 
 /// Every journey checks every answer against the document. This one checks that each operation gives each of its
 /// documented answers.

@@ -6,8 +6,10 @@ mod accounts;
 mod catalog;
 mod categories;
 mod cookies;
+mod email_change;
 mod events;
 mod files;
+mod invitations;
 mod jobs;
 mod links;
 mod mail_templates;
@@ -30,6 +32,8 @@ use skep_journeys::Client;
 pub(crate) const CONTEXTS: &[Context] = &[
     accounts::CONTEXT, //
     links::CONTEXT,
+    email_change::CONTEXT,
+    invitations::CONTEXT,
     sessions::CONTEXT,
     refresh::CONTEXT,
     cookies::CONTEXT,

@@ -48,7 +48,15 @@ const SETTINGS: &[Setting] = &[
     Setting::new("SKEP_VERIFICATION_LINK_LIFETIME", "identity.verification_link_lifetime", Shape::Number)
         .default("86400")
         .form("seconds from 60 to 2592000", "86400")
-        .doc("How long a link to verify an address is valid."),
+        .doc("How long a link to verify an address, or to confirm a new one, is valid."),
+    Setting::new("SKEP_INVITATION_LIFETIME", "identity.invitation_lifetime", Shape::Number)
+        .default("259200")
+        .form("seconds from 60 to 2592000", "259200")
+        .doc("How long an invitation to an account that an admin has created is valid."),
+    Setting::new("SKEP_RESTORE_LINK_LIFETIME", "identity.restore_link_lifetime", Shape::Number)
+        .default("259200")
+        .form("seconds from 60 to 2592000", "259200")
+        .doc("How long an address that was replaced can be restored through the link in its mail."),
     Setting::new("SKEP_LINK_MAILS", "limits.link_mails", Shape::Number)
         .default("3")
         .form(AN_HOUR, "3")
@@ -121,6 +129,8 @@ fn read(source: &mut Source, policies: &mut Policies) {
             .required("SKEP_VERIFICATION_MAILS", |text| one_of(text, [("on", true), ("off", false)])),
         reset_lifetime: source.required("SKEP_RESET_LINK_LIFETIME", |text| seconds(text, 60, 86_400)),
         verification_lifetime: source.required("SKEP_VERIFICATION_LINK_LIFETIME", |text| seconds(text, 60, 2_592_000)),
+        invitation_lifetime: source.required("SKEP_INVITATION_LIFETIME", |text| seconds(text, 60, 2_592_000)),
+        restore_lifetime: source.required("SKEP_RESTORE_LINK_LIFETIME", |text| seconds(text, 60, 2_592_000)),
         mails_per_address: source.required("SKEP_LINK_MAILS", an_hour),
         requests_per_network: source.required("SKEP_LINK_REQUESTS", an_hour),
     };

@@ -37,7 +37,7 @@ const SETTINGS: &[Setting] = &[
         .doc("The language of mails to customers. Without a template in this language, mails are in English."),
     Setting::new("SKEP_LINK_URL", "mail.link_url", Shape::Text)
         .form("an http or https address, without a query or a fragment", "https://shop.example.com/account")
-        .doc("The address of the pages that links in mails open: `/reset-password` and `/verify-email` below it. The default is PUBLIC_URL. No header of a request changes it."),
+        .doc("The address of the pages that links in mails open: `/reset-password`, `/verify-email`, `/confirm-email`, `/restore-email` and `/accept-invitation` below it. The default is PUBLIC_URL. No header of a request changes it."),
     Setting::new("SKEP_MAILS_PER_RECIPIENT", "mail.per_recipient", Shape::Number)
         .default("30")
         .form(AN_HOUR, "30")

@@ -21,7 +21,7 @@ pub(super) const METRICS: &[Metric] = &[
     .when(When::Counted),
     counter(
         "skep_account_links_used_total",
-        "Links from mails that were used: to reset a password or to verify an address.",
+        "Links from mails that were used: to reset a password, to verify, confirm or restore an address, or to accept an invitation.",
     )
     .when(When::Counted),
     Metric::new(

@@ -9,18 +9,22 @@ use serde_json::{Value, json};
 use skep_journeys::{Answer, Deployment, Server, Store, wait_for};
 use std::fs;
 
-const FORGOT: &str = "/api/v1/auth/forgot-password";
+pub(super) const FORGOT: &str = "/api/v1/auth/forgot-password";
 const RESET: &str = "/api/v1/auth/reset-password";
 const RESEND: &str = "/api/v1/auth/resend-verification";
 const VERIFY: &str = "/api/v1/auth/verify-email";
-const REFRESH: &str = "/api/v1/auth/refresh";
+pub(super) const REFRESH: &str = "/api/v1/auth/refresh";
 const PAGES: &str = "https://shop.test/account";
-const NEW: &str = "seven tall sunflowers";
+pub(super) const NEW: &str = "seven tall sunflowers";
 
 pub(crate) const CONTEXT: Context = Context {
     journeys: &[
         Journey::new("slice::links", from_a_registration_to_a_new_password),
         Journey::new("slice::registration", the_setting_decides_which_callers_register),
+        Journey::new(
+            "slice::registration_of_others",
+            an_address_that_a_stranger_registered_first_is_not_verified_for_it,
+        ),
     ],
     things: &[],
     unique: &[],
@@ -28,7 +32,7 @@ pub(crate) const CONTEXT: Context = Context {
 };
 
 /// A deployment that mails into a folder.
-fn deployment(store: &Store) -> Deployment {
+pub(super) fn deployment(store: &Store) -> Deployment {
     let mut deployment = Deployment::new(store);
     deployment.set("SKEP_VERIFICATION_MAILS", "on");
     deployment.set("SKEP_LINK_URL", PAGES);
@@ -36,7 +40,7 @@ fn deployment(store: &Store) -> Deployment {
 }
 
 /// The mails to this user with this subject, without the breaks of long lines.
-fn mails(deployment: &Deployment, name: &str, subject: &str) -> Vec<String> {
+pub(super) fn mails(deployment: &Deployment, name: &str, subject: &str) -> Vec<String> {
     let Ok(files) = fs::read_dir(deployment.path("data").join("mail")) else { return vec![] };
     let mut files: Vec<_> = files.filter_map(|file| Some(file.ok()?.path())).collect();
     files.retain(|path| path.extension().is_some_and(|ending| ending == "eml"));
@@ -49,8 +53,14 @@ fn mails(deployment: &Deployment, name: &str, subject: &str) -> Vec<String> {
 
 /// The tokens of the first `count` links to this page that were mailed to this user, in no order.
 #[track_caller]
-fn tokens(deployment: &Deployment, name: &str, page: &str, count: usize) -> Vec<String> {
-    let subject = if page == "verify-email" { "Verify your e-mail address" } else { "Set a new password" };
+pub(super) fn tokens(deployment: &Deployment, name: &str, page: &str, count: usize) -> Vec<String> {
+    let subject = match page {
+        "verify-email" => "Verify your e-mail address",
+        "confirm-email" => "Confirm your new e-mail address",
+        "restore-email" => "Your e-mail address was changed",
+        "accept-invitation" => "You are invited",
+        _ => "Set a new password",
+    };
     let all = || Some(mails(deployment, name, subject)).filter(|mails| mails.len() >= count);
     let start = format!("{PAGES}/{page}#token=");
     let token = |mail: String| {
@@ -64,25 +74,25 @@ fn tokens(deployment: &Deployment, name: &str, page: &str, count: usize) -> Vec<
 
 /// The token of the only such link.
 #[track_caller]
-fn token(deployment: &Deployment, name: &str, page: &str) -> String {
+pub(super) fn token(deployment: &Deployment, name: &str, page: &str) -> String {
     let mut tokens = tokens(deployment, name, page, 1);
     assert_eq!(tokens.len(), 1);
     tokens.remove(0)
 }
 
 /// What a caller sees of an answer, except for the marks of the request.
-fn seen(answer: &Answer) -> (u16, String, Vec<String>) {
+pub(super) fn seen(answer: &Answer) -> (u16, String, Vec<String>) {
     let names = ["content-type", "content-length", "cache-control", "etag", "location", "retry-after"];
     let headers = names.iter().filter_map(|name| Some(format!("{name}: {}", answer.header(name)?)));
     (answer.status, String::from_utf8_lossy(&answer.body).into_owned(), headers.collect())
 }
 
-fn reset(server: &Server, token: &str, password: &str) -> Answer {
+pub(super) fn reset(server: &Server, token: &str, password: &str) -> Answer {
     server.visitor().post(RESET).json(json!({ "token": token, "password": password })).send()
 }
 
 fn verify(server: &Server, token: &str) -> Answer {
-    server.visitor().post(VERIFY).json(json!({ "token": token })).send()
+    server.visitor().post(VERIFY).json(json!({ "token": token, "password": PASSWORD })).send()
 }
 
 fn is_verified(server: &Server, name: &str) -> Value {
@@ -198,5 +208,35 @@ fn the_setting_decides_which_callers_register(store: &Store) {
     server.visitor().post(REGISTER).json(account("carl")).send().refused(403, "registration_closed");
     created(&deployment, "fay");
     log_in(&server, "fay");
+    server.stop();
+}
+
+/// A stranger registers the address of Ada before she does.
+fn an_address_that_a_stranger_registered_first_is_not_verified_for_it(store: &Store) {
+    let mut deployment = deployment(store);
+    deployment.set("SKEP_REGISTRATION", "verified");
+    let server = deployment.start();
+    let visitor = server.visitor();
+    visitor.post(REGISTER).json(account("ada")).send().expect(202);
+    let first = token(&deployment, "ada", "verify-email");
+    let open =
+        |token: &str, password: &str| visitor.post(VERIFY).json(json!({ "token": token, "password": password })).send();
+    // Ada opens the link, and registers, too. Her password is not that of the account.
+    open(&first, NEW).refused(403, "wrong_password");
+    let hers = json!({ "email": email("ada"), "password": NEW, "display_name": "Ada" });
+    visitor.post(REGISTER).json(hers).send().expect(202);
+    let both = tokens(&deployment, "ada", "verify-email", 2);
+    let newest = both.iter().find(|token| **token != first).expect("another token");
+    open(&first, PASSWORD).refused(403, "link_invalid");
+    for _ in 0..2 {
+        open(newest, NEW).refused(403, "wrong_password");
+    }
+    visitor.post(LOGIN).json(credentials("ada")).send().refused(401, "invalid_credentials");
+    // A new password makes the account hers.
+    visitor.post(FORGOT).json(json!({ "email": email("ada") })).send().expect(202);
+    reset(&server, &token(&deployment, "ada", "reset-password"), NEW).expect(204);
+    visitor.post(LOGIN).json(credentials("ada")).send().refused(401, "invalid_credentials");
+    visitor.post(LOGIN).json(json!({ "email": email("ada"), "password": NEW })).send().expect(200);
+    open(newest, NEW).expect(204);
     server.stop();
 }
