@@ -5,8 +5,6 @@ use serde_json::Value;
 use std::{env, error::Error, fs, path::Path};
 
 const DOCUMENT: &str = "../../docs/api/openapi.json";
-/// The media type of pieces of uploads.
-const PIECE: &str = "application/offset+octet-stream";
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed={DOCUMENT}");
@@ -33,7 +31,9 @@ fn adapt(document: &mut Value) {
             if let Some(any) = fields.remove("*/*") {
                 fields.insert("application/octet-stream".to_owned(), any);
             }
-            if fields.get("patch").is_some_and(|patch| !patch["requestBody"]["content"][PIECE].is_null()) {
+            let piece =
+                fields.get("patch").map(|patch| &patch["requestBody"]["content"]["application/offset+octet-stream"]);
+            if piece.is_some_and(|piece| !piece.is_null()) {
                 fields.remove("patch");
             }
             if fields.contains_key("application/json") {
