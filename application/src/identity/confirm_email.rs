@@ -1,24 +1,28 @@
-//! Gives an account the address that a link was mailed to: a new one, or the one that it had before.
+//! Gives an account the new address that a link was mailed to.
 
 use super::{
-    AccountMails, EmailTaken, IdentityTx, LinkInvalid,
+    AccountMails, EmailTaken, HasherBusy, IdentityTx, LinkInvalid, WrongPassword,
     account_mails::{NewMail, Recipient},
     link_tokens::LinkToken,
-    new_account::{find_owner, lookups, taken},
+    linked_address::{store_address, take_address},
+    own_password::OwnPassword,
+    password_check::{Verified, check_error},
     redeem_link::Opened,
 };
-use crate::kernel::{Actor, Attempt, Begin, OutboxEvent, Runtime, StoreError, TxMode, run, use_case_error};
+use crate::kernel::{Actor, Attempt, Begin, StoreError, TooManyAttempts, TxMode, run, use_case_error};
 use skep_domain::{
-    identity::{LinkPurpose, User, events::UserEmailChanged},
-    shared::{Email, EventId, Timestamp},
+    identity::{LinkPurpose, User},
+    shared::{EventId, Timestamp},
 };
 use std::sync::Arc;
 
-/// The token of a link, not checked yet.
+/// The token of a link, and the password of the account, not checked yet.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ConfirmEmailCommand {
     /// The token of the link.
     pub token: String,
+    /// The password of the account, in plain text.
+    pub password: String,
 }
 
 impl std::fmt::Debug for ConfirmEmailCommand {
@@ -31,54 +35,68 @@ use_case_error! {
     /// The reason why the address was not changed.
     ConfirmEmailError {
         LinkInvalid(LinkInvalid),
+        WrongPassword(WrongPassword),
         EmailTaken(EmailTaken),
+        TooManyAttempts(TooManyAttempts),
+        HasherBusy(HasherBusy),
     }
 }
 
-/// Changes addresses through links of one purpose.
+check_error! { ConfirmEmailError: WrongPassword }
+
+/// Changes addresses through links. The link shows that the mails reach the caller, and the password that the caller is the
+/// owner. Either alone is not enough: a person who opens the link of a stranger would make the stranger's account one with
+/// the address of that person.
 pub struct ConfirmEmail {
-    purpose: LinkPurpose,
     store: Arc<dyn Begin<dyn IdentityTx>>,
+    present: OwnPassword,
     mails: AccountMails,
-    runtime: Runtime,
 }
 
 /// A change that is ready to be stored.
 struct Change {
     token: LinkToken,
+    verified: Verified,
     /// The mail to the address that is replaced.
     notice: NewMail,
     event_id: EventId,
     now: Timestamp,
 }
 
+const PURPOSE: LinkPurpose = LinkPurpose::ChangeEmail;
+
 impl ConfirmEmail {
-    /// Takes links of this purpose. `mails` reads their tokens.
-    #[must_use]
-    pub fn new(
-        purpose: LinkPurpose,
-        store: Arc<dyn Begin<dyn IdentityTx>>,
-        mails: AccountMails,
-        runtime: Runtime,
-    ) -> Self {
-        Self { purpose, store, mails, runtime }
+    /// `mails` reads the tokens of links.
+    pub(super) const fn new(store: Arc<dyn Begin<dyn IdentityTx>>, present: OwnPassword, mails: AccountMails) -> Self {
+        Self { store, present, mails }
     }
 
     /// Gives the account the address of the link, which counts as verified, uses the link up, and ends every session and
-    /// every link to reset the password. The address that is replaced gets a link to restore it, unless an earlier address
-    /// of the account still has a valid one: that stays, so that a second change does not shut out the first owner.
+    /// every link to reset the password. If the address that is replaced was verified, it gets a link to restore it, unless
+    /// an earlier address of the account still has a valid one: that stays, so that a second change does not shut out the
+    /// first owner.
+    ///
+    /// The password is a guess: it has the limits of logins to the account. A wrong one does not use the link up. The link
+    /// is checked first, so that a caller without one cannot guess here.
     ///
     /// # Errors
     /// [`ConfirmEmailError`]. A link that is wrong, used, replaced or too old, or whose account is disabled, gets one and
     /// the same refusal. If the address has an account meanwhile, the link stays.
     pub async fn execute(&self, actor: &Actor, command: ConfirmEmailCommand) -> Result<(), ConfirmEmailError> {
-        let change = &Change {
-            token: self.mails.read(self.purpose, &command.token)?,
-            notice: self.mails.prepare_link(LinkPurpose::RestoreEmail),
-            event_id: EventId::new(self.runtime.ids.next()),
-            now: self.runtime.clock.now(),
-        };
-        run(&self.runtime, actor.deadline, |attempt| async move {
+        let token = self.mails.read(PURPOSE, &command.token)?;
+        let runtime = &self.present.runtime;
+        let (shown, now) = (&token, runtime.clock.now());
+        let user = run(runtime, actor.deadline, |attempt| async move {
+            let mut tx = self.store.begin(TxMode::Read, &[]).await?;
+            let opened = Opened::find::<ConfirmEmailError>(&mut *tx, PURPOSE, shown, now).await;
+            attempt.end(tx, opened.map(|opened| (&opened.user).into())).await
+        })
+        .await?;
+        let verified = self.present.check(actor, &user, command.password).await?;
+        let notice = self.mails.prepare_link(LinkPurpose::RestoreEmail);
+        let (now, event_id) = (runtime.clock.now(), EventId::new(runtime.ids.next()));
+        let change = &Change { token, verified, notice, event_id, now };
+        run(runtime, actor.deadline, |attempt| async move {
             let mut tx = self.store.begin(TxMode::Write, &[]).await?;
             let result = self.store(&mut *tx, actor, change, &attempt).await;
             attempt.end(tx, result).await
@@ -86,6 +104,7 @@ impl ConfirmEmail {
         .await
     }
 
+    /// Stores the address, unless the password has changed meanwhile.
     async fn store(
         &self,
         tx: &mut dyn IdentityTx,
@@ -93,32 +112,22 @@ impl ConfirmEmail {
         change: &Change,
         attempt: &Attempt,
     ) -> Result<(), ConfirmEmailError> {
-        let Change { token, notice, event_id, now } = change;
+        let Change { token, verified, notice, event_id, now } = change;
         if attempt.after_unknown && tx.outbox().settle(*event_id).await? {
             return Ok(());
         }
-        let opened = Opened::find::<ConfirmEmailError>(tx, self.purpose, token, *now).await?;
-        let typed = opened.link.email.clone().ok_or(LinkInvalid)?;
-        let email = Email::parse(typed.as_str()).map_err(|_| LinkInvalid)?;
-        let mut user = opened.consume::<ConfirmEmailError>(tx, *now).await?;
-        let other = find_owner(tx, &lookups(typed.as_str())).await?;
-        if other.is_some_and(|other| other.id != user.id) {
-            return Err(EmailTaken.into());
+        let opened = Opened::find::<ConfirmEmailError>(tx, PURPOSE, token, *now).await?;
+        if opened.user.auth_epoch != verified.credentials.auth_epoch {
+            return Err(WrongPassword.into());
         }
-        let before = user.clone();
-        user.change_email(email, *now);
-        let version = tx.users().save(&user).await.map_err(taken::<ConfirmEmailError>)?;
-        // The new epoch has ended them already. This shows it in the rows, so that they are not listed, and are swept.
-        tx.sessions().revoke_all(user.id, None, *now).await?;
-        if self.purpose == LinkPurpose::ChangeEmail {
-            self.offer_restoring(tx, actor, *notice, &before, attempt).await?;
-        }
-        let event = UserEmailChanged { user_id: user.id };
-        let event = OutboxEvent::of(*event_id, &event, version, actor, user.updated_at)?;
-        Ok(tx.outbox().append(&event).await?)
+        let before = opened.user.clone();
+        let user = take_address::<ConfirmEmailError>(tx, opened, *now).await?;
+        store_address::<ConfirmEmailError>(tx, actor, &user, *event_id, *now).await?;
+        Ok(self.offer_restoring(tx, actor, *notice, &before, attempt).await?)
     }
 
-    /// Mails a link to the address that was replaced, unless an earlier one has a link that is still valid.
+    /// Mails a link to the address that was replaced, unless an earlier one has a link that is still valid. An address that
+    /// was never verified gets none, because it may be that of another person.
     async fn offer_restoring(
         &self,
         tx: &mut dyn IdentityTx,
@@ -128,7 +137,7 @@ impl ConfirmEmail {
         attempt: &Attempt,
     ) -> Result<(), StoreError> {
         let earlier = tx.account_links().find(before.id, LinkPurpose::RestoreEmail).await?;
-        if earlier.is_some_and(|link| link.opens(before, notice.now())) {
+        if before.email_verified_at.is_none() || earlier.is_some_and(|link| link.opens(before, notice.now())) {
             return Ok(());
         }
         let old = Recipient::owner(before).at(before.email.shown());

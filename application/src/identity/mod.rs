@@ -26,6 +26,7 @@ mod invite_user;
 mod issue_setup_token;
 mod last_admin;
 mod link_tokens;
+mod linked_address;
 mod log_in;
 mod log_out;
 mod login_attempts;
@@ -45,6 +46,7 @@ mod request_email_change;
 mod request_link;
 mod resend_invitation;
 mod reset_password;
+mod restore_email;
 mod role_fields;
 mod role_queries;
 mod role_view;
@@ -102,6 +104,7 @@ pub use request_email_change::{RequestEmailChange, RequestEmailChangeCommand, Re
 pub use request_link::{RequestLink, RequestLinkCommand, RequestLinkError};
 pub use resend_invitation::{NotInvited, ResendInvitation, ResendInvitationError};
 pub use reset_password::{ResetPassword, ResetPasswordCommand, ResetPasswordError};
+pub use restore_email::{RestoreEmail, RestoreEmailCommand, RestoreEmailError};
 pub use role_fields::{PermissionNotHeld, RoleInUse, RoleIsBuiltIn, RoleNameTaken, RolePolicy, TooManyRoles};
 pub use role_queries::ListRoles;
 pub use role_view::{PermissionView, RoleView};
@@ -167,7 +170,7 @@ pub struct Identity {
     /// Gives an account its new address through a link.
     pub confirm_email: ConfirmEmail,
     /// Gives an account its earlier address back through a link.
-    pub restore_email: ConfirmEmail,
+    pub restore_email: RestoreEmail,
     /// Shows the profile of the actor.
     pub get_profile: GetProfile,
     /// Creates an account, with roles, for another user.
@@ -236,7 +239,6 @@ impl Identity {
         let own_password =
             || OwnPassword::new(store.clone(), &accounts, limits.clone(), fingerprints.clone(), sessions);
         let reset_password = |purpose| ResetPassword::new(purpose, store.clone(), accounts.clone(), mails.clone());
-        let confirm_email = |purpose| ConfirmEmail::new(purpose, store.clone(), mails.clone(), runtime.clone());
         let verified_only = policies.accounts.registration == Registration::Verified;
         Self {
             forgot_password: request_link(LinkPurpose::ResetPassword),
@@ -266,8 +268,8 @@ impl Identity {
                 mails.clone(),
                 mail_attempts.clone(),
             ),
-            confirm_email: confirm_email(LinkPurpose::ChangeEmail),
-            restore_email: confirm_email(LinkPurpose::RestoreEmail),
+            confirm_email: ConfirmEmail::new(store.clone(), own_password(), mails.clone()),
+            restore_email: RestoreEmail::new(store.clone(), accounts.clone(), secrets.clone(), mails.clone()),
             change_password: ChangePassword::new(
                 store.clone(),
                 store.clone(),

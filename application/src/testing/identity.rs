@@ -246,7 +246,8 @@ pub fn accounts(hasher: MockPasswordHasher) -> (Accounts, Arc<FixedClock>) {
 }
 
 /// Secrets that are different each time, and whose hashes are those of [`fingerprints`].
-fn secrets() -> Arc<MockOneTimeSecrets> {
+#[must_use]
+pub fn secrets() -> Arc<MockOneTimeSecrets> {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let (mut secrets, hashes) = (MockOneTimeSecrets::new(), fingerprints());
     secrets.expect_generate().returning(|| (format!("secret {}", NEXT.fetch_add(1, Ordering::Relaxed)), [0; 32]));

@@ -29,6 +29,8 @@ fn limit(schemas: &mut Schemas<'_>, passwords: PasswordPolicy) {
     schemas.limit(&["VerifyEmailRequest"], "token", &any_text());
     schemas.limit(&["VerifyEmailRequest"], "password", &any_text());
     schemas.limit(&["ConfirmEmailRequest"], "token", &any_text());
+    schemas.limit(&["ConfirmEmailRequest"], "password", &any_text());
+    schemas.limit(&["RestoreEmailRequest"], "token", &any_text());
     schemas.limit(&["ChangeEmailRequest"], "current_password", &any_text());
     schemas.limit(&["RefreshRequest"], "refresh_token", &any_text());
     schemas.limit(&["ChangePasswordRequest"], "current_password", &any_text());
@@ -84,7 +86,8 @@ pub(super) fn complete(schemas: &mut Schemas<'_>, policies: &Policies) {
     schemas.example("LinkRequest", json!({ "email": email }));
     schemas.example("ResetPasswordRequest", json!({ "token": token, "password": password }));
     schemas.example("VerifyEmailRequest", json!({ "token": token, "password": password }));
-    schemas.example("ConfirmEmailRequest", json!({ "token": token }));
+    schemas.example("ConfirmEmailRequest", json!({ "token": token, "password": password }));
+    schemas.example("RestoreEmailRequest", json!({ "token": token }));
     schemas.example("ChangeEmailRequest", json!({ "email": "ada@example.org", "current_password": password }));
     schemas.example(
         "SetUpRequest",

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use skep_application::identity::{
     AccountInput, ChangePasswordCommand, ConfirmEmailCommand, CookieAnswer, LogInAnswer, LogInCommand,
     RefreshSessionCommand, RegisterUserCommand, RequestEmailChangeCommand, RequestLinkCommand, ResetPasswordCommand,
-    SetUpCommand, UserView, VerifyEmailCommand,
+    RestoreEmailCommand, SetUpCommand, UserView, VerifyEmailCommand,
 };
 use skep_domain::{
     identity::{Device, SessionKind},
@@ -51,8 +51,14 @@ pub(super) struct LogInRequest {
     email: String,
     /// The password of the account. Nothing is trimmed.
     password: String,
-    /// What the answer gives for the session: `token` (the default) for programs, `cookie` for browsers.
-    session: Option<String>,
+    /// What the answer gives for the session: `token` for programs, `cookie` for browsers.
+    #[oai(default = "of_programs")]
+    #[serde(default = "of_programs")]
+    session: String,
+}
+
+fn of_programs() -> String {
+    SessionKind::Token.name().to_owned()
 }
 
 impl LogInRequest {
@@ -61,9 +67,8 @@ impl LogInRequest {
     /// # Errors
     /// 422 if there is no such kind.
     pub(super) fn kind(&self) -> Result<SessionKind, Problem> {
-        let Some(name) = &self.session else { return Ok(SessionKind::Token) };
         let unknown = || FieldError::at("/session".to_owned(), "invalid_value", "must be token or cookie".to_owned());
-        SessionKind::from_name(name).ok_or_else(|| Problem::validation(vec![unknown()]))
+        SessionKind::from_name(&self.session).ok_or_else(|| Problem::validation(vec![unknown()]))
     }
 
     /// The command of a caller with this program.
@@ -138,16 +143,32 @@ impl From<VerifyEmailRequest> for VerifyEmailCommand {
     }
 }
 
-/// The token of a link that gives the account an address.
+/// The token of the link to a new address, and the password of the account.
 #[derive(Object, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ConfirmEmailRequest {
     /// The token of the link in the mail.
     token: String,
+    /// The password of the account. Nothing is trimmed.
+    password: String,
 }
 
 impl From<ConfirmEmailRequest> for ConfirmEmailCommand {
-    fn from(ConfirmEmailRequest { token }: ConfirmEmailRequest) -> Self {
+    fn from(ConfirmEmailRequest { token, password }: ConfirmEmailRequest) -> Self {
+        Self { token, password }
+    }
+}
+
+/// The token of the link to the address from before.
+#[derive(Object, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RestoreEmailRequest {
+    /// The token of the link in the mail.
+    token: String,
+}
+
+impl From<RestoreEmailRequest> for RestoreEmailCommand {
+    fn from(RestoreEmailRequest { token }: RestoreEmailRequest) -> Self {
         Self { token }
     }
 }

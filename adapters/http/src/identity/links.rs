@@ -2,7 +2,7 @@
 
 use super::{
     api::Tag,
-    dto::{ConfirmEmailRequest, LinkRequest, ResetPasswordRequest, VerifyEmailRequest},
+    dto::{ConfirmEmailRequest, LinkRequest, ResetPasswordRequest, RestoreEmailRequest, VerifyEmailRequest},
 };
 use crate::{
     body::Strict,
@@ -83,10 +83,11 @@ impl LinkApi {
     ///
     /// Gives the account the address that `POST /api/v1/users/me/email` has mailed the link to, and uses the link up. The
     /// address then counts as verified, and every session and every link to reset the password ends. Anyone with the token
-    /// of the link may call it. It does not log in. The address that is replaced gets a mail with a link to restore it. If
-    /// another account has the address meanwhile, the answer is 409 `email_taken` and nothing changes. A link that is
-    /// wrong, has expired, was used, was replaced by a newer one or is from before a new password gets 403
-    /// `link_invalid`.
+    /// of the link and the password of the account may call it. It does not log in. The address that is replaced gets a
+    /// mail with a link to restore it, if it was verified. If another account has the address meanwhile, the answer is 409
+    /// `email_taken` and nothing changes. A link that is wrong, has expired, was used, was replaced by a newer one or is
+    /// from before a new password gets 403 `link_invalid`. A wrong password gets 403 `wrong_password`, leaves the link, and
+    /// counts with those of logins to the account.
     #[oai(path = "/auth/confirm-email", method = "post", operation_id = "confirm_email")]
     async fn confirm_email(&self, caller: Visitor, body: Strict<ConfirmEmailRequest>) -> Result<Done, Problem> {
         caller.app().identity.confirm_email.execute(&caller.actor, body.0.into()).await?;
@@ -97,12 +98,14 @@ impl LinkApi {
     /// Restore an address
     ///
     /// Gives the account back the address that it had before it was changed, and uses the link up. Every session and
-    /// every link to reset the password ends. The link is mailed to that address when it is replaced, works for 72 hours
-    /// by default, also after a new password, and stays if the address is changed again meanwhile. Anyone with the token
-    /// of the link may call it. It does not log in. If another account has the address meanwhile, the answer is 409
-    /// `email_taken`. A link that is wrong, has expired or was used gets 403 `link_invalid`.
+    /// every link to reset the password ends, and the password no longer works, because the caller that changed the
+    /// address knew it: `POST /api/v1/auth/forgot-password` mails a link to set another one. The link is mailed to that
+    /// address when it is replaced, works for 72 hours by default, also after a new password, and stays if the address is
+    /// changed again meanwhile. Anyone with the token of the link may call it. It does not log in. If another account has
+    /// the address meanwhile, the answer is 409 `email_taken`. A link that is wrong, has expired or was used gets 403
+    /// `link_invalid`.
     #[oai(path = "/auth/restore-email", method = "post", operation_id = "restore_email")]
-    async fn restore_email(&self, caller: Visitor, body: Strict<ConfirmEmailRequest>) -> Result<Done, Problem> {
+    async fn restore_email(&self, caller: Visitor, body: Strict<RestoreEmailRequest>) -> Result<Done, Problem> {
         caller.app().identity.restore_email.execute(&caller.actor, body.0.into()).await?;
         metrics::counter!("skep_account_links_used_total").increment(1);
         Ok(Done::Done)

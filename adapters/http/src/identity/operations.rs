@@ -9,7 +9,7 @@ use skep_application::{
         ChangePasswordError, ChangeRoleError, ChangeUserError, ConfirmEmailError, CreateRoleError, DeleteRoleError,
         DisableUserError, EnableUserError, EndSessionError, EndSessionsError, EndUserSessionsError, GetCsrfTokenError,
         InviteUserError, LogInError, RefreshSessionError, RegisterUserError, RequestEmailChangeError, RequestLinkError,
-        ResendInvitationError, ResetPasswordError, SetUpError, SetUserRolesError, VerifyEmailError,
+        ResendInvitationError, ResetPasswordError, RestoreEmailError, SetUpError, SetUserRolesError, VerifyEmailError,
     },
     kernel::{Denied, GetError, ListError},
 };
@@ -39,7 +39,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation::with_credentials("verify_email", VerifyEmailError::REFUSALS).body(CREDENTIALS),
     Operation::with_credentials("accept_invitation", ResetPasswordError::REFUSALS).body(CREDENTIALS),
     Operation::with_credentials("confirm_email", ConfirmEmailError::REFUSALS).body(CREDENTIALS),
-    Operation::with_credentials("restore_email", ConfirmEmailError::REFUSALS).body(CREDENTIALS),
+    Operation::with_credentials("restore_email", RestoreEmailError::REFUSALS).body(CREDENTIALS),
     Operation::with_credentials("set_up", SetUpError::REFUSALS).body(ACCOUNT),
     Operation::new("get_profile", READ_PROFILE, GetError::REFUSALS),
     Operation::new("change_password", CHANGE_PASSWORD, ChangePasswordError::REFUSALS)

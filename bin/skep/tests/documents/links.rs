@@ -49,7 +49,8 @@ async fn change_email(kit: &TestKit, name: &str) {
     let answer = kit.call(request.body(body.to_string()).unwrap()).await;
     assert!(answer.status().is_success(), "{answer:?}");
     let (old, new) = (format!("{name}@example.com"), format!("{name}@example.org"));
-    send(kit, "confirm-email", &json!({ "token": token(kit, &old, LinkPurpose::ChangeEmail).await })).await;
+    let link = token(kit, &old, LinkPurpose::ChangeEmail).await;
+    send(kit, "confirm-email", &json!({ "token": link, "password": PASSWORD })).await;
     send(kit, "restore-email", &json!({ "token": token(kit, &new, LinkPurpose::RestoreEmail).await })).await;
 }
 

@@ -86,13 +86,17 @@ async fn move_and_return(server: &Server, costs: &mut Costs) {
     let change = json!({ "email": "bob@example.org", "current_password": PASSWORD });
     let path = "/api/v1/users/me/email";
     costs.add("POST /api/v1/users/me/email", &server.send("POST", path, &with(&bob, &[]), Some(&change)).await);
-    for (redeem, address, purpose) in [
-        ("/api/v1/auth/confirm-email", "bob@example.com", LinkPurpose::ChangeEmail),
-        ("/api/v1/auth/restore-email", "bob@example.org", LinkPurpose::RestoreEmail),
-    ] {
-        let body = json!({ "token": server.link_of(address, purpose).await });
-        costs.add(&format!("POST {redeem}"), &server.send("POST", redeem, &[], Some(&body)).await);
-    }
+    let token = server.link_of("bob@example.com", LinkPurpose::ChangeEmail).await;
+    let (path, body) = ("/api/v1/auth/confirm-email", json!({ "token": token, "password": PASSWORD }));
+    costs.add("POST /api/v1/auth/confirm-email", &server.send("POST", path, &[], Some(&body)).await);
+    let token = server.link_of("bob@example.org", LinkPurpose::RestoreEmail).await;
+    let (path, body) = ("/api/v1/auth/restore-email", json!({ "token": token }));
+    costs.add("POST /api/v1/auth/restore-email", &server.send("POST", path, &[], Some(&body)).await);
+    // The password does not work after that.
+    server.send("POST", "/api/v1/auth/forgot-password", &[], Some(&json!({ "email": "bob@example.com" }))).await;
+    let token = server.link_of("bob@example.com", LinkPurpose::ResetPassword).await;
+    let body = json!({ "token": token, "password": PASSWORD });
+    server.send("POST", "/api/v1/auth/reset-password", &[], Some(&body)).await;
 }
 
 /// The headers of a change of any version.

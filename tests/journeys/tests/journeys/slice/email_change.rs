@@ -2,7 +2,7 @@
 
 use super::{
     Context, at_once,
-    links::{FORGOT, NEW, REFRESH, deployment, mails, reset, seen, token, tokens},
+    links::{FORGOT, NEW, REFRESH, VERIFY, deployment, mails, reset, seen, token, tokens},
 };
 use crate::{
     Journey,
@@ -30,7 +30,11 @@ fn ask(client: &Client, name: &str, password: &str) -> Answer {
 }
 
 fn redeem(server: &Server, path: &str, token: &str) -> Answer {
-    server.visitor().post(path).json(json!({ "token": token })).send()
+    let body = match path {
+        CONFIRM => json!({ "token": token, "password": PASSWORD }),
+        _ => json!({ "token": token }),
+    };
+    server.visitor().post(path).json(body).send()
 }
 
 /// Of these tokens the one that is not among the others.
@@ -74,6 +78,9 @@ fn a_new_address_counts_from_its_confirmation_on(store: &Store) {
     ask(&ada, "ada-new", PASSWORD).expect(202);
     let newest = new_one(tokens(&deployment, "ada-new", "confirm-email", 2), &[replaced]);
     redeem(&server, RESTORE, &newest).refused(403, "link_invalid");
+    // The link alone is not enough: a stranger may have asked for the address of the person who opens it.
+    let guess = json!({ "token": newest, "password": NEW });
+    visitor.post(CONFIRM).json(guess).send().refused(403, "wrong_password");
     let statuses = at_once(10, |_| redeem(&server, CONFIRM, &newest).status);
     assert_eq!(statuses.iter().filter(|status| **status == 204).count(), 1, "{statuses:?}");
     assert!(statuses.iter().all(|status| [204, 403].contains(status)), "{statuses:?}");
@@ -96,6 +103,8 @@ fn the_old_address_takes_the_account_back_from_a_thief(store: &Store) {
     let server = deployment.start();
     let visitor = server.visitor();
     visitor.post(REGISTER).json(account("ada")).send().expect(201);
+    let link = token(&deployment, "ada", "verify-email");
+    visitor.post(VERIFY).json(json!({ "token": link, "password": PASSWORD })).send().expect(204);
     let mut thief = log_in(&server, "ada");
     // A thief that knows the password changes the address twice, and the password.
     for name in ["thief-one", "thief-two"] {
@@ -113,6 +122,11 @@ fn the_old_address_takes_the_account_back_from_a_thief(store: &Store) {
     redeem(&server, RESTORE, &way_back).expect(204);
     redeem(&server, RESTORE, &way_back).refused(403, "link_invalid");
     thief.get(PROFILE).send().refused(401, "invalid_token");
+    // The thief knows both passwords, and neither works.
+    for password in [PASSWORD, NEW] {
+        let guess = json!({ "email": email("ada"), "password": password });
+        visitor.post(LOGIN).json(guess).send().refused(401, "invalid_credentials");
+    }
     visitor.post(FORGOT).json(json!({ "email": email("ada") })).send().expect(202);
     reset(&server, &token(&deployment, "ada", "reset-password"), PASSWORD).expect(204);
     assert_eq!(log_in(&server, "ada").get(PROFILE).send().ok().text("/email"), email("ada"));

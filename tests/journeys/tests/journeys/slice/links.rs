@@ -12,7 +12,7 @@ use std::fs;
 pub(super) const FORGOT: &str = "/api/v1/auth/forgot-password";
 const RESET: &str = "/api/v1/auth/reset-password";
 const RESEND: &str = "/api/v1/auth/resend-verification";
-const VERIFY: &str = "/api/v1/auth/verify-email";
+pub(super) const VERIFY: &str = "/api/v1/auth/verify-email";
 pub(super) const REFRESH: &str = "/api/v1/auth/refresh";
 const PAGES: &str = "https://shop.test/account";
 pub(super) const NEW: &str = "seven tall sunflowers";
