@@ -5,9 +5,9 @@ mod staged;
 
 use crate::{memory::PIECE, verified::Verified};
 use async_trait::async_trait;
-use partial::{DiskPartial, resumed};
+use partial::DiskLocked;
 use skep_application::{
-    files::{BlobReader, BlobStore, KeptBlob, PartialBlob, StagedBlob, WrittenBlob},
+    files::{BlobReader, BlobStore, KeptBlob, LockedBlob, StagedBlob, WrittenBlob},
     kernel::StoreError,
 };
 use skep_domain::{files::FileId, shared::Timestamp};
@@ -104,9 +104,10 @@ impl BlobStore for DiskBlobs {
         Ok(Box::new(blocking(move || DiskStaged::create(&folder, path)).await?))
     }
 
-    async fn resume(&self, id: FileId, offset: u64) -> Result<Option<Box<dyn PartialBlob>>, StoreError> {
+    async fn lock(&self, id: FileId) -> Result<Option<Box<dyn LockedBlob>>, StoreError> {
         let (folder, path) = (Arc::clone(&self.folder), self.path(id));
-        resumed(id, blocking(move || DiskPartial::open(&folder, path, offset)).await?)
+        let locked = blocking(move || DiskLocked::lock(folder, id, path)).await?;
+        Ok(locked.map(|locked| Box::new(locked) as Box<dyn LockedBlob>))
     }
 
     async fn open(&self, id: FileId, range: Option<Range<u64>>) -> Result<Option<Box<dyn BlobReader>>, StoreError> {

@@ -4,7 +4,9 @@ use crate::verified::Verified;
 use async_trait::async_trait;
 use sha2::{Digest as _, Sha256};
 use skep_application::{
-    files::{AssembledBlob, BlobReader, BlobStore, KeptBlob, PartialBlob, SNIFFED_BYTES, StagedBlob, WrittenBlob},
+    files::{
+        AssembledBlob, BlobReader, BlobStore, KeptBlob, LockedBlob, PartialBlob, SNIFFED_BYTES, StagedBlob, WrittenBlob,
+    },
     kernel::{Clock, StoreError},
 };
 use skep_domain::{
@@ -12,7 +14,7 @@ use skep_domain::{
     shared::Timestamp,
 };
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt,
     ops::{Bound, Range},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -28,14 +30,14 @@ struct Contents {
     /// With the times at which they were published.
     published: BTreeMap<Uuid, (Arc<Vec<u8>>, Timestamp)>,
     partial: BTreeMap<Uuid, Partial>,
+    /// The contents that a writer has. They need not exist yet.
+    locked: BTreeSet<Uuid>,
 }
 
 /// A content that arrives in pieces.
 struct Partial {
     bytes: Vec<u8>,
     written_at: Timestamp,
-    /// The writer that has it.
-    writer: Option<Arc<()>>,
 }
 
 /// Keeps contents in memory. Clones share them.
@@ -75,23 +77,18 @@ struct MemoryStaged {
 struct Held {
     blobs: MemoryBlobs,
     id: FileId,
-    writer: Arc<()>,
 }
 
 impl Held {
     /// Works with the content, unless it was deleted meanwhile.
     fn with<T>(&self, work: impl FnOnce(&mut Partial) -> T) -> Option<T> {
-        let mut contents = self.blobs.contents();
-        let partial = contents.partial.get_mut(&self.id.uuid());
-        let is_held =
-            |partial: &&mut Partial| partial.writer.as_ref().is_some_and(|held| Arc::ptr_eq(held, &self.writer));
-        partial.filter(is_held).map(work)
+        self.blobs.contents().partial.get_mut(&self.id.uuid()).map(work)
     }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.with(|partial| partial.writer = None);
+        self.blobs.contents().locked.remove(&self.id.uuid());
     }
 }
 
@@ -112,24 +109,9 @@ impl BlobStore for MemoryBlobs {
         Ok(Box::new(MemoryStaged { blobs: self.clone(), id, bytes: vec![], held: None }))
     }
 
-    async fn resume(&self, id: FileId, offset: u64) -> Result<Option<Box<dyn PartialBlob>>, StoreError> {
-        let (now, writer) = (self.clock.now(), Arc::new(()));
-        let mut contents = self.contents();
-        if let Some((bytes, written_at)) = contents.published.remove(&id.uuid()) {
-            let bytes = bytes.to_vec();
-            contents.partial.entry(id.uuid()).or_insert(Partial { bytes, written_at, writer: None });
-        }
-        let new = Partial { bytes: vec![], written_at: now, writer: None };
-        let partial = contents.partial.entry(id.uuid()).or_insert(new);
-        if partial.writer.is_some() {
-            return Ok(None);
-        }
-        let offset = usize::try_from(offset).ok().filter(|offset| *offset <= partial.bytes.len());
-        let offset = offset.ok_or_else(|| StoreError::corrupt("files", id, "bytes of an upload are missing"))?;
-        partial.bytes.truncate(offset);
-        partial.writer = Some(Arc::clone(&writer));
-        drop(contents);
-        Ok(Some(Box::new(MemoryPartial { held: Held { blobs: self.clone(), id, writer }, waiting: vec![] })))
+    async fn lock(&self, id: FileId) -> Result<Option<Box<dyn LockedBlob>>, StoreError> {
+        let is_free = self.contents().locked.insert(id.uuid());
+        Ok(is_free.then(|| Box::new(Held { blobs: self.clone(), id }) as Box<dyn LockedBlob>))
     }
 
     async fn open(&self, id: FileId, range: Option<Range<u64>>) -> Result<Option<Box<dyn BlobReader>>, StoreError> {
@@ -189,6 +171,25 @@ impl StagedBlob for MemoryStaged {
 /// The error of a writer whose content was deleted.
 fn gone() -> StoreError {
     StoreError::Unavailable("the content was deleted".into())
+}
+
+#[async_trait]
+impl LockedBlob for Held {
+    async fn resume(self: Box<Self>, offset: u64) -> Result<Option<Box<dyn PartialBlob>>, StoreError> {
+        let (id, now) = (self.id, self.blobs.clock.now());
+        let mut contents = self.blobs.contents();
+        let partial = contents.partial.get(&id.uuid()).map(|partial| partial.bytes.len());
+        let known = partial.or(contents.published.get(&id.uuid()).map(|(bytes, _)| bytes.len())).unwrap_or_default();
+        let offset = usize::try_from(offset).ok().filter(|offset| *offset <= known);
+        let offset = offset.ok_or_else(|| StoreError::corrupt("files", id, "bytes of an upload are missing"))?;
+        let begun = match contents.published.remove(&id.uuid()) {
+            Some((bytes, written_at)) => Partial { bytes: bytes.to_vec(), written_at },
+            None => Partial { bytes: vec![], written_at: now },
+        };
+        contents.partial.entry(id.uuid()).or_insert(begun).bytes.truncate(offset);
+        drop(contents);
+        Ok(Some(Box::new(MemoryPartial { held: *self, waiting: vec![] })))
+    }
 }
 
 #[async_trait]

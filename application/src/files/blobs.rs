@@ -47,7 +47,8 @@ pub struct WrittenBlob {
 /// 9. A content that arrives in pieces keeps what was synced, also if its writer is dropped and the store is opened again.
 ///    `resume` drops everything beyond its offset, and the next bytes follow exactly there. It is the same content as one
 ///    that was written at once.
-/// 10. One writer at a time has a content that arrives in pieces. `resume` returns `None` to any other one.
+/// 10. One writer at a time has a content that arrives in pieces: `lock`, or else `resume`, returns `None` to any other one.
+///     A lock alone changes nothing: a published content stays one, and a missing one stays missing.
 /// 11. A content that was assembled and published can be resumed, and then `open` no longer finds it. `delete` and `list`
 ///     treat a content that arrives in pieces as any other one.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
@@ -59,12 +60,11 @@ pub trait BlobStore: Send + Sync {
     /// `Full`, `Unavailable`.
     async fn stage(&self, id: FileId) -> Result<Box<dyn StagedBlob>, StoreError>;
 
-    /// Goes on with a content that arrives in pieces, after its first `offset` bytes. At 0 it begins from nothing. Returns
-    /// `None` while another writer has the content.
+    /// Keeps other writers from a content that arrives in pieces. Returns `None` while one of them has it.
     ///
     /// # Errors
-    /// `Full`, `Unavailable`. `Corrupt` if fewer bytes are kept than `offset`.
-    async fn resume(&self, id: FileId, offset: u64) -> Result<Option<Box<dyn PartialBlob>>, StoreError>;
+    /// `Unavailable`.
+    async fn lock(&self, id: FileId) -> Result<Option<Box<dyn LockedBlob>>, StoreError>;
 
     /// Opens a published content, or a range of its bytes.
     ///
@@ -111,6 +111,17 @@ pub trait StagedBlob: Send {
     /// # Errors
     /// `Full`, `Unavailable`. The content may be published in spite of it.
     async fn publish(self: Box<Self>) -> Result<(), StoreError>;
+}
+
+/// A content that other writers are kept from, until it is dropped. It is as it was before.
+#[async_trait]
+pub trait LockedBlob: Send {
+    /// Goes on with the content after its first `offset` bytes. At 0 it begins from nothing. Returns `None` if the content
+    /// did not exist when it was locked, and another writer has begun it meanwhile.
+    ///
+    /// # Errors
+    /// `Full`, `Unavailable`. `Corrupt` if fewer bytes are kept than `offset`.
+    async fn resume(self: Box<Self>, offset: u64) -> Result<Option<Box<dyn PartialBlob>>, StoreError>;
 }
 
 /// A content that arrives in pieces. What was synced stays when it is dropped.

@@ -17,7 +17,8 @@ mod upload_parts;
 mod verify_files;
 
 pub use blobs::{
-    AssembledBlob, BlobReader, BlobStore, ContentTypes, KeptBlob, PartialBlob, SNIFFED_BYTES, StagedBlob, WrittenBlob,
+    AssembledBlob, BlobReader, BlobStore, ContentTypes, KeptBlob, LockedBlob, PartialBlob, SNIFFED_BYTES, StagedBlob,
+    WrittenBlob,
 };
 #[cfg(any(test, feature = "testing"))]
 pub use blobs::{MockBlobStore, MockContentTypes};

@@ -85,14 +85,8 @@ impl ConfirmEmail {
     pub async fn execute(&self, actor: &Actor, command: ConfirmEmailCommand) -> Result<(), ConfirmEmailError> {
         let token = self.mails.read(PURPOSE, &command.token)?;
         let runtime = &self.present.runtime;
-        let (shown, now) = (&token, runtime.clock.now());
-        let user = run(runtime, actor.deadline, |attempt| async move {
-            let mut tx = self.store.begin(TxMode::Read, &[]).await?;
-            let opened = Opened::find::<ConfirmEmailError>(&mut *tx, PURPOSE, shown, now).await;
-            attempt.end(tx, opened.map(|opened| (&opened.user).into())).await
-        })
-        .await?;
-        let verified = self.present.check(actor, &user, command.password).await?;
+        let user = Opened::look::<ConfirmEmailError>(&*self.store, runtime, actor, PURPOSE, &token).await?;
+        let verified = self.present.check(actor, &(&user).into(), command.password).await?;
         let notice = self.mails.prepare_link(LinkPurpose::RestoreEmail);
         let (now, event_id) = (runtime.clock.now(), EventId::new(runtime.ids.next()));
         let change = &Change { token, verified, notice, event_id, now };

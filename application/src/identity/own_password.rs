@@ -48,3 +48,58 @@ impl OwnPassword {
         if verified.credentials.user_id == user.id { Ok(verified) } else { Err(CheckError::Wrong) }
     }
 }
+
+#[cfg(test)]
+pub(super) mod testing {
+    use super::*;
+    use crate::{
+        identity::{Credentials, MockPasswordHasher, MockUserQueries},
+        kernel::{MockRateLimits, Verdict},
+        testing::*,
+    };
+    use skep_domain::identity::{KnownNetworks, User};
+    use std::time::Duration;
+
+    /// Checks the password of Ada, and fails the test unless so many passwords are verified. `allows` says of a counter
+    /// whether it allows another attempt. Also returns the counters.
+    pub(in super::super) fn of_ada(
+        times: usize,
+        allows: impl Fn(&str) -> bool + Send + Sync + 'static,
+    ) -> (OwnPassword, Arc<MockRateLimits>) {
+        let (mut users, mut hasher, mut limits) =
+            (MockUserQueries::new(), MockPasswordHasher::new(), MockRateLimits::new());
+        users.expect_find_user().returning(|_, id| Ok(Some(UserView::from(&ada())).filter(|user| user.id == id)));
+        users.expect_find_credentials().returning(|email| {
+            let User { id: user_id, password_hash, password_form, auth_epoch, .. } = ada();
+            let (known_networks, is_active, is_verified) = (KnownNetworks::none(user_id), true, false);
+            assert_eq!(email.key(), ADDRESS, "no other address is looked up");
+            Ok(Some(Credentials {
+                user_id,
+                password_hash,
+                password_form,
+                auth_epoch,
+                known_networks,
+                is_active,
+                is_verified,
+            }))
+        });
+        hasher.expect_verify().times(times).returning(|_, password, hash| Ok(hash == Some(hash_of(&password))));
+        limits.expect_take().returning(move |key, _, _| {
+            let (allowed, retry_after) = (allows(key), Duration::from_secs(7));
+            Ok(Verdict { allowed, remaining: 0, retry_after, reset_after: retry_after })
+        });
+        limits.expect_give_back().returning(|_, _, _| Ok(()));
+        let (limits, policy) = (Arc::new(limits), SessionPolicy::default());
+        let (accounts, users) = (accounts(hasher).0, Arc::new(users));
+        (OwnPassword::new(users, &accounts, limits.clone(), fingerprints(), policy), limits)
+    }
+
+    /// The same for the password in a request with a link, which counts as a login and as nothing else.
+    pub(in super::super) fn guessed(times: usize, is_allowed: bool) -> OwnPassword {
+        let allows = move |key: &str| {
+            assert!(key.starts_with("login:"), "{key}");
+            is_allowed
+        };
+        of_ada(times, allows).0
+    }
+}

@@ -1,7 +1,7 @@
 //! What the uses of a link have in common.
 
 use super::{AccountMails, IdentityTx, link_tokens::LinkToken};
-use crate::kernel::{StoreError, refusal};
+use crate::kernel::{Actor, AppError, Begin, Runtime, StoreError, TxMode, refusal, run};
 use skep_domain::{
     identity::{AccountLink, LinkPurpose, User},
     shared::Timestamp,
@@ -37,6 +37,24 @@ impl Opened {
         let link = link.filter(|link| link.purpose == purpose).ok_or(LinkInvalid)?;
         let user = tx.users().find(link.user_id).await?.ok_or(LinkInvalid)?;
         if link.opens(&user, now) { Ok(Self { user, link }) } else { Err(LinkInvalid.into()) }
+    }
+
+    /// Finds the account that the token opens now, in a unit of its own. The link stays. Before a password is checked or
+    /// hashed, this refuses callers without a link.
+    pub(super) async fn look<E: AppError + From<LinkInvalid> + From<StoreError>>(
+        store: &dyn Begin<dyn IdentityTx>,
+        runtime: &Runtime,
+        actor: &Actor,
+        purpose: LinkPurpose,
+        token: &LinkToken,
+    ) -> Result<User, E> {
+        let now = runtime.clock.now();
+        run(runtime, actor.deadline, |attempt| async move {
+            let mut tx = store.begin(TxMode::Read, &[]).await?;
+            let opened = Self::find::<E>(&mut *tx, purpose, token, now).await;
+            attempt.end(tx, opened.map(|opened| opened.user)).await
+        })
+        .await
     }
 
     /// Uses the link up, which one of several callers does, and returns its account.

@@ -89,13 +89,8 @@ impl ResetPassword {
     /// and the same refusal.
     pub async fn execute(&self, actor: &Actor, command: ResetPasswordCommand) -> Result<(), ResetPasswordError> {
         let token = self.mails.read(self.purpose, &command.token)?;
-        let (shown, now) = (&token, self.runtime().clock.now());
-        let user: User = run(self.runtime(), actor.deadline, |attempt| async move {
-            let mut tx = self.store.begin(TxMode::Read, &[]).await?;
-            let opened = Opened::find::<ResetPasswordError>(&mut *tx, self.purpose, shown, now).await;
-            attempt.end(tx, opened.map(|opened| opened.user)).await
-        })
-        .await?;
+        let runtime = self.runtime();
+        let user = Opened::look::<ResetPasswordError>(&*self.store, runtime, actor, self.purpose, &token).await?;
         let password = self.judge(&command.password, &user)?;
         let caller = HashCaller { network: actor.network, is_known: false };
         let password_hash = self.accounts.hasher.hash(caller, password).await?;

@@ -85,13 +85,7 @@ impl RestoreEmail {
     /// refusal. If the address has another account meanwhile, the link stays.
     pub async fn execute(&self, actor: &Actor, command: RestoreEmailCommand) -> Result<(), RestoreEmailError> {
         let token = self.mails.read(PURPOSE, &command.token)?;
-        let (shown, now) = (&token, self.runtime().clock.now());
-        run(self.runtime(), actor.deadline, |attempt| async move {
-            let mut tx = self.store.begin(TxMode::Read, &[]).await?;
-            let opened = Opened::find::<RestoreEmailError>(&mut *tx, PURPOSE, shown, now).await;
-            attempt.end(tx, opened.map(drop)).await
-        })
-        .await?;
+        Opened::look::<RestoreEmailError>(&*self.store, self.runtime(), actor, PURPOSE, &token).await?;
         let caller = HashCaller { network: actor.network, is_known: false };
         let password_hash = self.accounts.hasher.hash(caller, self.secrets.generate().0).await?;
         let (now, event_id) = (self.runtime().clock.now(), EventId::new(self.runtime().ids.next()));

@@ -76,14 +76,8 @@ impl VerifyEmail {
     /// the same refusal.
     pub async fn execute(&self, actor: &Actor, command: VerifyEmailCommand) -> Result<(), VerifyEmailError> {
         let token = self.mails.read(PURPOSE, &command.token)?;
-        let (shown, now) = (&token, self.runtime().clock.now());
-        let user = run(self.runtime(), actor.deadline, |attempt| async move {
-            let mut tx = self.store.begin(TxMode::Read, &[]).await?;
-            let opened = Opened::find::<VerifyEmailError>(&mut *tx, PURPOSE, shown, now).await;
-            attempt.end(tx, opened.map(|opened| (&opened.user).into())).await
-        })
-        .await?;
-        let verified = self.present.check(actor, &user, command.password).await?;
+        let user = Opened::look::<VerifyEmailError>(&*self.store, self.runtime(), actor, PURPOSE, &token).await?;
+        let verified = self.present.check(actor, &(&user).into(), command.password).await?;
         let (now, event_id) = (self.runtime().clock.now(), EventId::new(self.runtime().ids.next()));
         let verification = &Verification { token, verified, event_id, now };
         run(self.runtime(), actor.deadline, |attempt| async move {

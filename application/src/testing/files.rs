@@ -3,7 +3,8 @@
 use super::{MockUnit, Seen, World};
 use crate::{
     files::{
-        AssembledBlob, BlobReader, BlobStore, FilesMocks, KeptBlob, PartialBlob, SNIFFED_BYTES, StagedBlob, WrittenBlob,
+        AssembledBlob, BlobReader, BlobStore, FilesMocks, KeptBlob, LockedBlob, PartialBlob, SNIFFED_BYTES, StagedBlob,
+        WrittenBlob,
     },
     kernel::StoreError,
 };
@@ -144,14 +145,9 @@ impl BlobStore for Shelves {
         Ok(Box::new(Staged { shelves: self.clone(), id, content: vec![] }))
     }
 
-    async fn resume(&self, id: FileId, offset: u64) -> Result<Option<Box<dyn PartialBlob>>, StoreError> {
-        let mut kept = self.kept();
-        if kept.is_held {
-            return Ok(None);
-        }
-        let offset = usize::try_from(offset).unwrap_or(usize::MAX);
-        kept.partial.entry(id.uuid()).or_default().truncate(offset);
-        Ok(Some(Box::new(Pieces { shelves: self.clone(), id, waiting: vec![] })))
+    async fn lock(&self, id: FileId) -> Result<Option<Box<dyn LockedBlob>>, StoreError> {
+        let pieces = || Box::new(Pieces { shelves: self.clone(), id, waiting: vec![] }) as Box<dyn LockedBlob>;
+        Ok((!self.kept().is_held).then(pieces))
     }
 
     async fn open(&self, id: FileId, _: Option<Range<u64>>) -> Result<Option<Box<dyn BlobReader>>, StoreError> {
@@ -202,6 +198,18 @@ impl StagedBlob for Staged {
         self.shelves.put(self.id, &self.content);
         self.shelves.kept().partial.remove(&self.id.uuid());
         Ok(())
+    }
+}
+
+#[async_trait]
+impl LockedBlob for Pieces {
+    async fn resume(self: Box<Self>, offset: u64) -> Result<Option<Box<dyn PartialBlob>>, StoreError> {
+        let offset = usize::try_from(offset).unwrap_or(usize::MAX);
+        let mut kept = self.shelves.kept();
+        let published = kept.contents.remove(&self.id.uuid());
+        kept.partial.entry(self.id.uuid()).or_insert(published.unwrap_or_default()).truncate(offset);
+        drop(kept);
+        Ok(Some(self))
     }
 }
 

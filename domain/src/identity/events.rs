@@ -80,7 +80,8 @@ events! {
     }
 
     /// The address of an account was replaced through a link that was mailed to the new one, or an earlier address was
-    /// restored through a link that was mailed to it. This ended every session.
+    /// restored through a link that was mailed to it. This ended every session. A restored account has no password that
+    /// works until its owner sets another one.
     UserEmailChanged = "identity.user_email_changed.v1" of user_id {
         /// The account.
         user_id: UserId,

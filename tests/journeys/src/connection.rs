@@ -74,6 +74,21 @@ impl Connection {
         }
     }
 
+    /// Whether a part of an answer has arrived, or the server has hung up.
+    ///
+    /// # Errors
+    /// If the connection is broken.
+    pub fn is_answered(&self) -> io::Result<bool> {
+        let stream = self.stream.get_ref();
+        stream.set_nonblocking(true)?;
+        let peeked = stream.peek(&mut [0]);
+        stream.set_nonblocking(false)?;
+        match peeked {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+            other => other.map(|_| true),
+        }
+    }
+
     /// Reads an answer. With `head_only`, it is the answer to a HEAD request and has no body.
     ///
     /// # Errors

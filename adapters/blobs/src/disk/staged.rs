@@ -71,6 +71,14 @@ impl DiskStaged {
     }
 }
 
+/// Moves bytes to those that wait, as many as fit into a block. Returns whether the block is full.
+pub(super) fn fill(waiting: &mut Vec<u8>, bytes: &mut &[u8]) -> bool {
+    let (fitting, rest) = bytes.split_at(bytes.len().min(BLOCK - waiting.len()));
+    waiting.extend_from_slice(fitting);
+    *bytes = rest;
+    waiting.len() == BLOCK
+}
+
 /// How to open a file that only its owner can read. Makes its folder in `root`.
 pub(super) fn part_in(root: &Path, path: &Path) -> io::Result<OpenOptions> {
     if let Some(folder) = path.parent().filter(|folder| !folder.exists()) {
@@ -85,13 +93,8 @@ pub(super) fn part_in(root: &Path, path: &Path) -> io::Result<OpenOptions> {
 #[async_trait]
 impl StagedBlob for DiskStaged {
     async fn write(&mut self, mut bytes: &[u8]) -> Result<(), StoreError> {
-        while !bytes.is_empty() {
-            let fitting = bytes.len().min(BLOCK - self.waiting.len());
-            self.waiting.extend_from_slice(&bytes[..fitting]);
-            bytes = &bytes[fitting..];
-            if self.waiting.len() == BLOCK {
-                self.flush(|_| Ok(())).await?;
-            }
+        while fill(&mut self.waiting, &mut bytes) {
+            self.flush(|_| Ok(())).await?;
         }
         Ok(())
     }

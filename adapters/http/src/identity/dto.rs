@@ -52,12 +52,12 @@ pub(super) struct LogInRequest {
     /// The password of the account. Nothing is trimmed.
     password: String,
     /// What the answer gives for the session: `token` for programs, `cookie` for browsers.
-    #[oai(default = "of_programs")]
-    #[serde(default = "of_programs")]
+    #[oai(default = "default_session")]
+    #[serde(default = "default_session")]
     session: String,
 }
 
-fn of_programs() -> String {
+fn default_session() -> String {
     SessionKind::Token.name().to_owned()
 }
 

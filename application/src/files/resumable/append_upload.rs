@@ -110,12 +110,16 @@ impl AppendUpload {
 
     /// Holds the upload for this request, and opens its content at the offset.
     ///
+    /// The content is locked first, and changed only under a hold that was taken after that. So a request that was passed
+    /// over, and comes late, changes neither the content of the next request nor that of a ready file.
+    ///
     /// # Errors
     /// [`AppendUploadError`].
     pub async fn begin(&self, actor: &Actor, command: AppendUploadCommand) -> Result<Appending, AppendUploadError> {
         permit(actor, actions::UPLOAD_FILE)?;
         let (parts, AppendUploadCommand { id, offset, length, is_checked }) = (&self.parts, command);
         let token = LeaseToken::new(parts.runtime.ids.next());
+        let locked = parts.blobs.lock(id).await?.ok_or(UploadLocked)?;
         let now = parts.runtime.clock.now();
         let file = run(&parts.runtime, actor.deadline, |attempt| async move {
             let mut unit = parts.store.begin(TxMode::Write, &[Key(id.uuid())]).await?;
@@ -123,7 +127,7 @@ impl AppendUpload {
             attempt.end(unit, held).await
         })
         .await?;
-        let opened = parts.blobs.resume(id, offset).await;
+        let opened = locked.resume(offset).await;
         let hold = Hold { parts: Arc::clone(parts), id, token };
         match opened {
             Ok(Some(content)) => {
@@ -131,7 +135,7 @@ impl AppendUpload {
                 let (start, end, kept) = (offset, offset, offset);
                 Ok(Appending { hold, file, content, start, end, kept, is_checked, renewed })
             }
-            // A request that has lost its hold still has the content open.
+            // Another request has begun the content.
             Ok(None) => {
                 hold.let_go(offset).await;
                 Err(UploadLocked.into())

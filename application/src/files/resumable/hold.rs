@@ -6,7 +6,7 @@ use crate::{
     kernel::{Attempt, Key, TxMode, run},
 };
 use skep_domain::{
-    files::{File, FileId},
+    files::{File, FileId, FileState},
     shared::{Fenced, LeaseToken, Timestamp},
 };
 use std::sync::Arc;
@@ -44,7 +44,8 @@ impl Hold {
             Ok(()) => Ok(unit.files().save(&file).await.map(drop)?),
             // The earlier attempt may have ended the hold.
             Err(Fenced) if attempt.after_unknown => Ok(()),
-            Err(Fenced) if file.resumable.is_some_and(|known| known.appender.is_some()) => Err(UploadLocked.into()),
+            // The upload goes on, by another request or by none.
+            Err(Fenced) if file.state == FileState::Uploading => Err(UploadLocked.into()),
             Err(Fenced) => Err(UploadExpired.into()),
         }
     }

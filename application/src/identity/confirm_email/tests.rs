@@ -1,18 +1,18 @@
 use super::*;
 use crate::{
     identity::{
-        AccountMail, AccountMailKind, AccountPolicy, Credentials, MockPasswordHasher, MockUserQueries, SessionPolicy,
+        AccountMail, AccountMailKind, AccountPolicy,
         constraints::{USER_EMAIL, USER_EMAIL_KEY},
+        own_password::testing::guessed,
     },
-    kernel::{AppError as _, ErrorKind, MockRateLimits, Verdict},
+    kernel::{AppError as _, ErrorKind},
     testing::*,
 };
 use skep_domain::{
-    identity::{AccountLink, AccountLinkId, AuthEpoch, KnownNetworks},
+    identity::{AccountLink, AccountLinkId, AuthEpoch},
     jobs::Job,
     shared::{Email, SessionId, UserId},
 };
-use std::time::Duration;
 
 type Units = Arc<Scripted<dyn IdentityTx>>;
 
@@ -43,26 +43,7 @@ async fn try_password(
     times: usize,
     allowed: bool,
 ) -> Result<(), ConfirmEmailError> {
-    let (mut users, mut hasher) = (MockUserQueries::new(), MockPasswordHasher::new());
-    users.expect_find_credentials().returning(|email| {
-        let User { id: user_id, password_hash, password_form, auth_epoch, .. } = ada();
-        let (known_networks, is_active, is_verified) = (KnownNetworks::none(user_id), true, true);
-        assert_eq!(email.key(), ADDRESS);
-        let found =
-            Credentials { user_id, password_hash, password_form, auth_epoch, known_networks, is_active, is_verified };
-        Ok(Some(found))
-    });
-    hasher.expect_verify().times(times).returning(|_, password, hash| Ok(hash == Some(hash_of(&password))));
-    let mut limits = MockRateLimits::new();
-    limits.expect_take().returning(move |key, _, _| {
-        assert!(key.starts_with("login:"), "{key}");
-        let (retry_after, reset_after) = (Duration::from_secs(6), Duration::ZERO);
-        Ok(Verdict { allowed, remaining: 0, retry_after, reset_after })
-    });
-    limits.expect_give_back().returning(|_, _, _| Ok(()));
-    let (users, limits, policy) = (Arc::new(users), Arc::new(limits), SessionPolicy::default());
-    let present = OwnPassword::new(users, &accounts(hasher).0, limits, fingerprints(), policy);
-    let use_case = ConfirmEmail::new(units.clone(), present, account_mails(AccountPolicy::default()));
+    let use_case = ConfirmEmail::new(units.clone(), guessed(times, allowed), account_mails(AccountPolicy::default()));
     let command = ConfirmEmailCommand { token: token.to_owned(), password: password.to_owned() };
     use_case.execute(&visitor(), command).await
 }

@@ -1,17 +1,13 @@
 use super::*;
 use crate::{
-    identity::{
-        AccountMail, AccountPolicy, Credentials, LoginAttempts, MockPasswordHasher, MockUserQueries, SessionPolicy,
-        UserView,
-    },
-    kernel::{AppError as _, ErrorKind, MockRateLimits, Verdict, WiderNetworks},
+    identity::{AccountMail, AccountPolicy, LoginAttempts, own_password::testing::of_ada},
+    kernel::{AppError as _, ErrorKind, WiderNetworks},
     testing::*,
 };
 use skep_domain::{
-    identity::{AccountLink, AuthEpoch, KnownNetworks, User},
+    identity::{AccountLink, AuthEpoch, User},
     jobs::Job,
 };
-use std::time::Duration;
 
 type Units = Arc<Scripted<dyn IdentityTx>>;
 type Answer = Result<(), RequestEmailChangeError>;
@@ -22,49 +18,26 @@ fn house() -> House {
     House { user: Some(ada()), ..House::default() }
 }
 
-/// A hasher that must verify exactly `times` passwords.
-fn verifying(times: usize) -> MockPasswordHasher {
-    let mut hasher = MockPasswordHasher::new();
-    hasher.expect_verify().times(times).returning(|_, password, hash| Ok(hash == Some(hash_of(&password))));
-    hasher
-}
-
-/// A request for a new address of Ada, with counters of which those with this prefix are used up.
+/// A request for a new address of Ada, with counters of which those with this prefix are used up. Fails the test unless
+/// so many passwords are verified.
 async fn request(
     units: &Units,
-    hasher: MockPasswordHasher,
+    times: usize,
     actor: &Actor,
     (email, password): (&str, &str),
     refused: &'static str,
 ) -> Answer {
-    let mut users = MockUserQueries::new();
-    users.expect_find_user().returning(|_, id| Ok(Some(UserView::from(&ada())).filter(|user| user.id == id)));
-    users.expect_find_credentials().returning(|email| {
-        let User { id: user_id, password_hash, password_form, auth_epoch, .. } = ada();
-        let (known_networks, is_active, is_verified) = (KnownNetworks::none(user_id), true, false);
-        let found =
-            Credentials { user_id, password_hash, password_form, auth_epoch, known_networks, is_active, is_verified };
-        assert_eq!(email.key(), ADDRESS, "the new address is not looked up");
-        Ok(Some(found))
-    });
-    let mut limits = MockRateLimits::new();
-    limits.expect_take().returning(move |key, _, _| {
-        let (allowed, retry_after) = (refused.is_empty() || !key.starts_with(refused), Duration::from_secs(7));
-        Ok(Verdict { allowed, remaining: 0, retry_after, reset_after: retry_after })
-    });
-    limits.expect_give_back().returning(|_, _, _| Ok(()));
-    let (limits, policy) = (Arc::new(limits), AccountPolicy::default());
-    let attempts = LoginAttempts::new(limits.clone(), fingerprints());
+    let (present, limits) = of_ada(times, move |key| refused.is_empty() || !key.starts_with(refused));
+    let policy = AccountPolicy::default();
+    let attempts = LoginAttempts::new(limits, fingerprints());
     let attempts = MailAttempts::new(attempts, fingerprints(), WiderNetworks::default(), policy);
-    let sessions = SessionPolicy::default();
-    let present = OwnPassword::new(Arc::new(users), &accounts(hasher).0, limits, fingerprints(), sessions);
     let use_case = RequestEmailChange::new(units.clone(), present, account_mails(policy), attempts);
     let command = RequestEmailChangeCommand { email: email.to_owned(), current_password: password.to_owned() };
     use_case.execute(actor, command).await
 }
 
 async fn ask(units: &Units) -> Answer {
-    request(units, verifying(1), &user(1), (NEW, PASSWORD), "").await
+    request(units, 1, &user(1), (NEW, PASSWORD), "").await
 }
 
 fn mails(house: &House) -> Vec<AccountMail> {
@@ -93,25 +66,25 @@ async fn the_new_address_gets_a_link_the_present_one_a_notice_and_the_account_st
 
 #[tokio::test]
 async fn a_wrong_password_is_refused_after_one_verification_and_mails_nothing() {
-    let refusal = request(&Scripted::untouched(), verifying(1), &user(1), (NEW, "wrong"), "").await;
+    let refusal = request(&Scripted::untouched(), 1, &user(1), (NEW, "wrong"), "").await;
     assert_eq!((code(&refusal), refusal.unwrap_err().kind()), ("wrong_password", ErrorKind::Denied));
-    let guessed = request(&Scripted::untouched(), verifying(0), &user(1), (NEW, PASSWORD), "login:network:").await;
+    let guessed = request(&Scripted::untouched(), 0, &user(1), (NEW, PASSWORD), "login:network:").await;
     assert_eq!(code(&guessed), "rate_limited");
 }
 
 #[tokio::test]
 async fn a_text_that_is_no_address_is_refused_before_a_password_is_verified() {
-    let refusal = request(&Scripted::untouched(), verifying(0), &user(1), ("ada", PASSWORD), "").await;
+    let refusal = request(&Scripted::untouched(), 0, &user(1), ("ada", PASSWORD), "").await;
     assert_eq!(problem(&refusal), ("validation_failed", vec![("/email", "invalid_email")]));
-    let stranger = request(&Scripted::untouched(), verifying(0), &visitor(), (NEW, PASSWORD), "").await;
+    let stranger = request(&Scripted::untouched(), 0, &visitor(), (NEW, PASSWORD), "").await;
     assert_eq!(code(&stranger), "unauthenticated");
 }
 
 #[tokio::test]
 async fn an_address_gets_a_few_mails_an_hour_and_the_answer_stays_the_same() {
-    let to = request(&Scripted::untouched(), verifying(1), &user(1), (NEW, PASSWORD), "account_mail:to:").await;
+    let to = request(&Scripted::untouched(), 1, &user(1), (NEW, PASSWORD), "account_mail:to:").await;
     assert_eq!(code(&to), "ok");
-    let from = request(&Scripted::untouched(), verifying(0), &user(1), (NEW, PASSWORD), "account_mail:network:").await;
+    let from = request(&Scripted::untouched(), 0, &user(1), (NEW, PASSWORD), "account_mail:network:").await;
     assert_eq!(code(&from), "rate_limited");
 }
 

@@ -9,7 +9,7 @@ use crate::{
     clause::clauses,
 };
 use skep_application::{
-    files::{BlobStore, PartialBlob, SNIFFED_BYTES},
+    files::{BlobStore, LockedBlob, PartialBlob, SNIFFED_BYTES},
     kernel::StoreError,
 };
 use skep_domain::files::FileId;
@@ -19,12 +19,18 @@ clauses! { list of "contents" on dyn Contents:
     what_was_synced_stays_and_the_rest_is_cut_off ["BlobStore 9"],
     missing_bytes_are_reported ["BlobStore 9"],
     one_writer_at_a_time_has_a_content ["BlobStore 10"],
+    of_two_that_begin_a_content_one_has_it ["BlobStore 10"],
+    a_lock_alone_changes_nothing ["BlobStore 10"],
     a_content_that_was_published_too_early_can_be_resumed ["BlobStore 11"],
     pieces_are_listed_and_deleted ["BlobStore 11"],
 }
 
+async fn lock(blobs: &dyn BlobStore, id: FileId) -> Checked<Box<dyn LockedBlob>> {
+    some(blobs.lock(id).await?, "no other writer")
+}
+
 async fn resume(blobs: &dyn BlobStore, id: FileId, offset: u64) -> Checked<Box<dyn PartialBlob>> {
-    some(blobs.resume(id, offset).await?, "no other writer")
+    some(lock(blobs, id).await?.resume(offset).await?, "no other writer")
 }
 
 /// Adds a piece at the offset, and lets the writer go.
@@ -88,14 +94,17 @@ async fn what_was_synced_stays_and_the_rest_is_cut_off(given: &Given) -> Checked
 async fn missing_bytes_are_reported(given: &Given) -> Checked {
     let (blobs, id) = (given.store.blobs(), id());
     for _ in 0..2 {
-        match blobs.resume(id, 1).await {
+        match lock(&*blobs, id).await?.resume(1).await {
             Err(StoreError::Corrupt(_)) => {}
             Ok(_) => return Err(Failure::new("bytes that never arrived were found")),
             Err(error) => return Err(error.into()),
         }
     }
     add(&*blobs, id, 0, b"honey").await?;
-    holds(matches!(blobs.resume(id, 6).await, Err(StoreError::Corrupt(_))), "the sixth byte is missing")?;
+    holds(
+        matches!(lock(&*blobs, id).await?.resume(6).await, Err(StoreError::Corrupt(_))),
+        "the sixth byte is missing",
+    )?;
     add(&*blobs, id, 5, b"!").await
 }
 
@@ -103,18 +112,43 @@ async fn one_writer_at_a_time_has_a_content(given: &Given) -> Checked {
     let (blobs, other, id) = (given.store.blobs(), given.store.reopened().await?, id());
     let mut first = resume(&*blobs, id, 0).await?;
     for contender in [&blobs, &other] {
-        holds(contender.resume(id, 0).await?.is_none(), "the first writer has it")?;
+        holds(contender.lock(id).await?.is_none(), "the first writer has it")?;
     }
     first.write(b"honey").await?;
     equal(first.sync().await?, 5)?;
-    holds(other.resume(id, 0).await?.is_none(), "and keeps it")?;
+    holds(other.lock(id).await?.is_none(), "and keeps it")?;
     let assembled = first.assemble().await?;
-    holds(other.resume(id, 5).await?.is_none(), "until it is published")?;
+    holds(other.lock(id).await?.is_none(), "until it is published")?;
     drop(assembled);
     add(&*other, id, 5, b"!").await?;
     let (one, two) = (resume(&*blobs, id, 6).await?, resume(&*other, self::id(), 0).await?);
     drop((one, two));
     Ok(())
+}
+
+async fn of_two_that_begin_a_content_one_has_it(given: &Given) -> Checked {
+    let (blobs, other, id) = (given.store.blobs(), given.store.reopened().await?, id());
+    let (first, second) = (lock(&*blobs, id).await?, other.lock(id).await?);
+    let mut partial = some(first.resume(0).await?, "the first writer is not hindered")?;
+    if let Some(second) = second {
+        holds(second.resume(0).await?.is_none(), "the first writer has begun it")?;
+    }
+    partial.write(b"honey").await?;
+    equal(partial.sync().await?, 5)
+}
+
+async fn a_lock_alone_changes_nothing(given: &Given) -> Checked {
+    let (blobs, published, partial, missing) = (given.store.blobs(), id(), id(), id());
+    publish(&*blobs, published, b"honey").await?;
+    add(&*blobs, partial, 0, b"wax").await?;
+    let before = listed(&*blobs, 10).await?;
+    let locked = (lock(&*blobs, published).await?, lock(&*blobs, partial).await?, lock(&*blobs, missing).await?);
+    equal(read(&*blobs, published, None).await?, Some(b"honey".to_vec()))?;
+    drop(locked);
+    equal(read(&*blobs, published, None).await?, Some(b"honey".to_vec()))?;
+    equal(listed(&*blobs, 10).await?, before)?;
+    let mut assembled = resume(&*blobs, partial, 3).await?.assemble().await?;
+    equal(assembled.staged.sync().await?.size, 3)
 }
 
 async fn a_content_that_was_published_too_early_can_be_resumed(given: &Given) -> Checked {
@@ -148,5 +182,5 @@ async fn pieces_are_listed_and_deleted(given: &Given) -> Checked {
     }
     equal(read(&*blobs, id, None).await?, None)?;
     equal(listed(&*blobs, 10).await?, vec![other])?;
-    holds(matches!(blobs.resume(id, 5).await, Err(StoreError::Corrupt(_))), "nothing is left of it")
+    holds(matches!(lock(&*blobs, id).await?.resume(5).await, Err(StoreError::Corrupt(_))), "nothing is left of it")
 }

@@ -291,11 +291,11 @@ fn a_read_changes_nothing(store: &Store) {
     let server = deployment.start_with(&[("SKEP_WORKERS", "0")]);
     let before = deployment.stored();
     assert!(before.values().filter(|bytes| !bytes.is_empty()).count() > 5, "{:?}", before.keys());
+    let mut answered = 0;
     for client in [server.known(&admin), server.known(&owner), server.visitor()] {
-        for target in &targets {
-            client.get(target).send();
-        }
+        answered += targets.iter().filter(|target| client.get(target.as_str()).send().status == 200).count();
     }
+    assert!(answered > targets.len(), "{answered} answers of {} reads by three callers", targets.len());
     let after = deployment.stored();
     let changed: Vec<&String> = before.keys().filter(|name| before.get(*name) != after.get(*name)).collect();
     assert!(changed.is_empty() && before.len() == after.len(), "reads changed {changed:?}");

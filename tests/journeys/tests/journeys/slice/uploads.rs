@@ -86,13 +86,20 @@ fn begin(client: &Client, path: &str, offset: u64, length: usize, bytes: &[u8]) 
     connection
 }
 
-/// Waits until a request holds the upload. Before that, a wrong offset is refused, and after that it does not matter.
-fn wait_until_held(client: &Client, path: &str, wrong: u64) -> Answer {
-    let answered = wait_for("a request to hold the upload", || {
-        let answer = add(client, path, wrong, b"x");
+/// A request that holds the upload, begun as by [`begin`], and the refusal that others get. They ask with a wrong offset,
+/// which is refused as such before the upload is held. The request is refused too if one of them is judged at that
+/// moment, and then it is begun again.
+fn hold(client: &Client, path: &str, offset: u64, length: usize, bytes: &[u8]) -> (Connection, Answer) {
+    let mut connection = begin(client, path, offset, length, bytes);
+    let refusal = wait_for("a request to hold the upload", || {
+        let answer = add(client, path, offset + 7, b"x");
+        if answer.status == 409 && connection.is_answered().expect("a connection") {
+            connection.receive(false).expect("an answer").refused(423, "upload_locked");
+            connection = begin(client, path, offset, length, bytes);
+        }
         (answer.status != 409).then_some(answer)
     });
-    answered.refused(423, "upload_locked")
+    (connection, refusal.refused(423, "upload_locked"))
 }
 
 fn a_file_arrives_in_two_pieces(store: &Store) {
@@ -175,9 +182,7 @@ fn a_file_arrives_over_twenty_cut_connections(store: &Store) {
         let rest = &content[known..];
         // Each cut is at another place in a page, and none is after the last byte.
         let sent = (1 + (cut * 77_773) % 900_001).min(rest.len() - 1);
-        let connection = begin(&ada, &path, known as u64, rest.len(), &rest[..sent]);
-        wait_until_held(&ada, &path, known as u64 + 1);
-        drop(connection);
+        drop(hold(&ada, &path, known as u64, rest.len(), &rest[..sent]));
         // The server notices the end of the connection, keeps what has arrived, and lets others go on.
         let free = wait_for("the upload to be free", || {
             let known = head(&ada, &path);
@@ -199,8 +204,7 @@ fn one_client_at_a_time_adds_to_an_upload(store: &Store) {
     let shop = Shop::open(store);
     let ada = shop.user("ada");
     let path = create(&ada, 10, "");
-    let mut first = begin(&ada, &path, 0, 5, b"ho");
-    let locked = wait_until_held(&ada, &path, 7);
+    let (mut first, locked) = hold(&ada, &path, 0, 5, b"ho");
     assert_eq!(locked.header("retry-after"), Some("1"));
     add(&ada, &path, 0, b"honeycomb!").refused(423, "upload_locked");
     first.send(b"ney").expect("it is sent");
@@ -208,8 +212,7 @@ fn one_client_at_a_time_adds_to_an_upload(store: &Store) {
     assert_eq!(head(&ada, &path), 5);
 
     // An upload that is ended takes nothing more.
-    let mut second = begin(&ada, &path, 5, 5, b"co");
-    wait_until_held(&ada, &path, 7);
+    let (mut second, _) = hold(&ada, &path, 5, 5, b"co");
     ada.delete(&path).tus().send().expect(204);
     second.send(b"mb!").expect("it is sent");
     second.receive(false).expect("an answer").refused(410, "upload_expired");
