@@ -15,13 +15,17 @@ use sqlx::{
 };
 use std::{
     fs,
+    future::pending,
     hash::{BuildHasher as _, RandomState},
     io::ErrorKind,
+    panic::resume_unwind,
     sync::atomic::{AtomicUsize, Ordering},
     time::Duration,
 };
 use tokio::{
+    runtime::Handle,
     sync::Mutex,
+    task::spawn_blocking,
     time::{Instant, sleep, timeout_at},
 };
 use url::Url;
@@ -331,15 +335,14 @@ impl Server {
             limit => deadline.min(Instant::now() + limit),
         };
         let started = Instant::now();
-        let work = async {
-            let mut raw = self.start_session(place, with_limits).await?;
-            let role = match self.target {
-                Target::Any => vec![],
-                _ => one_row(&mut raw, ROLE.to_owned()).await?,
-            };
+        let (connect, second) = (self.session_options(place, with_limits), place.second);
+        let needs_role = self.target != Target::Any;
+        let work = async move {
+            let mut raw = start_session(&connect, second).await?;
+            let role = if needs_role { one_row(&mut raw, ROLE.to_owned()).await? } else { vec![] };
             Ok((raw, role))
         };
-        let (raw, role) = match timeout_at(deadline, work).await {
+        let (raw, role) = match aside(timeout_at(deadline, work)).await {
             Ok(Ok(opened)) => opened,
             Ok(Err(error)) => {
                 let mut fault = Fault::of_connecting(&place.shown, &error);
@@ -365,18 +368,30 @@ impl Server {
         Err(fault)
     }
 
-    async fn start_session(&self, place: &Place, with_limits: bool) -> Result<PgConnection, sqlx::Error> {
-        let connect = if with_limits {
-            place.connect.clone().options(self.limits.settings()).options([(MARK, "on")])
-        } else {
-            place.connect.clone()
-        };
-        match (connect.connect().await, place.second) {
-            (Err(error), Some(second)) if may_need_other_tls(&error) => {
-                connect.ssl_mode(second).connect().await.map_err(|_| error)
-            }
-            (done, _) => done,
+    fn session_options(&self, place: &Place, with_limits: bool) -> PgConnectOptions {
+        let connect = place.connect.clone();
+        if with_limits { connect.options(self.limits.settings()).options([(MARK, "on")]) } else { connect }
+    }
+}
+
+async fn start_session(connect: &PgConnectOptions, second: Option<PgSslMode>) -> Result<PgConnection, sqlx::Error> {
+    match (connect.connect().await, second) {
+        (Err(error), Some(second)) if may_need_other_tls(&error) => {
+            connect.clone().ssl_mode(second).connect().await.map_err(|_| error)
         }
+        (done, _) => done,
+    }
+}
+
+/// Does the work on a thread for blocking work. sqlx hashes the password in 4,096 rounds, and after every five of them
+/// lets all other tasks of its thread run. On a thread of a busy runtime, these 800 turns take seconds.
+async fn aside<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
+    let runtime = Handle::current();
+    match spawn_blocking(move || runtime.block_on(work)).await {
+        Ok(done) => done,
+        Err(error) if error.is_panic() => resume_unwind(error.into_panic()),
+        // The runtime ends, and the caller with it.
+        Err(_) => pending().await,
     }
 }
 

@@ -10,10 +10,13 @@ use skep_application::kernel::{StoreError, TxMode};
 use skep_postgres::PostgresDatabase;
 use skep_sql::{Kind, SqlDatabase, Value};
 use std::{
+    future::poll_fn,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
+    task::Poll,
+    thread,
     time::Duration,
 };
 use tokio::{task::JoinSet, time::timeout};
@@ -276,6 +279,24 @@ async fn many_units_on_a_new_pool_are_all_served() {
         assert_eq!(test.items().await, 200);
         let stats = database.pool_stats();
         assert!(stats.size == stats.idle && stats.size <= 32, "{stats:?}");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn connections_are_opened_while_other_tasks_always_have_work() {
+    with_database(async |test| {
+        let database = test.with_items().await;
+        // The hash of a password lets other tasks run 800 times. If each time took 60 of these turns, as tokio does it,
+        // the connection would not be open in time.
+        let busy = tokio::spawn(poll_fn(|context| -> Poll<()> {
+            thread::sleep(Duration::from_micros(100));
+            context.waker().wake_by_ref();
+            Poll::Pending
+        }));
+        let opened = tokio::spawn(async move { one_unit(&database, 1).await });
+        opened.await.unwrap().unwrap();
+        busy.abort();
     })
     .await;
 }

@@ -76,8 +76,6 @@ fn buy(buyer: &Client, product: &str, keeps: bool, seen: &Seen) {
         // The flag is read after sending. If it is not set, the whole request was sent before the signal.
         let is_in_flight = sent.is_ok() && !seen.signalled.load(Ordering::SeqCst);
         match connection.receive(false) {
-            // On a busy machine, a row can be locked for too long. Such an order is refused, and not lost.
-            Ok(answer) if answer.status == 503 => drop(call.check(answer).refused(503, "store_unavailable")),
             Ok(answer) => {
                 let answer = call.check(answer).expect(201);
                 seen.placed.lock().expect("not poisoned").insert(answer.text("/id"));
