@@ -20,7 +20,7 @@ struct Disk {
 impl Disk {
     fn mount(at: &Path) -> Option<Self> {
         fs::create_dir_all(at).expect("a folder");
-        let options = ["-t", "tmpfs", "-o", "size=24m,mode=0700", "tmpfs"];
+        let options = ["-t", "tmpfs", "-o", "size=64m,mode=0700", "tmpfs"];
         let mounted = Command::new("mount").args(options).arg(at).output();
         mounted.is_ok_and(|output| output.status.success()).then(|| Self { at: at.to_owned() })
     }
