@@ -22,7 +22,7 @@ mod sessions;
 mod uploads;
 mod users;
 
-pub(crate) use rush::at_once;
+pub(crate) use rush::{at_once, insist};
 
 use crate::{Journey, scene::Scene, shop::Shop};
 use serde_json::Value;
