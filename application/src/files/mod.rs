@@ -30,8 +30,8 @@ pub use queries::{GetFile, ListFiles, ReadFile};
 pub use remove_files::{RemoveFiles, SweepFiles, SweepOrphanBlobs};
 pub use resumable::{
     AppendUpload, AppendUploadCommand, AppendUploadError, Appended, Appending, CreateUpload, CreateUploadCommand,
-    CreateUploadError, GetUpload, GetUploadError, ListUploads, PieceMismatch, PieceTooLong, StoreUpload, TerminateUpload,
-    TerminateUploadError, UploadComplete, UploadExpired, UploadLocked, WrongOffset,
+    CreateUploadError, GetUpload, GetUploadError, ListUploads, PieceMismatch, PieceTooLong, StoreUpload,
+    TerminateUpload, TerminateUploadError, UploadComplete, UploadExpired, UploadLocked, WrongOffset,
 };
 pub use upload_file::{
     ContentMismatch, FileQuotaExceeded, FileTooLarge, MediaTypeNotAllowed, Upload, UploadFile, UploadFileCommand,

@@ -51,7 +51,7 @@ const CAUGHT: &[(SqlFlaw, &str, &str)] = &[
     (flaw("files.file.list_removable", " AND id > $3", " AND $3 = $3"), "files", REMOVABLE),
     (flaw("files.file.list_removable", "ORDER BY id", "ORDER BY id DESC"), "files", REMOVABLE),
     (flaw("files.file.list_open_up_first", "upload_expires_at > $2", "upload_expires_at >= $2"), "files", OPEN_ONLY),
-    (flaw("files.file.list_open_down_next", "state = 'uploading' AND ", ""), "files", OPEN_ONLY),
+    (flaw("files.file.list_open_down_first", "state = 'uploading' AND ", ""), "files", OPEN_ONLY),
     (flaw("files.file.list_open_up_first", "owner_id = $1", "$1 = $1"), "files", OPEN_ONLY),
     (flaw("files.file.count_open", "upload_expires_at > $2", "$2 = $2"), "files", OPEN_ONLY),
     (flaw("files.file_usage.save", " AND version = $", " AND 0 < $"), "file_usage", "a_stale_save_is_rejected"),
