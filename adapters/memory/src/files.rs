@@ -75,6 +75,21 @@ impl FileQueries for MemoryStore {
         let rows = state.files.rows().filter(is_shown).cloned();
         Ok(page(rows, file_position, direction, request, usize::MAX, |_| 0))
     }
+    async fn list_open_uploads(
+        &self,
+        owner: UserId,
+        now: Timestamp,
+        direction: Direction,
+        request: &PageRequest,
+    ) -> Done<Page<File>> {
+        let state = self.state();
+        let is_open = |file: &&File| {
+            let is_uploading = file.state == FileState::Uploading && file.resumable.is_some();
+            is_uploading && file.owner_id == owner && !file.is_expired(now)
+        };
+        let rows = state.files.rows().filter(is_open).cloned();
+        Ok(page(rows, file_position, direction, request, usize::MAX, |_| 0))
+    }
     async fn list_removable_files(
         &self,
         until: Timestamp,

@@ -30,8 +30,8 @@ pub use queries::{GetFile, ListFiles, ReadFile};
 pub use remove_files::{RemoveFiles, SweepFiles, SweepOrphanBlobs};
 pub use resumable::{
     AppendUpload, AppendUploadCommand, AppendUploadError, Appended, Appending, CreateUpload, CreateUploadCommand,
-    CreateUploadError, GetUpload, GetUploadError, PieceMismatch, PieceTooLong, TerminateUpload, TerminateUploadError,
-    UploadComplete, UploadExpired, UploadLocked, WrongOffset,
+    CreateUploadError, GetUpload, GetUploadError, ListUploads, PieceMismatch, PieceTooLong, StoreUpload,
+    TerminateUpload, TerminateUploadError, UploadComplete, UploadExpired, UploadLocked, WrongOffset,
 };
 pub use upload_file::{
     ContentMismatch, FileQuotaExceeded, FileTooLarge, MediaTypeNotAllowed, Upload, UploadFile, UploadFileCommand,
@@ -51,6 +51,8 @@ pub struct Files {
     pub create_upload: CreateUpload,
     /// Returns where an upload goes on.
     pub get_upload: GetUpload,
+    /// Returns a page of the open uploads of the caller.
+    pub list_uploads: ListUploads,
     /// Adds bytes to an upload.
     pub append_upload: AppendUpload,
     /// Ends an upload.
@@ -82,8 +84,9 @@ impl Files {
         let parts = Arc::new(parts);
         Self {
             upload_file: UploadFile::new(parts.clone()),
-            create_upload: CreateUpload::new(parts.clone()),
+            create_upload: CreateUpload::new(parts.clone(), &commands),
             get_upload: GetUpload::new(store.clone(), runtime.clock.clone()),
+            list_uploads: ListUploads::new(store.clone(), runtime.clock.clone()),
             append_upload: AppendUpload::new(parts),
             terminate_upload: TerminateUpload::new(store.clone(), delete_file.clone(), remove.clone()),
             get_file: GetFile::new(store.clone()),

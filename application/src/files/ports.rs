@@ -116,17 +116,21 @@ impl FileView {
     }
 }
 
-/// An upload that arrives in pieces, as use cases return it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// An upload that arrives in pieces, as use cases return it. Idempotency keys store this form.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct UploadView {
     /// The id of the upload, and of its file.
     pub id: FileId,
+    /// The name under which its file is downloaded.
+    pub name: FileName,
     /// The metadata as it was sent.
     pub metadata: UploadMetadata,
     /// The number of bytes that are stored. It is the length exactly if the file is ready.
     pub offset: u64,
     /// The number of bytes that were announced.
     pub length: u64,
+    /// When the upload began.
+    pub created_at: Timestamp,
     /// The time at which the upload is given up. `None` if the file is ready.
     pub expires_at: Option<Timestamp>,
 }
@@ -139,9 +143,11 @@ impl UploadView {
         let is_ready = file.state == FileState::Ready;
         Some(Self {
             id: file.id,
+            name: file.name.clone(),
             metadata: resumable.metadata.clone(),
             offset: resumable.offset,
             length: file.size,
+            created_at: file.created_at,
             expires_at: (!is_ready).then_some(resumable.expires_at),
         })
     }
@@ -159,6 +165,8 @@ pub fn file_position(file: &File) -> Position {
 /// 2. The files to remove are those that are deleted, the uploads that began at `uploads_until` or before, and the uploads
 ///    in pieces that expire at `now` or before. They are in the order of their ids.
 /// 3. Of several ids, exactly those are returned that a file in any state has.
+/// 4. A list of open uploads has the uploads in pieces of the owner that are neither complete nor deleted, and that expire
+///    after `now`.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait FileQueries: Send + Sync {
@@ -169,6 +177,15 @@ pub trait FileQueries: Send + Sync {
     async fn list_files(
         &self,
         scope: Scope,
+        direction: Direction,
+        page: &PageRequest,
+    ) -> Result<Page<File>, StoreError>;
+    /// A page of the open uploads of a user, sorted by `created_at` and id. It is empty if the key of the position is not a
+    /// time.
+    async fn list_open_uploads(
+        &self,
+        owner: UserId,
+        now: Timestamp,
         direction: Direction,
         page: &PageRequest,
     ) -> Result<Page<File>, StoreError>;

@@ -9,7 +9,7 @@ use crate::kernel::{
     Actor, Attempt, Begin, Commands, IdempotencyKey, Key, Runtime, StoreError, TxMode, UseCase, run, use_case_error,
 };
 use skep_domain::{
-    files::{Checksum, File, FileContent, FileUsage},
+    files::{Checksum, File, FileContent, FilePurpose, FileUsage, MediaType},
     shared::LeaseToken,
 };
 use std::sync::Arc;
@@ -81,6 +81,11 @@ impl UploadParts {
         if attempt.after_unknown && unit.files().find(file.id).await?.is_some() {
             return Ok(());
         }
+        self.insert(unit, file).await
+    }
+
+    /// Stores the row of an upload that is not there yet, and counts it in the usage of its owner.
+    pub(super) async fn insert(&self, unit: &mut dyn FilesTx, file: &File) -> Result<(), ReserveUploadError> {
         let found = unit.file_usage().find(file.owner_id).await?;
         let is_new = found.is_none();
         let mut usage = found.unwrap_or_else(|| FileUsage::none(file.owner_id));
@@ -91,6 +96,15 @@ impl UploadParts {
         };
         counted.map_err(again)?;
         Ok(unit.files().insert(file).await.map_err(again)?)
+    }
+
+    /// Judges a content by its first bytes, and returns its media type.
+    pub(super) fn judge(&self, purpose: FilePurpose, beginning: &[u8]) -> Result<MediaType, MediaTypeNotAllowed> {
+        let media_type = self.types.media_type(beginning);
+        match purpose.takes(&media_type) {
+            true => Ok(media_type),
+            false => Err(MediaTypeNotAllowed { media_type }),
+        }
     }
 
     /// Judges the content, publishes it, and makes the file ready, once per key.
@@ -106,10 +120,7 @@ impl UploadParts {
         if !is_expected || declared.is_some_and(|declared| declared != size) {
             return Err(ContentMismatch.into());
         }
-        let media_type = self.types.media_type(&beginning);
-        if !file.purpose.takes(&media_type) {
-            return Err(MediaTypeNotAllowed { media_type }.into());
-        }
+        let media_type = self.judge(file.purpose, &beginning)?;
         staged.publish().await?;
         let File { id, purpose, visibility, name, .. } = file;
         let content = FileContent { size, media_type, checksum };

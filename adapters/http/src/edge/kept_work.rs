@@ -12,16 +12,23 @@ use std::{
     task::{Context, Poll},
 };
 use tokio::runtime::Handle;
+use tokio_util::task::TaskTracker;
 
 /// The work on a request. If it is dropped before it has ended, and has its place, a separate task goes on with it.
 pub(super) struct KeptWork<T: Send + 'static> {
     work: Option<Pin<Box<dyn Future<Output = T> + Send>>>,
     admission: Arc<Admission>,
+    endings: TaskTracker,
 }
 
 impl<T: Send + 'static> KeptWork<T> {
-    pub(super) fn new(work: impl Future<Output = T> + Send + 'static, admission: Arc<Admission>) -> Self {
-        Self { work: Some(Box::pin(work)), admission }
+    /// A task that goes on with the work is one of `endings`.
+    pub(super) fn new(
+        work: impl Future<Output = T> + Send + 'static,
+        admission: Arc<Admission>,
+        endings: TaskTracker,
+    ) -> Self {
+        Self { work: Some(Box::pin(work)), admission, endings }
     }
 }
 
@@ -44,10 +51,11 @@ impl<T: Send + 'static> Drop for KeptWork<T> {
         // Outside of a runtime, the process ends.
         let Some(runtime) = Handle::try_current().ok().filter(|_| self.admission.has_place()) else { return };
         let admission = Arc::clone(&self.admission);
-        runtime.spawn(poll_fn(move |context| match work.as_mut().poll(context) {
+        let rest = poll_fn(move |context| match work.as_mut().poll(context) {
             Poll::Pending if admission.has_place() => Poll::Pending,
             // It waits for something of its own client, which may last.
             _ => Poll::Ready(()),
-        }));
+        });
+        self.endings.spawn_on(rest, &runtime);
     }
 }

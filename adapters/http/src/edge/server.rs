@@ -33,6 +33,9 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 /// The longest pause after a failed accept.
 const MAX_ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 
+/// The longest time that a server that stops waits for what requests have begun, after it has cut them.
+const MAX_ENDING: Duration = Duration::from_secs(5);
+
 /// The interval of pings to an HTTP/2 client, and the time that it has to answer one.
 const HTTP2_PING: Duration = Duration::from_secs(20);
 
@@ -290,17 +293,21 @@ async fn connection(
     drive(connection, &activity, &timeouts).await
 }
 
-/// Waits until the running requests have ended, at most for the time limit, and cuts the rest.
+/// Waits until the running requests have ended, at most for the time limit, and cuts the rest. What requests have begun
+/// is ended before this returns, so that the store is still there.
 async fn drain(server: &Server, connections: &TaskTracker) -> DrainReport {
     let limit = server.edge.config().timeouts.drain;
     server.state.start_drain();
     connections.close();
-    if tokio::time::timeout(limit, connections.wait()).await.is_ok() {
-        return DrainReport::default();
+    let mut report = DrainReport::default();
+    if tokio::time::timeout(limit, connections.wait()).await.is_err() {
+        report = DrainReport { connections_cut: connections.len(), requests_cut: server.state.in_flight() };
+        server.state.cut();
+        // A task that blocks its thread cannot be cut. It ends with the process.
+        let _ = tokio::time::timeout(Duration::from_secs(1), connections.wait()).await;
     }
-    let report = DrainReport { connections_cut: connections.len(), requests_cut: server.state.in_flight() };
-    server.state.cut();
-    // A task that blocks its thread cannot be cut. It ends with the process.
-    let _ = tokio::time::timeout(Duration::from_secs(1), connections.wait()).await;
+    let endings = server.edge.endings();
+    endings.close();
+    let _ = tokio::time::timeout(limit.min(MAX_ENDING), endings.wait()).await;
     report
 }

@@ -53,6 +53,7 @@ use std::{
     sync::Arc,
     time::Instant,
 };
+use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
 /// The facts about a request that the edge knows. The application gets them as [`poem::web::Data`].
@@ -76,6 +77,8 @@ pub struct RequestContext {
     pub max_body_bytes: u64,
     /// What the request holds.
     pub(crate) admission: Arc<Admission>,
+    /// Runs what ends the work of a request after its client has gone. A server that stops waits for it.
+    pub(crate) endings: TaskTracker,
 }
 
 /// The edge around an application.
@@ -88,6 +91,7 @@ pub struct Edge {
     bodies: Arc<BodyBudget>,
     work: Arc<Work>,
     compressors: Compressors,
+    endings: TaskTracker,
 }
 
 impl Edge {
@@ -100,7 +104,8 @@ impl Edge {
         let work = Arc::new(Work::new(config.clients.work));
         let metrics = EdgeMetrics::new();
         let app = Application { endpoint: app, panics: metrics.panics.clone(), sample: Arc::clone(&sample) };
-        Self { app: Arc::new(app), config, hsts, metrics, sample, bodies, work, compressors: Compressors::new() }
+        let (compressors, endings) = (Compressors::new(), TaskTracker::new());
+        Self { app: Arc::new(app), config, hsts, metrics, sample, bodies, work, compressors, endings }
     }
 
     /// The settings that the edge was made with.
@@ -111,6 +116,11 @@ impl Edge {
 
     pub(crate) fn metrics(&self) -> &EdgeMetrics {
         &self.metrics
+    }
+
+    /// The tasks that go on after their requests were cut.
+    pub(crate) fn endings(&self) -> &TaskTracker {
+        &self.endings
     }
 
     pub(crate) fn sample(&self) -> &Sample {
@@ -179,6 +189,7 @@ impl Edge {
             deadline,
             max_body_bytes: limit.bytes,
             admission: Arc::clone(&admission),
+            endings: self.endings.clone(),
         };
         exchange.describe(Subject {
             method: parts.method.clone(),
@@ -226,7 +237,7 @@ impl Edge {
                             response
                         };
                         let work = hasher::within(Arc::clone(&admission), trace::within(trace.context, work));
-                        let response = KeptWork::new(work, Arc::clone(&admission)).await;
+                        let response = KeptWork::new(work, Arc::clone(&admission), self.endings.clone()).await;
                         admission.finish();
                         response
                     }

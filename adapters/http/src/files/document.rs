@@ -24,6 +24,11 @@ pub(super) fn complete(schemas: &mut Schemas<'_>, _: &Policies) {
         "id": id, "offset": 3, "length": 5, "metadata": "filename cmVwb3J0LnR4dA==", "expires_at": EXAMPLE_TIME,
         "links": links.clone(),
     });
+    let open = json!({
+        "id": id, "name": "report.txt", "size": 5, "offset": 3, "created_at": EXAMPLE_TIME, "expires_at": EXAMPLE_TIME,
+        "links": links.clone(),
+    });
     schemas.example("UploadLinks", links);
     schemas.example("Upload", upload);
+    schemas.example("OpenUpload", open);
 }

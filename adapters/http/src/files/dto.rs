@@ -75,6 +75,12 @@ pub(super) struct UploadLinks {
     file: String,
 }
 
+impl UploadLinks {
+    fn of(id: FileId) -> Self {
+        Self { this: path_of(UPLOADS, id, ""), file: path_of(FILES, id, "") }
+    }
+}
+
 /// An upload in pieces.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "Upload")]
@@ -95,6 +101,42 @@ pub(super) struct UploadBody {
     links: UploadLinks,
 }
 
+/// An upload in pieces that is not complete, as lists show it.
+#[derive(Debug, Object, Serialize)]
+#[oai(rename = "OpenUpload")]
+pub(super) struct OpenUploadBody {
+    /// The id of the upload, and of its file.
+    id: Id<FileId>,
+    /// The name under which its file is downloaded.
+    name: String,
+    /// The number of bytes of the whole upload.
+    size: u64,
+    /// The number of bytes that are stored.
+    offset: u64,
+    /// The time at which the upload began.
+    created_at: String,
+    /// The time at which the upload is given up.
+    #[oai(skip_serializing_if_is_none)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<String>,
+    /// The paths of the upload and of its file.
+    links: UploadLinks,
+}
+
+impl From<UploadView> for OpenUploadBody {
+    fn from(upload: UploadView) -> Self {
+        Self {
+            id: Id(upload.id),
+            name: upload.name.into_string(),
+            size: upload.length,
+            offset: upload.offset,
+            created_at: upload.created_at.to_string(),
+            expires_at: upload.expires_at.map(|time| time.to_string()),
+            links: UploadLinks::of(upload.id),
+        }
+    }
+}
+
 impl From<UploadView> for UploadBody {
     fn from(upload: UploadView) -> Self {
         Self {
@@ -103,7 +145,7 @@ impl From<UploadView> for UploadBody {
             length: upload.length,
             metadata: upload.metadata.into_string(),
             expires_at: upload.expires_at.map(|time| time.to_string()),
-            links: UploadLinks { this: path_of(UPLOADS, upload.id, ""), file: path_of(FILES, upload.id, "") },
+            links: UploadLinks::of(upload.id),
         }
     }
 }

@@ -23,6 +23,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation::new("get_file_content", READ_PUBLIC_FILE, GetError::REFUSALS),
     Operation::new("delete_file", DELETE_FILE, DeleteFileError::REFUSALS),
     Operation::new("create_upload", UPLOAD_FILE, CreateUploadError::REFUSALS),
+    Operation::new("list_uploads", UPLOAD_FILE, ListError::REFUSALS).cost(Cost::Page),
     Operation::new("get_upload", UPLOAD_FILE, GetUploadError::REFUSALS),
     Operation::new("append_upload", UPLOAD_FILE, AppendUploadError::REFUSALS).body(CONTENT),
     Operation::new("terminate_upload", UPLOAD_FILE, TerminateUploadError::REFUSALS),

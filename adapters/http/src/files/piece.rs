@@ -3,7 +3,7 @@
 use super::{
     piece_checksum::Algorithm,
     tus::PIECE,
-    upload::{Begun, Content, Counted, Unfinished, binary},
+    upload::{Begun, Content, Counted, Unfinished, binary, endings},
 };
 use crate::{parts::turn_after_body, problem::Problem};
 use poem::{Request, RequestBody, Result};
@@ -86,7 +86,9 @@ async fn add_one(
     (Piece(Content { request, body }), checksum): (Piece<'_>, Option<(Algorithm, Vec<u8>)>),
 ) -> Result<Appended, Problem> {
     let (algorithm, expected) = checksum.unzip();
-    let mut begun = Begun::new(Arriving { appending: append_upload.begin(actor, command).await?, algorithm });
+    let endings = endings(request);
+    let arriving = Arriving { appending: append_upload.begin(actor, command).await?, algorithm };
+    let mut begun = Begun::new(arriving, endings.clone());
     let received = async {
         begun.receive(body).await?;
         turn_after_body(request).await
@@ -100,7 +102,7 @@ async fn add_one(
     let is_intact = algorithm.map(Algorithm::digest) == expected;
     let actor = actor.clone();
     // The bytes have all arrived, so a client that goes away now does not undo them.
-    let ended = tokio::spawn(async move { appending.end(&actor, is_intact).await });
+    let ended = endings.spawn(async move { appending.end(&actor, is_intact).await });
     let ended: Result<Appended, AppendUploadError> = ended.await.map_err(Problem::internal)?;
     Ok(ended?)
 }

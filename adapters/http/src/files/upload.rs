@@ -2,6 +2,7 @@
 
 use crate::{
     body::{self, ANY},
+    edge::RequestContext,
     parts::turn_after_body,
     problem::{self, Problem, from_body_io},
 };
@@ -19,6 +20,7 @@ use skep_application::{
 };
 use std::io;
 use tokio::{runtime::Handle, task::JoinHandle};
+use tokio_util::task::TaskTracker;
 
 /// The content of a file, as any media type.
 pub(super) struct Content<'a> {
@@ -95,7 +97,7 @@ impl<'a> Content<'a> {
         command: UploadFileCommand,
     ) -> Result<Stored, Problem> {
         let Self { request, body } = self;
-        let mut begun = Begun::new(upload_file.begin(actor, command).await?);
+        let mut begun = Begun::new(upload_file.begin(actor, command).await?, endings(request));
         let received = async {
             begun.receive(body).await?;
             turn_after_body(request).await
@@ -140,6 +142,11 @@ impl Drop for Counted {
     }
 }
 
+/// The tasks that a server waits for when it stops.
+pub(super) fn endings(request: &Request) -> TaskTracker {
+    request.extensions().get::<RequestContext>().map(|context| context.endings.clone()).unwrap_or_default()
+}
+
 /// What a request does that receives bytes.
 pub(super) trait Unfinished: Send + 'static {
     /// Takes the next bytes.
@@ -161,16 +168,19 @@ impl Unfinished for Upload {
 }
 
 /// Work that receives bytes. If its client has gone, a separate task ends it.
-pub(super) struct Begun<U: Unfinished>(Option<U>);
+pub(super) struct Begun<U: Unfinished> {
+    work: Option<U>,
+    endings: TaskTracker,
+}
 
 impl<U: Unfinished> Begun<U> {
-    pub(super) const fn new(work: U) -> Self {
-        Self(Some(work))
+    pub(super) const fn new(work: U, endings: TaskTracker) -> Self {
+        Self { work: Some(work), endings }
     }
 
     /// Passes each piece of the body on as it arrives.
     pub(super) async fn receive(&mut self, mut body: BoxBody<Bytes, io::Error>) -> Result<(), Problem> {
-        let Some(work) = &mut self.0 else { return Ok(()) };
+        let Some(work) = &mut self.work else { return Ok(()) };
         while let Some(frame) = body.frame().await {
             // Trailers are ignored.
             let Ok(piece) = frame.map_err(|error| from_body_io(&error))?.into_data() else { continue };
@@ -180,7 +190,7 @@ impl<U: Unfinished> Begun<U> {
     }
 
     pub(super) const fn take(&mut self) -> Option<U> {
-        self.0.take()
+        self.work.take()
     }
 
     /// Ends the work, also if the client goes meanwhile.
@@ -193,8 +203,8 @@ impl<U: Unfinished> Begun<U> {
 
     /// Outside of a runtime, the process ends, and a sweep removes the upload.
     fn leaving(&mut self) -> Option<JoinHandle<()>> {
-        let (work, runtime) = (self.0.take()?, Handle::try_current().ok()?);
-        Some(runtime.spawn(work.leave()))
+        let (work, runtime) = (self.work.take()?, Handle::try_current().ok()?);
+        Some(self.endings.spawn_on(work.leave(), &runtime))
     }
 }
 

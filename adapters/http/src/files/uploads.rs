@@ -1,13 +1,13 @@
 //! The endpoints of uploads in pieces.
 
 use super::{
-    dto::UploadBody,
+    dto::{OpenUploadBody, UploadBody},
     piece::{self, Piece},
     piece_checksum::PieceChecksum,
     tus::{Described, TusVersion, UPLOADS, UploadLength, UploadOffset, http_date},
 };
 use crate::{
-    parts::{Answer, Done, Id, Sent, SignedIn, path_of},
+    parts::{Answer, Done, Id, List, Listed, RepeatKey, Sent, SignedIn, path_of},
     problem::Problem,
 };
 use poem_openapi::{ApiResponse, OpenApi, Tags, param::Path};
@@ -83,8 +83,8 @@ impl UploadsApi {
     /// Create an upload
     ///
     /// Creates an upload whose bytes are sent afterwards, with `PATCH` to the path in `Location`. Needs an account. The
-    /// bytes count in the quota of the caller from now on. `OPTIONS` of this path returns what the server supports
-    /// of tus 1.0, and `Tus-Max-Size`.
+    /// bytes count in the quota of the caller from now on. Every call creates another upload, unless it repeats an
+    /// `Idempotency-Key`. `OPTIONS` of this path returns what the server supports of tus 1.0, and `Tus-Max-Size`.
     #[oai(path = "/uploads", method = "post", operation_id = "create_upload")]
     async fn create(
         &self,
@@ -92,11 +92,29 @@ impl UploadsApi {
         Sent(_version): Sent<TusVersion>,
         Sent(length): Sent<UploadLength>,
         Sent(described): Sent<Described>,
+        Sent(key): RepeatKey,
     ) -> Result<UploadCreated, Problem> {
         let Described { metadata, name, purpose, visibility } = described;
         let command = CreateUploadCommand { name, purpose, visibility, length: length.0, metadata };
-        let upload = caller.app().files.create_upload.execute(&caller.actor, command).await?;
+        let create_upload = &caller.app().files.create_upload;
+        let upload = create_upload.execute_once(&caller.actor, key.as_ref(), command).await?;
         Ok(UploadCreated::Created(path_of(UPLOADS, upload.id, ""), upload.expires_at.map(http_date)))
+    }
+
+    /// List open uploads
+    ///
+    /// Lists the caller's uploads that are neither complete nor expired. Needs an account. Staff also get only their own.
+    /// The list is not a part of tus, but its requests have the header `Tus-Resumable`, as tus fixes for all requests.
+    #[oai(path = "/uploads", method = "get", operation_id = "list_uploads")]
+    async fn list(
+        &self,
+        caller: SignedIn,
+        Sent(_version): Sent<TusVersion>,
+        Sent(list): List<()>,
+    ) -> Result<Listed<OpenUploadBody>, Problem> {
+        let list = list.open(&caller, UPLOADS)?;
+        let page = caller.app().files.list_uploads.execute(&caller.actor, list.direction, &list.page).await?;
+        Ok(list.answer(page))
     }
 
     /// Get the offset of an upload

@@ -171,14 +171,15 @@ impl FileRepository for MongoUnit {
     }
 }
 
+/// The index of the files of a user by their states.
+const OWNED: &str = "files_owner_id_idx";
+
 /// The values of the leading fields of the index of a list, and the index. `None` if the scope is empty.
 fn ready(scope: Scope) -> Option<(Document, &'static str)> {
     let state = FileState::Ready.name();
     match scope {
         Scope::All => Some((doc! { "state": state }, STATES)),
-        Scope::OwnedBy(user) => {
-            Some((doc! { "owner_id": record::id(user.uuid()), "state": state }, "files_owner_id_idx"))
-        }
+        Scope::OwnedBy(user) => Some((doc! { "owner_id": record::id(user.uuid()), "state": state }, OWNED)),
         Scope::None => None,
     }
 }
@@ -197,6 +198,19 @@ impl FileQueries for MongoStore {
     ) -> Result<Page<File>, StoreError> {
         let Some((within, index)) = ready(scope) else { return Ok(Page::empty(page)) };
         let list = List::of(SortField::time(index, "created_at"), direction).within(within);
+        self.read().await?.page::<FileDoc>(&list, page, file_position).await
+    }
+
+    async fn list_open_uploads(
+        &self,
+        owner: UserId,
+        now: Timestamp,
+        direction: Direction,
+        page: &PageRequest,
+    ) -> Result<Page<File>, StoreError> {
+        let within = doc! { "owner_id": record::id(owner.uuid()), "state": FileState::Uploading.name() };
+        let open = doc! { "upload_expires_at": { "$gt": date(now) } };
+        let list = List::of(SortField::time(OWNED, "created_at"), direction).within(within).only(open);
         self.read().await?.page::<FileDoc>(&list, page, file_position).await
     }
 

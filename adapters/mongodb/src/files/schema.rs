@@ -26,12 +26,14 @@ pub(crate) const SET: MongoSet = MongoSet {
             ]),
         },
         MigrationStep { name: "uploads_in_pieces", work: MongoStep::code(nothing, remove_uploads) },
+        // The index of the files of a user has the state, and so serves the list of open uploads, too.
+        MigrationStep { name: "open_uploads", work: MongoStep::code(nothing, nothing) },
     ],
 };
 
 type Step<'a> = Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send + 'a>>;
 
-/// A file without the fields does not arrive in pieces.
+/// A file without the fields of an upload does not arrive in pieces.
 fn nothing<'a>(_: &'a mut MongoSchema<'_>) -> Step<'a> {
     Box::pin(async { Ok(()) })
 }

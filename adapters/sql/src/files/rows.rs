@@ -74,6 +74,11 @@ static OWNED: LazyLock<Pages> = LazyLock::new(|| {
     let condition = format!("{READY} AND owner_id = $1");
     Pages::new(&FILES, &Listed { condition: &condition, params: &[Kind::Uuid], sorts: &sorts, count: "count_owned" })
 });
+static OPEN: LazyLock<Pages> = LazyLock::new(|| {
+    let sorts = [("list_open".to_owned(), CREATED)];
+    let condition = "state = 'uploading' AND owner_id = $1 AND upload_expires_at > $2";
+    Pages::new(&FILES, &Listed { condition, params: &[Kind::Uuid, Kind::Time], sorts: &sorts, count: "count_open" })
+});
 static LIST_REMOVABLE: LazyLock<Statement> = LazyLock::new(|| {
     let text = "SELECT id FROM files WHERE state <> 'ready' AND (state = 'deleted' OR upload_expires_at <= $2 \
         OR upload_expires_at IS NULL AND created_at <= $1) AND id > $3 ORDER BY id LIMIT $4";
@@ -85,7 +90,7 @@ static LIST_KNOWN: LazyLock<Statement> = LazyLock::new(|| {
 });
 
 pub(super) fn declared() -> Declared {
-    let statements = ALL.statements().chain(OWNED.statements());
+    let statements = ALL.statements().chain(OWNED.statements()).chain(OPEN.statements());
     Declared::table(&FILES).statements(statements).statements([&*LIST_REMOVABLE, &*LIST_KNOWN])
 }
 
@@ -179,6 +184,16 @@ impl FileQueries for SqlStore {
             Scope::OwnedBy(owner) => (&OWNED, vec![owner.into()]),
         };
         pages.page(self, (CREATED, direction), args, page, file_position).await
+    }
+
+    async fn list_open_uploads(
+        &self,
+        owner: UserId,
+        now: Timestamp,
+        direction: Direction,
+        page: &PageRequest,
+    ) -> Result<Page<File>, StoreError> {
+        OPEN.page(self, (CREATED, direction), args![owner, now], page, file_position).await
     }
 
     async fn list_removable_files(

@@ -5,6 +5,7 @@ mod append_upload;
 mod create_upload;
 mod get_upload;
 mod hold;
+mod list_uploads;
 mod terminate_upload;
 #[cfg(test)]
 mod upload_tests;
@@ -13,6 +14,7 @@ pub use append_upload::{
     AppendUpload, AppendUploadCommand, AppendUploadError, Appended, Appending, PieceMismatch, PieceTooLong,
     UploadComplete, UploadExpired, UploadLocked, WrongOffset,
 };
-pub use create_upload::{CreateUpload, CreateUploadCommand, CreateUploadError};
+pub use create_upload::{CreateUpload, CreateUploadCommand, CreateUploadError, StoreUpload};
 pub use get_upload::{GetUpload, GetUploadError};
+pub use list_uploads::ListUploads;
 pub use terminate_upload::{TerminateUpload, TerminateUploadError};

@@ -2,15 +2,16 @@
 
 use super::super::*;
 use crate::{
-    kernel::{AppError as _, Commands, StoreError},
+    kernel::{AppError as _, Commands, IdempotencyKey, Page, PageRequest, StoreError},
     testing::*,
 };
 use skep_domain::{
+    access::Role,
     files::{
         Appender, File, FileId, FileName, FilePurpose, FileState, FileUsage, FileVisibility, MediaType, Resumable,
         UploadMetadata,
     },
-    shared::{LeaseToken, Timestamp},
+    shared::{Direction, LeaseToken, Timestamp},
 };
 use std::{sync::Arc, time::Duration};
 
@@ -40,6 +41,7 @@ fn with(file: File) -> Cabinet {
 
 /// The use cases over these units, with a clock that the test moves.
 struct Desk {
+    commands: Commands<dyn FilesTx>,
     parts: Arc<UploadParts>,
     shelves: Shelves,
     clock: Arc<FixedClock>,
@@ -58,7 +60,20 @@ impl Desk {
         let blobs: Arc<dyn BlobStore> = Arc::new(shelves.clone());
         let remove = Arc::new(RemoveFiles::new(store.clone(), blobs.clone(), runtime.clone()));
         let parts = UploadParts::new(store, (blobs, Arc::new(types)), &commands, remove, runtime, policy);
-        Self { parts: Arc::new(parts), shelves, clock }
+        Self { commands, parts: Arc::new(parts), shelves, clock }
+    }
+
+    async fn create(&self, key: Option<&IdempotencyKey>, length: u64) -> Result<UploadView, CreateUploadError> {
+        self.create_as(&user(1), key, create(length)).await
+    }
+
+    async fn create_as(
+        &self,
+        actor: &crate::kernel::Actor,
+        key: Option<&IdempotencyKey>,
+        command: CreateUploadCommand,
+    ) -> Result<UploadView, CreateUploadError> {
+        CreateUpload::new(self.parts.clone(), &self.commands).execute_once(actor, key, command).await
     }
 
     async fn begin(&self, offset: u64, length: Option<u64>, is_checked: bool) -> Result<Appending, AppendUploadError> {
@@ -283,9 +298,17 @@ fn create(length: u64) -> CreateUploadCommand {
 async fn a_new_upload_reserves_its_bytes_until_it_expires() {
     let cabinet = Cabinet::default();
     let desk = Desk::new([cabinet.open()]);
-    let view = CreateUpload::new(desk.parts.clone()).execute(&user(1), create(10)).await.unwrap();
-    let day = fixed_runtime().0.clock.now().plus_millis(86_400_000);
-    let expected = UploadView { id: view.id, metadata: metadata(), offset: 0, length: 10, expires_at: Some(day) };
+    let view = desk.create(None, 10).await.unwrap();
+    let now = fixed_runtime().0.clock.now();
+    let expected = UploadView {
+        id: view.id,
+        name: FileName::parse("a.txt").unwrap(),
+        metadata: metadata(),
+        offset: 0,
+        length: 10,
+        created_at: now,
+        expires_at: Some(now.plus_millis(86_400_000)),
+    };
     assert_eq!(view, expected);
     let (usage, row): (FileUsage, File) = (cabinet.seen.one("file_usage.insert"), cabinet.seen.one("files.insert"));
     assert_eq!((usage.files, usage.bytes, usage.uploads, UploadView::of(&row)), (1, 10, 1, Some(expected)));
@@ -294,27 +317,92 @@ async fn a_new_upload_reserves_its_bytes_until_it_expires() {
     let mut policy = FilePolicy::default();
     policy.quota.files = 1;
     let desk = Desk::judging([full.looking()], "text/plain", policy);
-    let create_upload = CreateUpload::new(desk.parts.clone());
-    assert_eq!(code(&create_upload.execute(&user(1), create(10)).await), "file_quota_exceeded");
-    let untouched = CreateUpload::new(Desk::new(Vec::<MockFilesTx>::new()).parts);
+    assert_eq!(code(&desk.create(None, 10).await), "file_quota_exceeded");
+    let untouched = Desk::judging([], "text/html", FilePolicy::default());
     let most = FilePolicy::default().most_bytes;
-    assert_eq!(code(&untouched.execute(&user(1), create(most + 1)).await), "file_too_large");
-    assert_eq!(code(&untouched.execute(&visitor(), create(1)).await), "unauthenticated");
+    assert_eq!(code(&untouched.create(None, most + 1).await), "file_too_large");
+    assert_eq!(code(&untouched.create_as(&visitor(), None, create(1)).await), "unauthenticated");
+    let image = CreateUploadCommand { purpose: FilePurpose::Image, ..create(0) };
+    assert_eq!(code(&untouched.create_as(&user(1), Some(&key()), image).await), "media_type_not_allowed");
+}
+
+#[tokio::test]
+async fn a_repeat_with_the_key_gets_the_first_upload() {
+    let cabinet = Cabinet::default();
+    let desk = Desk::new([cabinet.open(), cabinet.open()]);
+    let first = desk.create(Some(&key()), 10).await.unwrap();
+    assert_eq!(cabinet.seen.calls().first().copied(), Some("claim"));
+    cabinet.seen.replay(&cabinet.seen.answers().remove(0));
+    assert_eq!(desk.create(Some(&key()), 10).await.unwrap(), first);
+    assert_eq!((cabinet.seen.all::<File>("files.insert").len(), cabinet.seen.events().len()), (1, 0));
+}
+
+#[tokio::test]
+async fn a_creation_with_an_unknown_outcome_finds_its_own_row() {
+    let first = Cabinet::default();
+    let probe = Desk::new([first.open()]);
+    probe.create(None, 10).await.unwrap();
+    let landed = Cabinet { files: vec![first.seen.one("files.insert")], ..Cabinet::default() };
+    let mut unit = landed.open();
+    unit.outbox.expect_settle().return_once(|_| Ok(false));
+    let desk = Desk::new([Cabinet::default().failing(unknown()), unit]);
+    desk.create(None, 10).await.unwrap();
+    assert_eq!((landed.seen.endings(), landed.seen.all::<File>("files.insert")), (vec![Ending::Committed], vec![]));
+}
+
+/// Released programs have stored these bytes with idempotency keys: the fingerprint and the answer.
+#[test]
+fn the_stored_form_of_a_creation_and_its_answer_does_not_change() {
+    let json =
+        r#"{"name":"a.txt","purpose":"attachment","visibility":"private","length":10,"metadata":"filename YS50eHQ="}"#;
+    assert_eq!(serde_json::to_string(&create(10)).unwrap(), json);
+    let view = UploadView::of(&upload(5, None)).unwrap();
+    let (began, ends) =
+        (serde_json::to_string(&Timestamp::MIN).unwrap(), serde_json::to_string(&Timestamp::MAX).unwrap());
+    let answer = format!(
+        r#"{{"id":"{}","name":"a.txt","metadata":"filename YS50eHQ=","offset":5,"length":10,"created_at":{began},"expires_at":{ends}}}"#,
+        view.id
+    );
+    assert_eq!(serde_json::to_string(&view).unwrap(), answer);
+    assert_eq!(serde_json::from_str::<UploadView>(&answer).unwrap(), view);
+}
+
+/// An upload without bytes that a fixed runtime has created. The first id is that of the event, the second one that of the
+/// file, and the third one is the token.
+fn empty(holder: Option<u64>) -> File {
+    File { id: FileId::new(SeqIds::nth(2)), size: 0, ..upload(0, holder) }
 }
 
 #[tokio::test]
 async fn an_upload_without_bytes_is_complete_at_once() {
     let created = Cabinet::default();
-    let empty = |holder| File { id: FileId::new(SeqIds::nth(1)), size: 0, ..upload(0, holder) };
-    // The first id is that of the file, and the second one is the token.
-    let (first, second) = (with(empty(None)), with(empty(Some(2))));
+    let (first, second) = (with(empty(None)), with(empty(Some(3))));
     let desk = Desk::new([created.open(), first.open(), second.open()]);
-    let view = CreateUpload::new(desk.parts.clone()).execute(&user(1), create(0)).await.unwrap();
+    let view = desk.create(None, 0).await.unwrap();
     assert_eq!((view.offset, view.length, view.expires_at), (0, 0, None));
     assert_eq!(
         (second.seen.event().name.as_str(), desk.shelves.contents()),
         ("files.file_uploaded.v1", vec![(view.id, vec![])])
     );
+}
+
+#[tokio::test]
+async fn a_repeat_completes_an_upload_without_bytes() {
+    let created = Cabinet::default();
+    let desk = Desk::new([created.open()]);
+    desk.shelves.hold();
+    assert_eq!(code(&desk.create(Some(&key()), 0).await), "store_unavailable");
+    created.seen.replay(&created.seen.answers().remove(0));
+    let (first, second) = (with(empty(None)), with(empty(Some(3))));
+    let desk = Desk::new([created.open(), first.open(), second.open()]);
+    let view = desk.create(Some(&key()), 0).await.unwrap();
+    assert_eq!((view.id, view.expires_at), (empty(None).id, None));
+    assert_eq!(second.seen.event().name.as_str(), "files.file_uploaded.v1");
+    // Later ones find it complete, or ended.
+    for found in [File { state: FileState::Ready, ..empty(None) }, File { state: FileState::Deleted, ..empty(None) }] {
+        let desk = Desk::new([created.open(), with(found).looking()]);
+        assert_eq!(desk.create(Some(&key()), 0).await.unwrap(), view);
+    }
 }
 
 async fn get(file: &File, actor: &crate::kernel::Actor) -> Result<UploadView, GetUploadError> {
@@ -336,6 +424,25 @@ async fn an_upload_is_shown_to_its_owner_until_it_expires() {
         assert_eq!(code(&get(&file, &actor).await), "not_found");
     }
     assert_eq!(code(&get(&upload(5, None), &visitor()).await), "unauthenticated");
+}
+
+#[tokio::test]
+async fn the_list_has_the_uploads_of_the_caller_also_for_staff() {
+    for actor in [user(1), actor(1, &[Role::ADMIN])] {
+        let mut queries = MockFileQueries::new();
+        queries.expect_list_open_uploads().return_once(|owner, now, direction, page| {
+            assert_eq!((owner, now), (user_id(1), fixed_runtime().0.clock.now()));
+            assert_eq!((direction, page), (Direction::Descending, &PageRequest::default()));
+            Ok(Page { items: vec![upload(5, Some(1)), upload(0, None)], next: None, total: None })
+        });
+        let list = ListUploads::new(Arc::new(queries), fixed_runtime().0.clock);
+        let page = list.execute(&actor, Direction::Descending, &PageRequest::default()).await.unwrap();
+        let offsets: Vec<_> = page.items.iter().map(|upload| (upload.offset, upload.name.as_str())).collect();
+        assert_eq!(offsets, [(5, "a.txt"), (0, "a.txt")]);
+    }
+    let list = ListUploads::new(Arc::new(MockFileQueries::new()), fixed_runtime().0.clock);
+    let refused = list.execute(&visitor(), Direction::Descending, &PageRequest::default()).await;
+    assert_eq!(code(&refused), "unauthenticated");
 }
 
 async fn terminate(found: File, units: Vec<MockFilesTx>, actor: &crate::kernel::Actor) -> (&'static str, Shelves) {

@@ -37,6 +37,9 @@ async fn in_pieces(server: &Server, buyer: &[(&str, &str)], costs: &mut Costs) {
             costs.add("POST /api/v1/uploads", &reply);
         }
     }
+    costs.add("GET /api/v1/uploads", &server.send("GET", uploads, &tus(&[]), None).await);
+    server.send("POST", uploads, &tus(&[("upload-length", "10")]), None).await;
+    costs.same("GET /api/v1/uploads", "3 rows", &server.send("GET", uploads, &tus(&[]), None).await);
     let piece = |offset| tus(&[("upload-offset", offset), ("content-type", "application/offset+octet-stream")]);
     // A piece is sent as it is, and `"hon"` with its quotation marks has five bytes.
     let content = json!("hon");

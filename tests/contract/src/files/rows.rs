@@ -17,7 +17,7 @@ use skep_domain::{
         Appender, Checksum, File, FileContent, FileId, FileName, FilePurpose, FileState, FileVisibility, MediaType,
         Resumable, UploadMetadata,
     },
-    shared::{Direction, LeaseToken, Timestamp, UserId, Version},
+    shared::{Direction, LeaseToken, PageLimit, Timestamp, UserId, Version},
 };
 use uuid::Uuid;
 
@@ -33,6 +33,7 @@ clauses! { clauses of "files" on dyn FileRows, with [
     only_files_that_are_ready_are_listed ["FileQueries 1"],
     deleted_files_and_old_uploads_are_removable ["FileQueries 2"],
     known_ids_are_found_and_no_others ["FileQueries 3"],
+    only_open_uploads_in_pieces_are_listed_as_such ["FileQueries 4"],
 }
 
 pub(super) type Given = clause::Given<dyn FileRows>;
@@ -286,4 +287,48 @@ async fn known_ids_are_found_and_no_others(given: &Given) -> Checked {
     expected.sort_by_key(|id| id.uuid());
     equal(found, expected)?;
     equal(given.store.queries().list_known_files(&ids[..1]).await?, vec![])
+}
+
+async fn only_open_uploads_in_pieces_are_listed_as_such(given: &Given) -> Checked {
+    let owner = sample::user_id();
+    let in_pieces = |owner, began, ends| -> Checked<File> {
+        Ok(upload(owner, sample::at(began))?.in_pieces(UploadMetadata::parse("")?, sample::at(ends)))
+    };
+    let held = Appender { token: LeaseToken::new(world::uuid()), until: sample::at(70) };
+    let mut open = vec![in_pieces(owner, 1, 51)?, in_pieces(owner, 2, 90)?, in_pieces(owner, 2, 60)?];
+    for file in &mut open[1..] {
+        file.resumable = file.resumable.take().map(|known| Resumable { offset: 7, appender: Some(held), ..known });
+    }
+    open.sort_by_key(|file| (file.created_at, file.id.uuid()));
+    let complete = ready(owner, sample::at(3))?.in_pieces(UploadMetadata::parse("")?, sample::at(90));
+    let mut given_up = in_pieces(owner, 4, 90)?;
+    given_up.remove(sample::at(5));
+    let (expired, at_once) = (in_pieces(owner, 6, 50)?, upload(owner, sample::at(7))?);
+    let other = in_pieces(sample::user_id(), 8, 90)?;
+    put(&*given.store, &[vec![complete, given_up, expired, at_once, other.clone()], open.clone()].concat()).await?;
+    let list = async |owner, direction, page: &PageRequest| {
+        given.store.queries().list_open_uploads(owner, sample::at(50), direction, page).await
+    };
+    let all = PageRequest { count_up_to: Some(10), ..PageRequest::default() };
+    let listed = list(owner, Direction::Ascending, &all).await?;
+    equal((listed.items, listed.total.map(|total| total.count)), (open.clone(), Some(3)))?;
+    equal(list(other.owner_id, Direction::Ascending, &all).await?.items, vec![other])?;
+    equal(list(sample::user_id(), Direction::Ascending, &all).await?.items, vec![])?;
+    for direction in [Direction::Ascending, Direction::Descending] {
+        let mut rest = PageRequest { limit: PageLimit::new(2)?, ..PageRequest::default() };
+        let mut found = vec![];
+        loop {
+            let page = list(owner, direction, &rest).await?;
+            found.extend(page.items);
+            match page.next {
+                Some(next) => rest.after = Some(next),
+                None => break,
+            }
+        }
+        if direction == Direction::Descending {
+            found.reverse();
+        }
+        equal(found, open.clone())?;
+    }
+    Ok(())
 }

@@ -105,6 +105,15 @@ impl FileQueries for Flawed {
     async fn list_files(&self, scope: Scope, direction: Direction, request: &PageRequest) -> Done<Page<File>> {
         self.seen.list_files(self.scope(scope), direction, request).await
     }
+    async fn list_open_uploads(
+        &self,
+        owner: UserId,
+        now: Timestamp,
+        direction: Direction,
+        request: &PageRequest,
+    ) -> Done<Page<File>> {
+        self.seen.list_open_uploads(owner, now, direction, request).await
+    }
     async fn list_removable_files(
         &self,
         until: Timestamp,

@@ -13,6 +13,7 @@ mod invitations;
 mod jobs;
 mod links;
 mod mail_templates;
+mod open_uploads;
 mod orders;
 mod refresh;
 mod roles;
@@ -48,6 +49,7 @@ pub(crate) const CONTEXTS: &[Context] = &[
     events::CONTEXT,
     files::CONTEXT,
     uploads::CONTEXT,
+    open_uploads::CONTEXT,
 ];
 
 /// Makes the value of a member of a body from a unique name.

@@ -12,7 +12,7 @@ use crate::{
 };
 use skep_journeys::{Answer, Call, Client, Connection, Store, wait_for};
 
-const UPLOADS: &str = "/api/v1/uploads";
+pub(super) const UPLOADS: &str = "/api/v1/uploads";
 const PIECE: &str = "application/offset+octet-stream";
 
 pub(crate) const CONTEXT: Context = Context {
@@ -37,7 +37,7 @@ pub(crate) const CONTEXT: Context = Context {
     bodies: &[],
 };
 
-trait Tus {
+pub(super) trait Tus {
     fn tus(self) -> Self;
 }
 
@@ -53,11 +53,11 @@ fn ask(client: &Client, length: u64, metadata: &str) -> Answer {
 }
 
 /// Creates an upload and returns its path.
-fn create(client: &Client, length: u64, metadata: &str) -> String {
+pub(super) fn create(client: &Client, length: u64, metadata: &str) -> String {
     ask(client, length, metadata).expect(201).header("location").expect("a path").to_owned()
 }
 
-fn add(client: &Client, path: &str, offset: u64, bytes: &[u8]) -> Answer {
+pub(super) fn add(client: &Client, path: &str, offset: u64, bytes: &[u8]) -> Answer {
     client.patch(path).tus().header("Upload-Offset", offset.to_string()).text(PIECE, bytes).send()
 }
 
@@ -66,11 +66,11 @@ fn offset(answer: &Answer) -> u64 {
 }
 
 /// The offset that HEAD returns.
-fn head(client: &Client, path: &str) -> u64 {
+pub(super) fn head(client: &Client, path: &str) -> u64 {
     offset(&client.call("HEAD", path).tus().send().expect(200))
 }
 
-fn id_of(path: &str) -> &str {
+pub(super) fn id_of(path: &str) -> &str {
     path.rsplit('/').next().expect("an id")
 }
 
@@ -91,7 +91,7 @@ fn begin(client: &Client, path: &str, offset: u64, length: usize, bytes: &[u8]) 
 /// A request that holds the upload, begun as by [`begin`], and the refusal that others get. They ask with a wrong offset,
 /// which is refused as such before the upload is held. The request is refused too if one of them is judged at that
 /// moment, and then it is begun again.
-fn hold(client: &Client, path: &str, offset: u64, length: usize, bytes: &[u8]) -> (Connection, Answer) {
+pub(super) fn hold(client: &Client, path: &str, offset: u64, length: usize, bytes: &[u8]) -> (Connection, Answer) {
     let mut connection = begin(client, path, offset, length, bytes);
     let refusal = wait_for("a request to hold the upload", || {
         let answer = add(client, path, offset + 7, b"x");
