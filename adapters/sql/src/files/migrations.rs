@@ -9,5 +9,6 @@ pub(crate) const SET: SqlSet = SqlSet {
     steps: &[
         MigrationStep { name: "files", work: scripts!("files/0001_files") },
         MigrationStep { name: "uploads_in_pieces", work: scripts!("files/0002_uploads_in_pieces") },
+        MigrationStep { name: "unready_of_owner", work: scripts!("files/0003_unready_of_owner") },
     ],
 };
