@@ -7,6 +7,7 @@ mod category_queries;
 mod category_tests;
 mod change_product;
 pub mod constraints;
+pub(crate) mod erasures;
 mod create_category;
 mod create_product;
 mod delete_category;

@@ -3,6 +3,7 @@
 //! Uses `jobs`, because most subscribers store jobs.
 
 pub mod constraints;
+pub(crate) mod erasures;
 mod delete_subscription;
 #[cfg(test)]
 mod delivery_tests;

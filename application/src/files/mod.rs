@@ -4,6 +4,7 @@
 mod blobs;
 mod complete_upload;
 pub mod constraints;
+pub(crate) mod erasures;
 mod delete_file;
 mod erase_files;
 mod file_policy;

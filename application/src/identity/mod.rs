@@ -12,6 +12,7 @@ mod change_role;
 mod change_user;
 mod confirm_email;
 pub mod constraints;
+pub(crate) mod erasures;
 mod create_role;
 mod create_user;
 mod delete_account;

@@ -6,6 +6,7 @@ mod change_queue;
 mod change_schedule;
 mod claim_jobs;
 pub mod constraints;
+pub(crate) mod erasures;
 mod create_schedule;
 mod delete_schedule;
 mod enqueue;

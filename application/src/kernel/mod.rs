@@ -8,6 +8,7 @@ mod checked;
 mod command;
 pub mod constraints;
 mod erasure;
+pub(crate) mod erasures;
 mod error;
 mod idempotency;
 mod kept_answer;

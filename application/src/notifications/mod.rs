@@ -13,6 +13,7 @@ mod account_mails;
 mod builtin;
 mod change_mail_template;
 pub mod constraints;
+pub(crate) mod erasures;
 mod create_mail_template;
 mod delete_mail_template;
 mod mail_error;

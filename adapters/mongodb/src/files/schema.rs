@@ -26,6 +26,8 @@ pub(crate) const SET: MongoSet = MongoSet {
             ]),
         },
         MigrationStep { name: "uploads_in_pieces", work: MongoStep::code(nothing, remove_uploads) },
+        // The index of the owner has all files.
+        MigrationStep { name: "unready_of_owner", work: MongoStep::NOTHING },
     ],
 };
 
