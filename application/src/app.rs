@@ -6,8 +6,8 @@ use crate::{
     events::{EventPolicy, Events, PlaceEvents, SweepEvents},
     files::{BlobStore, ContentTypes, FilePolicy, Files, SweepFiles, SweepOrphanBlobs},
     identity::{
-        AccessTokens, AccountPolicy, AddEmailKeys, EraseAccounts, Identity, OneTimeSecrets, PasswordHasher, RolePolicy, SessionPolicy,
-        SweepAccountLinks, SweepKnownNetworks, SweepSessions,
+        AccessTokens, AccountPolicy, AddEmailKeys, EraseAccounts, Identity, OneTimeSecrets, PasswordHasher, RolePolicy,
+        SessionPolicy, SweepAccountLinks, SweepKnownNetworks, SweepSessions,
     },
     jobs::{JobPolicy, Jobs, LeasePolicy, SchedulePolicy, SweepJobs},
     kernel::{EraseUser, Fingerprints, RateLimits, Runtime, SweepAll},

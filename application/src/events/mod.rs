@@ -3,10 +3,10 @@
 //! Uses `jobs`, because most subscribers store jobs.
 
 pub mod constraints;
-pub(crate) mod erasures;
 mod delete_subscription;
 #[cfg(test)]
 mod delivery_tests;
+pub(crate) mod erasures;
 mod held_events;
 mod known_subscribers;
 #[cfg(test)]

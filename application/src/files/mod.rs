@@ -4,9 +4,9 @@
 mod blobs;
 mod complete_upload;
 pub mod constraints;
-pub(crate) mod erasures;
 mod delete_file;
 mod erase_files;
+pub(crate) mod erasures;
 mod file_policy;
 #[cfg(test)]
 mod file_tests;

@@ -1,9 +1,7 @@
 //! Erases deleted accounts after their grace.
 
 use super::{IdentityTx, UserQueries};
-use crate::kernel::{
-    Actor, Begin, EraseUser, Key, OutboxEvent, Round, Runtime, StoreError, SweepAll, TxMode, run,
-};
+use crate::kernel::{Actor, Begin, EraseUser, Key, OutboxEvent, Round, Runtime, StoreError, SweepAll, TxMode, run};
 use async_trait::async_trait;
 use skep_domain::{
     identity::events::UserErased,
@@ -51,12 +49,7 @@ impl EraseAccounts {
 }
 
 /// Deletes the account if its erasure is still due.
-async fn erase(
-    unit: &mut dyn IdentityTx,
-    id: UserId,
-    event_id: EventId,
-    now: Timestamp,
-) -> Result<bool, StoreError> {
+async fn erase(unit: &mut dyn IdentityTx, id: UserId, event_id: EventId, now: Timestamp) -> Result<bool, StoreError> {
     let user = unit.users().find(id).await?.filter(|user| user.is_erasure_due(now));
     let Some(user) = user else { return Ok(false) };
     unit.users().erase(&user).await?;

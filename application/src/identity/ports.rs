@@ -333,12 +333,8 @@ pub trait UserQueries: Send + Sync {
     /// instance of the first versions has stored the account. May read every account.
     async fn list_without_key(&self, after: Option<UserId>, limit: u32) -> Result<Vec<(UserId, Email)>, StoreError>;
     /// At most `limit` accounts whose erasure is due.
-    async fn list_erasures(
-        &self,
-        now: Timestamp,
-        after: Option<UserId>,
-        limit: u32,
-    ) -> Result<Vec<UserId>, StoreError>;
+    async fn list_erasures(&self, now: Timestamp, after: Option<UserId>, limit: u32)
+    -> Result<Vec<UserId>, StoreError>;
 }
 
 /// What decides whether a session authenticates, and what its user has. Each request reads it.

@@ -3,6 +3,4 @@
 use crate::kernel::{Erasure, UserData};
 
 /// Every table of this context.
-pub(crate) const ALL: &[Erasure] = &[
-    ("mail_templates", UserData::None),
-];
+pub(crate) const ALL: &[Erasure] = &[("mail_templates", UserData::None)];

@@ -7,9 +7,9 @@ use crate::{
 use poem_openapi::{Object, Union, types::MaybeUndefined};
 use serde::{Deserialize, Serialize};
 use skep_application::identity::{
-    AccountInput, ChangePasswordCommand, ConfirmEmailCommand, CookieAnswer, DeleteAccountCommand, LogInAnswer, LogInCommand,
-    RefreshSessionCommand, RegisterUserCommand, RequestEmailChangeCommand, RequestLinkCommand, ResetPasswordCommand,
-    RestoreEmailCommand, SetUpCommand, UserView, VerifyEmailCommand,
+    AccountInput, ChangePasswordCommand, ConfirmEmailCommand, CookieAnswer, DeleteAccountCommand, LogInAnswer,
+    LogInCommand, RefreshSessionCommand, RegisterUserCommand, RequestEmailChangeCommand, RequestLinkCommand,
+    ResetPasswordCommand, RestoreEmailCommand, SetUpCommand, UserView, VerifyEmailCommand,
 };
 use skep_domain::{
     identity::{Device, SessionKind},

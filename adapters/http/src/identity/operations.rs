@@ -7,15 +7,16 @@ use crate::{
 use skep_application::{
     identity::{
         ChangePasswordError, ChangeRoleError, ChangeUserError, ConfirmEmailError, CreateRoleError, DeleteAccountError,
-        DeleteRoleError, DeleteUserError, DisableUserError, EnableUserError, EndSessionError, EndSessionsError, EndUserSessionsError, GetCsrfTokenError,
-        InviteUserError, LogInError, RefreshSessionError, RegisterUserError, RequestEmailChangeError, RequestLinkError,
-        ResendInvitationError, ResetPasswordError, RestoreEmailError, SetUpError, SetUserRolesError, VerifyEmailError,
+        DeleteRoleError, DeleteUserError, DisableUserError, EnableUserError, EndSessionError, EndSessionsError,
+        EndUserSessionsError, GetCsrfTokenError, InviteUserError, LogInError, RefreshSessionError, RegisterUserError,
+        RequestEmailChangeError, RequestLinkError, ResendInvitationError, ResetPasswordError, RestoreEmailError,
+        SetUpError, SetUserRolesError, VerifyEmailError,
     },
     kernel::{Denied, GetError, ListError},
 };
 use skep_domain::identity::actions::{
-    CHANGE_EMAIL, CHANGE_PASSWORD, CHANGE_PROFILE, CREATE_USER, DELETE_ACCOUNT, END_SESSION, MANAGE_ROLE, MANAGE_USER, READ_PROFILE,
-    READ_ROLE, READ_SESSION, READ_USER,
+    CHANGE_EMAIL, CHANGE_PASSWORD, CHANGE_PROFILE, CREATE_USER, DELETE_ACCOUNT, END_SESSION, MANAGE_ROLE, MANAGE_USER,
+    READ_PROFILE, READ_ROLE, READ_SESSION, READ_USER,
 };
 
 /// The limit of a body with an e-mail address and a password.

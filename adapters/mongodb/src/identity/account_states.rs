@@ -15,8 +15,7 @@ pub(super) const NAMED: Index = index("users_display_name_idx", &["display_name"
 pub(super) const INDEXES: &[Collection] = &[collection("users", &[CREATED, NAMED])];
 
 /// By the time of the erasure.
-pub(super) const ERASURES: &[Collection] =
-    &[collection("users", &[index("users_erase_at_idx", &["erase_at", "_id"])])];
+pub(super) const ERASURES: &[Collection] = &[collection("users", &[index("users_erase_at_idx", &["erase_at", "_id"])])];
 
 /// Deleted accounts are disabled, so that their owners' wish is not forgotten: an admin deletes them.
 pub(super) fn unmake_erasures<'a>(schema: &'a mut MongoSchema<'_>) -> Step<'a> {

@@ -48,12 +48,7 @@ pub(crate) const SET: MongoSet = MongoSet {
         MigrationStep { name: "session_cookies", work: MongoStep::code(session_origins::keep, cookies::unmake) },
         MigrationStep {
             name: "account_erasures",
-            work: MongoStep::change(
-                email_keys::keep,
-                account_states::ERASURES,
-                account_states::unmake_erasures,
-                &[],
-            ),
+            work: MongoStep::change(email_keys::keep, account_states::ERASURES, account_states::unmake_erasures, &[]),
         },
     ],
 };

@@ -33,7 +33,10 @@ async fn the_owner_deletes_the_account_with_its_password() {
     let mail: AccountMail = serde_json::from_str(house.seen.one::<Job>("jobs.insert").args.as_str()).unwrap();
     assert_eq!((mail.kind, mail.user_id), (AccountMailKind::AccountDeletion, user_id(1)));
     let event = house.seen.event();
-    assert_eq!((event.name.as_str(), event.aggregate_version), ("identity.user_deletion_requested.v1", deleted.version));
+    assert_eq!(
+        (event.name.as_str(), event.aggregate_version),
+        ("identity.user_deletion_requested.v1", deleted.version)
+    );
     house.assert_events_name_no_person();
     assert_eq!(house.seen.endings(), [Ending::Committed]);
 }
@@ -73,7 +76,6 @@ async fn an_account_that_changes_while_its_password_is_checked_stays() {
         assert_eq!(code(&refusal), "wrong_password");
     }
 }
-
 
 #[tokio::test]
 async fn after_an_unknown_outcome_a_stored_deletion_is_answered_and_a_missing_one_is_stored() {

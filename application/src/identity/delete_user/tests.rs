@@ -38,7 +38,10 @@ async fn a_deleted_account_loses_its_sessions_and_its_owner_is_mailed_when_it_is
     let saved = house.seen.one::<User>("users.save");
     assert_eq!((saved.state(), saved.auth_epoch), (AccountState::Deleting, ada().auth_epoch.next()));
     let erase_at = now().plus_millis(30 * DAY);
-    assert_eq!((user.erase_at, user.state(), user.version), (Some(erase_at), AccountState::Deleting, Version::FIRST.next()));
+    assert_eq!(
+        (user.erase_at, user.state(), user.version),
+        (Some(erase_at), AccountState::Deleting, Version::FIRST.next())
+    );
     assert_eq!(house.seen.one::<(UserId, Option<SessionId>)>("sessions.revoke_all"), (user_id(1), None));
     let mail: AccountMail = serde_json::from_str(house.seen.one::<Job>("jobs.insert").args.as_str()).unwrap();
     assert_eq!((mail.kind, mail.user_id), (AccountMailKind::AccountDeletion, user_id(1)));
@@ -73,7 +76,8 @@ async fn the_last_active_admin_is_not_deleted() {
 
 #[tokio::test]
 async fn a_deletion_is_taken_back_until_the_erasure_is_due() {
-    for (erase_at, expected) in [(now().plus_millis(1), "ok"), (now(), "erasure_due"), (Timestamp::MIN, "erasure_due")] {
+    for (erase_at, expected) in [(now().plus_millis(1), "ok"), (now(), "erasure_due"), (Timestamp::MIN, "erasure_due")]
+    {
         let house = house(User { erase_at: Some(erase_at), ..ada() });
         let units = Scripted::of([house.open()]);
         let enabled = use_case(EnableUser, &units).execute(&admin(), of_ada(Precondition::Missing)).await;

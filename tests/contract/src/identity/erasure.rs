@@ -12,7 +12,8 @@ use skep_application::{
 };
 use skep_domain::{
     identity::{
-        AccountLink, AccountLinkId, AuthEpoch, KnownNetworkPolicy, KnownNetworks, LinkPurpose, NetworkMark, Session, User,
+        AccountLink, AccountLinkId, AuthEpoch, KnownNetworkPolicy, KnownNetworks, LinkPurpose, NetworkMark, Session,
+        User,
     },
     shared::{EmailLookup, Timestamp},
 };

@@ -97,7 +97,8 @@ fn operations_have_names_tags_summaries_and_problems() {
         let answers = |status: &str| !operation["responses"][status].is_null();
         assert!(answers("default") && answers("429") && answers("503"), "{name}");
         // A profile is gone when its account is gone.
-        let is_of_caller = ["get_profile", "change_profile", "change_password", "change_email", "delete_account"].contains(&name);
+        let is_of_caller =
+            ["get_profile", "change_profile", "change_password", "change_email", "delete_account"].contains(&name);
         assert_eq!(answers("404"), path.contains('{') || is_of_caller, "{name}");
         let needs_version = matches!(method, "put" | "patch") && !speaks_tus(operation);
         assert_eq!(answers("428"), needs_version, "{name}");
