@@ -15,12 +15,13 @@ pub(super) const NAMED: Index = index("users_display_name_idx", &["display_name"
 pub(super) const INDEXES: &[Collection] = &[collection("users", &[CREATED, NAMED])];
 
 /// By the time of the erasure.
-pub(super) const ERASURES: &[Collection] = &[collection("users", &[index("users_erase_at_idx", &["erase_at", "_id"])])];
+pub(super) const ERASE_AT: Index = index("users_erase_at_idx", &["erase_at", "_id"]);
+pub(super) const ERASURES: &[Collection] = &[collection("users", &[ERASE_AT])];
 
 /// Deleted accounts are disabled, so that their owners' wish is not forgotten: an admin deletes them.
 pub(super) fn unmake_erasures<'a>(schema: &'a mut MongoSchema<'_>) -> Step<'a> {
     Box::pin(async move {
-        schema.drop_index("users", "users_erase_at_idx").await?;
+        schema.drop_index("users", ERASE_AT.name).await?;
         let deleted = doc! { "erase_at": { "$ne": null } };
         let disabled = doc! { "disabled_at": { "$ifNull": ["$disabled_at", "$updated_at"] } };
         let change = vec![doc! { "$set": disabled }, doc! { "$unset": "erase_at" }];

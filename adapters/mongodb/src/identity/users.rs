@@ -2,6 +2,7 @@
 
 use super::{
     account_links::{LinkDoc, keys_of_account},
+    account_states::ERASE_AT,
     known_networks::KnownNetworksDoc,
     sessions::SessionDoc,
     user_list,
@@ -262,7 +263,8 @@ impl UserQueries for MongoStore {
     ) -> Result<Vec<UserId>, StoreError> {
         let after = after.map_or(Bson::MinKey, |id| record::id(id.uuid()).into());
         let due = doc! { "erase_at": { "$lte": date(now) }, "_id": { "$gt": after } };
-        let query = Query::of(due).by(doc! { "_id": 1 }).at_most(limit);
+        // Few accounts are deleted. Along the ids, all accounts would be read.
+        let query = Query::of(due).by(doc! { "_id": 1 }).at_most(limit).along(ERASE_AT.name);
         let found = self.read().await?.find::<AddressDoc>(query).await?;
         Ok(found.into_iter().map(|(id, _)| id).collect())
     }

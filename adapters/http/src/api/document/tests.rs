@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use skep_domain::{
     access::{Resource, Subject, decide},
     catalog::{DESCRIPTION_MAX, NAME_MAX, Sku, Slug},
-    identity::actions::{CHANGE_EMAIL, CHANGE_PASSWORD},
+    identity::actions::{CHANGE_EMAIL, CHANGE_PASSWORD, DELETE_ACCOUNT},
     shared::{Audience, Email, Text},
 };
 use std::collections::BTreeSet;
@@ -172,7 +172,7 @@ fn an_operation_asks_for_a_token_if_its_action_needs_an_account() {
         assert_eq!(operation["security"], ways, "{id}");
         // A refresh token is no password: the use case counts wrong ones only.
         let has_password = id != "refresh_session"
-            && known.action.is_none_or(|action| [CHANGE_PASSWORD, CHANGE_EMAIL].contains(&action));
+            && known.action.is_none_or(|action| [CHANGE_PASSWORD, CHANGE_EMAIL, DELETE_ACCOUNT].contains(&action));
         assert_eq!(known.takes_credentials, has_password, "{id}");
     }
 }
