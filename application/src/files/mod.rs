@@ -5,6 +5,8 @@ mod blobs;
 mod complete_upload;
 pub mod constraints;
 mod delete_file;
+mod erase_files;
+pub(crate) mod erasures;
 mod file_policy;
 #[cfg(test)]
 mod file_tests;
@@ -24,6 +26,7 @@ pub use blobs::{
 pub use blobs::{MockBlobStore, MockContentTypes};
 pub use complete_upload::{CompleteUpload, CompleteUploadCommand};
 pub use delete_file::{DeleteFile, DeleteFileCommand, DeleteFileError, MarkFileDeleted};
+pub use erase_files::EraseFiles;
 pub use file_policy::FilePolicy;
 pub use ports::*;
 pub use queries::{GetFile, ListFiles, ReadFile};
@@ -69,6 +72,8 @@ pub struct Files {
     pub verify_files: VerifyFiles,
     /// Removes the contents that no file needs any more.
     pub remove_files: Arc<RemoveFiles>,
+    /// Deletes the files of a user whose account is erased.
+    pub erase_files: Arc<EraseFiles>,
 }
 
 impl Files {
@@ -80,6 +85,7 @@ impl Files {
         let remove = Arc::new(RemoveFiles::new(store.clone(), blobs.clone(), runtime.clone()));
         let contents = (blobs.clone(), content_types);
         let delete_file = Arc::new(DeleteFile::new(&commands, remove.clone()));
+        let erase_files = Arc::new(EraseFiles::new(store.clone(), &commands, remove.clone()));
         let parts = UploadParts::new(store.clone(), contents, &commands, remove.clone(), runtime.clone(), policy);
         let parts = Arc::new(parts);
         Self {
@@ -95,6 +101,7 @@ impl Files {
             list_files: ListFiles::new(store, runtime.clock),
             delete_file,
             remove_files: remove,
+            erase_files,
         }
     }
 }

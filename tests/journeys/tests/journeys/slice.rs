@@ -6,6 +6,7 @@ mod accounts;
 mod catalog;
 mod categories;
 mod cookies;
+mod deletion;
 mod email_change;
 mod events;
 mod files;
@@ -33,6 +34,7 @@ use skep_journeys::Client;
 pub(crate) const CONTEXTS: &[Context] = &[
     accounts::CONTEXT, //
     links::CONTEXT,
+    deletion::CONTEXT,
     email_change::CONTEXT,
     invitations::CONTEXT,
     sessions::CONTEXT,
