@@ -106,7 +106,6 @@ impl App {
         let erasures: Vec<Arc<dyn EraseUser>> = vec![files.erase_files.clone()];
         let (store, runtime) = (ports.store.clone(), ports.runtime.clone());
         let sweeps: Vec<Arc<dyn SweepAll>> = vec![
-            Arc::new(EraseAccounts::new(store.clone(), store, erasures, runtime)),
             Arc::new(SweepIdempotencyKeys::new(ports.store.clone())),
             Arc::new(SweepSessions::new(ports.store.clone())),
             ordering.expire_orders.clone(),
@@ -118,6 +117,8 @@ impl App {
             Arc::new(SweepJobs::new(ports.store.clone(), policies.jobs)),
             Arc::new(SweepFiles::new(ports.store.clone(), files.remove_files.clone(), policies.files.upload_time)),
             Arc::new(SweepOrphanBlobs::new(ports.store.clone(), ports.blobs.clone(), policies.files.orphan_age)),
+            // The last one, because it can take longer than the others together.
+            Arc::new(EraseAccounts::new(store.clone(), store, erasures, runtime, policies.accounts.grace)),
         ];
         Self {
             identity: Identity::new(&ports, &policies),

@@ -133,7 +133,7 @@ impl File {
     }
 
     /// Ends the hold of a request that was lost with its server, so that the next one need not wait for the end of its
-    /// term. Only for a caller that has a lock on the content, which a request has for as long as it holds the upload.
+    /// term. Only for a caller that has a lock on the content, which a request has for as long as it adds bytes.
     pub fn pass_over(&mut self) {
         if let Some(resumable) = self.resumable.as_mut() {
             resumable.appender = None;

@@ -53,6 +53,12 @@ impl AccountGrace {
         if days <= Self::MOST_DAYS { Some(Self(days)) } else { None }
     }
 
+    /// Whether a deletion can never be taken back.
+    #[must_use]
+    pub const fn is_zero(self) -> bool {
+        self.0 == 0
+    }
+
     /// The end of the grace of an account that was deleted at this time.
     #[must_use]
     pub fn after(self, deleted_at: Timestamp) -> Timestamp {

@@ -241,7 +241,7 @@ impl Appending {
         self.sync().await?;
         let Self { hold, file, content, kept, .. } = self;
         hold.end(kept).await?;
-        // The lock of a content outlives the hold, so that a lock shows that there is no hold.
+        // Last, so that a request that gets the lock passes no hold over whose request still works.
         drop(content);
         Ok(Appended { offset: kept, expires_at: file.resumable.map(|known| known.expires_at), file: None })
     }

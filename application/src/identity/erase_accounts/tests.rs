@@ -22,10 +22,10 @@ impl EraseUser for Other {
     }
 }
 
-/// Ada, whose erasure was due so many milliseconds ago.
+/// Ada, whose erasure could have begun so many milliseconds ago.
 fn due(ago: i64) -> House {
     let now = fixed_runtime().0.clock.now();
-    House { user: Some(User { erase_at: Some(now.plus_millis(-ago)), ..ada() }), ..House::default() }
+    House { user: Some(User { erase_at: Some(now.plus_millis(-MARGIN_MILLIS - ago)), ..ada() }), ..House::default() }
 }
 
 /// Returns the number of erased accounts, and the code of the error.
@@ -41,7 +41,8 @@ async fn sweep(
         Ok(following.take(limit as usize).copied().collect())
     });
     let runtime = fixed_runtime().0;
-    let erase = EraseAccounts::new(units.clone(), Arc::new(users), vec![other.clone()], runtime.clone());
+    let erase =
+        EraseAccounts::new(units.clone(), Arc::new(users), vec![other.clone()], runtime.clone(), AccountGrace::USUAL);
     let mut round = Round::new(&runtime, 1, stopped);
     let swept = erase.sweep_all(&mut round).await;
     (round.swept, swept.map_or_else(|error| error.code(), |()| "ok"))

@@ -95,7 +95,8 @@ fn an_admin_deletes_accounts_and_the_last_admin_stays(store: &Store) {
     // On the command line, an account has its id or its address.
     let user = |arguments: &[&str]| shop.deployment.run(&[&["user"], arguments].concat(), "", &[]);
     user(&["delete", "bob@example.com"]).refused(&["only active admin"]);
-    user(&["enable", &id_of(&deleted.json())]).ok();
+    let deleted = deleted.json();
+    user(&["enable", id_of(&deleted)]).ok();
     is_alive(&log_in(&shop.server, "ada"));
     assert!(user(&["delete", "ada@example.com"]).ok().contains("will be erased at"));
     has_no_login(&shop.server, "ada");
@@ -128,7 +129,8 @@ fn what_a_user_has_stored_is_erased_and_orders_stay(store: &Store) {
     admin.get(at(&kept_file)).send().expect(200);
     let left = all(&admin, ORDERS);
     assert_eq!(left.iter().map(id_of).collect::<Vec<_>>(), [id_of(&order.json())]);
-    assert!(!left[0].to_string().contains("ada"), "an order names no person: {}", left[0]);
+    let personal = ["\"ada\"", "ada@example.com"];
+    assert!(!personal.iter().any(|text| left[0].to_string().contains(text)), "an order names no person: {}", left[0]);
     assert_eq!(names(&all(&admin, USERS)).len(), 2);
     has_no_login(&server, "ada");
     let address = email("ada").into_bytes();
