@@ -4,8 +4,8 @@ use super::{Round, StoreError};
 use async_trait::async_trait;
 use skep_domain::shared::UserId;
 
-/// Erases what a context has stored for a user. Each context with such rows has one, except identity: it erases the account
-/// after all others, so that an erasure that was interrupted is found again.
+/// Erases what a context has stored for a user. Each context that deletes such rows has one, except identity: it erases the
+/// account after all others, so that an erasure that was interrupted is found again.
 #[async_trait]
 pub trait EraseUser: Send + Sync {
     /// Erases the rows of the user, in units of work with a bounded size, until none is left or the round is stopped. It may

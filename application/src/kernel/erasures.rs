@@ -10,6 +10,6 @@ pub(crate) const ALL: &[Erasure] = &[
     ),
     (
         "idempotency_keys",
-        UserData::Kept("an answer may show the account as an admin has seen it; it is deleted after 24 hours"),
+        UserData::Kept("an answer may show the account, or names and metadata of files; it is deleted after 24 hours"),
     ),
 ];

@@ -99,7 +99,7 @@ events! {
         user_id: UserId,
     }
 
-    /// An account was deleted, by its owner or by an admin. This ended every session. Until the account is erased, an admin
+    /// An account was deleted, by its owner, an admin or an operator. This ended every session. Until the account is erased, an admin
     /// can take the deletion back, which `identity.user_enabled.v1` reports.
     UserDeletionRequested = "identity.user_deletion_requested.v1" of user_id {
         /// The account.

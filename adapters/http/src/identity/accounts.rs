@@ -235,9 +235,9 @@ impl AccountApi {
     /// Delete a user
     ///
     /// Deletes an account and ends every session: the tokens are refused from the next request on, by every instance. A
-    /// login is then answered like one with a wrong password. The account and what its user has stored are erased at the
-    /// time `erase_at`, by default 30 days later. Until then, an admin can take the deletion back (`POST
-    /// /api/v1/users/{id}/enable`). A mail tells the user. Needs the permission `identity.user.manage`. If no other active
+    /// login is then answered like one with a wrong password. The account and what its user has stored are erased from the
+    /// time `erase_at` on, by default 30 days later. Until then, an admin can take the deletion back (`POST
+    /// /api/v1/users/{id}/enable`). The user gets a mail with that time. Needs the permission `identity.user.manage`. If no other active
     /// account is an admin, the answer is 409 `last_admin`. An account that is deleted already is returned unchanged.
     #[oai(path = "/users/:id", method = "delete", operation_id = "delete_user")]
     async fn delete(

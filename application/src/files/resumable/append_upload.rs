@@ -22,7 +22,7 @@ refusal! {
 }
 
 refusal! {
-    /// Another request sends bytes to this upload. Its hold ends with it.
+    /// Another request sends bytes to this upload; try again when it has ended.
     UploadLocked = Locked, "upload_locked";
     fn retry_after(&self) -> Option<Duration> {
         Some(Duration::from_secs(1))

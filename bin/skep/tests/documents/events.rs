@@ -338,11 +338,11 @@ async fn change_users(kit: &TestKit, admin: &str) {
     links::accept_invitation(kit, "carl@example.com").await;
 }
 
-/// Ends the grace of a deleted account, and erases it.
+/// Ends the grace of a deleted account a minute ago, and erases it.
 async fn erase(kit: &TestKit, id: UserId) {
     let mut unit = Begin::<dyn IdentityTx>::begin(&*kit.app().ports.store, TxMode::Write, &[]).await.unwrap();
     let mut user = unit.users().find(id).await.unwrap().unwrap();
-    user.erase_at = Some(kit.clock().now());
+    user.erase_at = Some(kit.clock().now().plus_millis(-60_000));
     unit.users().save(&user).await.unwrap();
     unit.commit().await.unwrap();
     kit.app().sweep_expired.execute().await.unwrap();
