@@ -1,7 +1,7 @@
 //! Deletes the account of the actor.
 
 use super::{
-    AccountMails, HasherBusy, IdentityTx, LastAdmin, UserView, WrongPassword,
+    AccountMails, HasherBusy, IdentityTx, LastAdmin, WrongPassword,
     account_mails::NewMail,
     own_password::OwnPassword,
     password_check::{Verified, check_error},
@@ -9,7 +9,10 @@ use super::{
 use crate::kernel::{
     Actor, Attempt, Begin, Denied, NotFound, OutboxEvent, TooManyAttempts, TxMode, run, use_case_error,
 };
-use skep_domain::{identity::actions::DELETE_ACCOUNT, shared::EventId};
+use skep_domain::{
+    identity::{User, actions::DELETE_ACCOUNT},
+    shared::{EventId, Timestamp},
+};
 use std::sync::Arc;
 
 /// The password of the account to delete.
@@ -59,14 +62,14 @@ impl DeleteAccount {
         Self { store, present, mails }
     }
 
-    /// Ends every session of the actor, has the account erased after the grace, and mails when. Returns the account as it is
-    /// now. Only an admin can take the deletion back.
+    /// Ends every session of the actor, has the account erased after the grace, and mails when. Returns that time. Only an
+    /// admin can take the deletion back.
     ///
     /// The present password is a guess: it has the limits of logins to the account.
     ///
     /// # Errors
     /// [`DeleteAccountError`].
-    pub async fn execute(&self, actor: &Actor, command: DeleteAccountCommand) -> Result<UserView, DeleteAccountError> {
+    pub async fn execute(&self, actor: &Actor, command: DeleteAccountCommand) -> Result<Timestamp, DeleteAccountError> {
         let user = self.present.owner::<DeleteAccountError>(actor, DELETE_ACCOUNT).await?;
         let verified = &self.present.check(actor, &user, command.current_password).await?;
         let event_id = EventId::new(self.present.runtime.ids.next());
@@ -86,11 +89,12 @@ impl DeleteAccount {
         actor: &Actor,
         Deletion { verified, mail, event_id }: &Deletion<'_>,
         attempt: &Attempt,
-    ) -> Result<UserView, DeleteAccountError> {
+    ) -> Result<Timestamp, DeleteAccountError> {
         let is_stored = attempt.after_unknown && tx.outbox().settle(*event_id).await?;
         let user = tx.users().find(verified.credentials.user_id).await?;
         if is_stored {
-            return Ok(user.as_ref().map(UserView::from).ok_or(NotFound("user"))?);
+            // An admin may have taken the deletion back meanwhile.
+            return erase_at(user.as_ref());
         }
         let user = user.filter(|user| user.auth_epoch == verified.credentials.auth_epoch && user.is_active());
         let mut user = user.ok_or(WrongPassword)?;
@@ -99,8 +103,13 @@ impl DeleteAccount {
             let event = OutboxEvent::of(*event_id, &event, user.version, actor, user.updated_at)?;
             tx.outbox().append(&event).await?;
         }
-        Ok(UserView::from(&user))
+        erase_at(Some(&user))
     }
+}
+
+/// The time from which on the account is erased.
+fn erase_at(user: Option<&User>) -> Result<Timestamp, DeleteAccountError> {
+    user.and_then(|user| user.erase_at).ok_or(NotFound("user").into())
 }
 
 #[cfg(test)]

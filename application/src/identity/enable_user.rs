@@ -24,7 +24,8 @@ use_case_error! {
     }
 }
 
-/// Enables an account, and takes its deletion back. Its earlier sessions stay ended. An account that is active already keeps its version.
+/// Enables an account, and takes its deletion back. Its earlier sessions stay ended. An account that is active already keeps
+/// its version.
 pub struct EnableUser;
 
 impl Command for EnableUser {

@@ -209,8 +209,8 @@ impl IdentityApi {
         caller: SignedIn,
         body: Strict<DeleteAccountRequest>,
     ) -> Result<DeletionAnswer, Problem> {
-        let user = caller.app().identity.delete_account.execute(&caller.actor, body.0.into()).await?;
-        Ok(DeletionAnswer::Deleted(Answer(user.into())))
+        let erase_at = caller.app().identity.delete_account.execute(&caller.actor, body.0.into()).await?;
+        Ok(DeletionAnswer::Deleted(Answer(erase_at.into())))
     }
 
     /// Ask for another e-mail address

@@ -13,7 +13,7 @@ use skep_application::identity::{
 };
 use skep_domain::{
     identity::{Device, SessionKind},
-    shared::UserId,
+    shared::{Timestamp, UserId},
 };
 
 /// A new account.
@@ -211,9 +211,9 @@ pub(super) struct AccountDeletionBody {
     erase_at: String,
 }
 
-impl From<UserView> for AccountDeletionBody {
-    fn from(user: UserView) -> Self {
-        Self { erase_at: user.erase_at.unwrap_or(user.updated_at).to_string() }
+impl From<Timestamp> for AccountDeletionBody {
+    fn from(erase_at: Timestamp) -> Self {
+        Self { erase_at: erase_at.to_string() }
     }
 }
 
