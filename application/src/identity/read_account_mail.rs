@@ -77,8 +77,12 @@ impl ReadAccountMail {
         let Some(user) = tx.users().find(mail.user_id).await? else { return Ok(None) };
         let to = user.email.shown();
         let Some(purpose) = mail.kind.link() else {
-            let is_about_deletion = mail.kind == AccountMailKind::AccountDeletion;
-            let stands = if is_about_deletion { user.erase_at.is_some() } else { user.is_active() };
+            let stands = match mail.kind {
+                AccountMailKind::AccountDeletion => user.erase_at.is_some(),
+                // It says how to set a password.
+                AccountMailKind::AccountExists => user.can_reset_password(now),
+                _ => user.is_active(),
+            };
             let erase_at = user.erase_at;
             return Ok(stands.then_some(AddressedMail { to, name: user.display_name, link: None, erase_at }));
         };

@@ -10,7 +10,7 @@ use crate::kernel::{
 };
 use skep_domain::{
     identity::{LinkPurpose, User},
-    shared::{EmailLookup, UserId},
+    shared::{EmailLookup, Timestamp, UserId},
 };
 use std::sync::Arc;
 
@@ -91,16 +91,16 @@ impl RequestLink {
         (email, mail): (&EmailLookup, NewMail),
         attempt: &Attempt,
     ) -> Result<(), StoreError> {
-        let user = tx.users().find_by_email(email).await?.filter(|user| self.is_for(user));
+        let user = tx.users().find_by_email(email).await?.filter(|user| self.is_for(user, mail.now()));
         let recipient =
             user.map_or_else(|| Recipient::no_account(self.no_account(email)), |user| Recipient::owner(&user));
         self.mails.store(tx, actor, mail, recipient, attempt).await
     }
 
     /// Whether the account can use the link.
-    fn is_for(&self, user: &User) -> bool {
+    fn is_for(&self, user: &User, now: Timestamp) -> bool {
         match self.purpose {
-            LinkPurpose::ResetPassword => user.is_active(),
+            LinkPurpose::ResetPassword => user.can_reset_password(now),
             LinkPurpose::VerifyEmail => user.is_active() && user.email_verified_at.is_none(),
             // Other use cases issue these.
             LinkPurpose::ChangeEmail | LinkPurpose::RestoreEmail | LinkPurpose::AcceptInvitation => false,

@@ -11,7 +11,7 @@ use crate::kernel::{
 use skep_domain::{
     identity::{
         LinkPurpose, PasswordOwner, User,
-        events::{InvitationAccepted, UserPasswordReset},
+        events::{InvitationAccepted, UserEnabled, UserPasswordReset},
     },
     shared::{Email, EventId, Timestamp},
 };
@@ -63,6 +63,8 @@ struct Reset {
     token: LinkToken,
     password_hash: String,
     event_id: EventId,
+    /// The id of the event of a deletion that is taken back.
+    return_id: EventId,
     now: Timestamp,
 }
 
@@ -82,7 +84,7 @@ impl ResetPassword {
     ///
     /// The owner of the account reads the mails to its address, so the address is verified, too. The link is checked
     /// before the password is hashed, so that a caller without one cannot keep the hashers busy. A refused password does
-    /// not use the link up.
+    /// not use the link up. A deletion of the account is taken back if [`User::returns_by_mail`] says so.
     ///
     /// # Errors
     /// [`ResetPasswordError`]. A link that is wrong, used, replaced or too old, or whose account is disabled, gets one
@@ -94,8 +96,9 @@ impl ResetPassword {
         let password = self.judge(&command.password, &user)?;
         let caller = HashCaller { network: actor.network, is_known: false };
         let password_hash = self.accounts.hasher.hash(caller, password).await?;
-        let now = self.runtime().clock.now();
-        let reset = &Reset { token, password_hash, event_id: EventId::new(self.runtime().ids.next()), now };
+        let (now, ids) = (self.runtime().clock.now(), &self.runtime().ids);
+        let [event_id, return_id] = [(); 2].map(|()| EventId::new(ids.next()));
+        let reset = &Reset { token, password_hash, event_id, return_id, now };
         run(self.runtime(), actor.deadline, |attempt| async move {
             let mut tx = self.store.begin(TxMode::Write, &[Key(user.id.uuid())]).await?;
             let result = self.store(&mut *tx, actor, reset, &attempt).await;
@@ -125,18 +128,23 @@ impl ResetPassword {
         reset: &Reset,
         attempt: &Attempt,
     ) -> Result<(), ResetPasswordError> {
-        let Reset { token, password_hash, event_id, now } = reset;
+        let Reset { token, password_hash, event_id, return_id, now } = reset;
         if attempt.after_unknown && tx.outbox().settle(*event_id).await? {
             return Ok(());
         }
         let opened = Opened::find::<ResetPasswordError>(tx, self.purpose, token, *now).await?;
         let mut user = opened.consume::<ResetPasswordError>(tx, *now).await?;
         user.change_password(password_hash.clone(), *now);
+        let returns = user.returns_by_mail(*now) && user.enable(*now);
         user.verify_email(*now);
         let version = tx.users().save(&user).await?;
         // The new epoch has ended them already. This shows it in the rows, so that they are not listed, and are swept.
         tx.sessions().revoke_all(user.id, None, *now).await?;
         let (user_id, changed_at) = (user.id, user.updated_at);
+        if returns {
+            let event = OutboxEvent::of(*return_id, &UserEnabled { user_id }, version, actor, changed_at)?;
+            tx.outbox().append(&event).await?;
+        }
         let event = if self.purpose == LinkPurpose::AcceptInvitation {
             OutboxEvent::of(*event_id, &InvitationAccepted { user_id }, version, actor, changed_at)?
         } else {

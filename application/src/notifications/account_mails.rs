@@ -35,7 +35,8 @@ impl SendAccountMail {
         Self { contents, mails, policy }
     }
 
-    /// Makes the mail and sends it to the address of its link, or else to the present address of the account. `None` if there is nothing to send anymore.
+    /// Makes the mail and sends it to the address of its link, or else to the present address of the account. `None` if
+    /// there is nothing to send anymore.
     ///
     /// # Errors
     /// [`Denied`] if the actor may not send mails. Whatever else is wrong is an outcome.
@@ -124,10 +125,8 @@ impl JobHandler for AccountMailHandler {
     async fn run(&self, job: &JobRun, mail: AccountMail) -> Result<Outcome, JobError> {
         let mut actor = Actor::system(job.job().origin.request_id.clone());
         actor.traceparent.clone_from(&job.job().origin.traceparent);
-        match self.send.execute(&actor, mail).await.map_err(JobError::never)? {
-            None => Ok(Outcome::Complete(None)),
-            Some(outcome) => mail_jobs::settle(&self.runtime, job, outcome),
-        }
+        let outcome = self.send.execute(&actor, mail).await.map_err(JobError::never)?;
+        mail_jobs::settle(&self.runtime, job, outcome)
     }
 }
 

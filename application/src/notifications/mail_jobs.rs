@@ -13,8 +13,9 @@ const DAY: i64 = 24 * 60 * 60 * 1_000;
 /// Mails that wait for a rate are tried again within about this time, and not all at once, for a day.
 const SPREAD: Duration = Duration::from_secs(60);
 
-/// Turns the outcome of sending a mail into that of its job.
-pub(super) fn settle(runtime: &Runtime, job: &JobRun, outcome: MailOutcome) -> Result<Outcome, JobError> {
+/// Turns the outcome of sending a mail into that of its job. `None` if there was nothing to send anymore.
+pub(super) fn settle(runtime: &Runtime, job: &JobRun, outcome: Option<MailOutcome>) -> Result<Outcome, JobError> {
+    let Some(outcome) = outcome else { return Ok(Outcome::Complete(None)) };
     match outcome {
         MailOutcome::Sent => Ok(Outcome::Complete(None)),
         MailOutcome::Failed { reason } => Err(JobError::never(reason.to_string())),

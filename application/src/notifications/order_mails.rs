@@ -119,26 +119,28 @@ impl SendOrderMail {
         Self { orders, users, mails, locale: policy.locale.clone() }
     }
 
-    /// Makes the mail of the order as it is now, and sends it to its customer.
+    /// Makes the mail of the order as it is now, and sends it to its customer. `None` if the account of the customer was
+    /// erased.
     ///
     /// # Errors
     /// [`Denied`] if the actor may not send mails. Whatever else is wrong is an outcome.
-    pub async fn execute(&self, actor: &Actor, mail: OrderMail) -> Result<MailOutcome, Denied> {
+    pub async fn execute(&self, actor: &Actor, mail: OrderMail) -> Result<Option<MailOutcome>, Denied> {
         permit(actor, actions::SEND_MAIL)?;
         match self.command(mail).await {
-            Ok(Ok(command)) => self.mails.execute(actor, command).await,
-            Ok(Err(reason)) => Ok(MailOutcome::failed(reason)),
-            Err(error) => Ok(MailOutcome::later(error, None)),
+            Ok(Ok(Some(command))) => self.mails.execute(actor, command).await.map(Some),
+            Ok(Ok(None)) => Ok(None),
+            Ok(Err(reason)) => Ok(Some(MailOutcome::failed(reason))),
+            Err(error) => Ok(Some(MailOutcome::later(error, None))),
         }
     }
 
-    /// The mail to send, or the reason for which no mail is sent.
-    async fn command(&self, mail: OrderMail) -> Result<Result<SendMailCommand, &'static str>, StoreError> {
+    /// The mail to send, if it has a recipient, or the reason for which it can never be sent.
+    async fn command(&self, mail: OrderMail) -> Result<Result<Option<SendMailCommand>, &'static str>, StoreError> {
         let Some(order) = self.orders.find_order(Scope::All, mail.order_id).await? else {
             return Ok(Err("the order is gone"));
         };
         let Some(customer) = self.users.find_user(Scope::All, order.customer_id).await? else {
-            return Ok(Err("the account of the customer is gone"));
+            return Ok(Ok(None));
         };
         let Ok(to) = MailAddress::parse(customer.email.as_str()) else {
             return Ok(Err("the address of the customer cannot get mails"));
@@ -147,7 +149,7 @@ impl SendOrderMail {
             return Ok(Err("the event has no key"));
         };
         let data = data(mail.kind, &order, &customer);
-        Ok(Ok(SendMailCommand { key, kind: mail.kind, locale: self.locale.clone(), to, data }))
+        Ok(Ok(Some(SendMailCommand { key, kind: mail.kind, locale: self.locale.clone(), to, data })))
     }
 }
 

@@ -138,6 +138,23 @@ impl User {
         self.erase_at.is_some_and(|at| at <= now)
     }
 
+    /// Whether the owner of the address takes the deletion back when they set a password through a mail.
+    ///
+    /// The address was never verified, so a stranger may have registered and deleted the account. Without this rule, the
+    /// stranger would keep the address from its owner for the whole grace. An account that is disabled, too, stays out.
+    #[must_use]
+    pub fn returns_by_mail(&self, now: Timestamp) -> bool {
+        let is_locked = self.disabled_at.is_some() || self.invited_at.is_some();
+        let was_deleted = self.erase_at.is_some() && !self.is_erasure_due(now);
+        was_deleted && !is_locked && self.email_verified_at.is_none()
+    }
+
+    /// Whether the owner of the address can set a password through a mail.
+    #[must_use]
+    pub fn can_reset_password(&self, now: Timestamp) -> bool {
+        self.is_active() || self.returns_by_mail(now)
+    }
+
     /// Replaces the roles. [`Role::USER`] stays, and sessions go on. Returns the roles that were given or taken, in
     /// their order, without repetition.
     pub fn set_roles(&mut self, roles: &[Role], now: Timestamp) -> Vec<Role> {
@@ -193,6 +210,8 @@ mod tests {
         Timestamp::from_millis(millis).unwrap()
     }
 
+    const DAY: i64 = 24 * 60 * 60 * 1_000;
+
     fn account(n: u128, roles: &[Role]) -> User {
         let (email, name) = (Email::parse("bea@example.com").unwrap(), Text::line("Bea", 9).unwrap());
         User::register(UserId::new(Uuid::from_u128(n)), email, name, roles, "hash".to_owned(), at(10))
@@ -220,7 +239,6 @@ mod tests {
 
     #[test]
     fn a_deleted_account_has_no_session_until_it_is_erased_or_taken_back() {
-        const DAY: i64 = 24 * 60 * 60 * 1_000;
         let grace = AccountGrace::days(3).unwrap();
         let mut user = account(1, &[Role::ADMIN]);
         let mut session = Session::start(SessionId::new(Uuid::from_u128(2)), user.id, at(10), 1_000);
@@ -237,6 +255,22 @@ mod tests {
         let (auth_epoch, updated_at) = (before.auth_epoch.next().next(), at(50));
         assert!(user == User { auth_epoch, updated_at, ..before }, "nothing else has changed");
         assert!(!session.holds(at(21), user.auth_epoch), "the session stays ended");
+    }
+
+    #[test]
+    fn a_mail_takes_a_deletion_back_until_it_is_due_unless_the_address_was_verified() {
+        let mut user = account(1, &[]);
+        assert!(user.can_reset_password(at(20)) && !user.returns_by_mail(at(20)));
+        assert!(user.delete(at(20), AccountGrace::days(1).unwrap()));
+        let of = |user: &User, now| [user.returns_by_mail(at(now)), user.can_reset_password(at(now))];
+        assert_eq!((of(&user, 19 + DAY), of(&user, 20 + DAY)), ([true, true], [false, false]));
+        let mut verified = user.clone();
+        assert!(verified.verify_email(at(30)));
+        let mut disabled = user.clone();
+        assert!(disabled.disable(at(30)));
+        for other in [verified, disabled, user.invited()] {
+            assert_eq!(of(&other, 30), [false, false]);
+        }
     }
 
     #[test]

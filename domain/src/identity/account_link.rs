@@ -48,15 +48,15 @@ impl AccountLink {
     /// Whether the link allows its purpose at `now`, for this account.
     ///
     /// A new password, a new address or a disabled account ends the epoch, and so each link from before to reset the
-    /// password or to change the address. A link to verify the address stays valid, because it allows nothing else. A link
+    /// password or to change the address. A link to reset the password that was issued after a deletion opens the accounts
+    /// for which [`User::returns_by_mail`] says so. A link to verify the address stays valid, because it allows nothing else. A link
     /// to restore an address stays valid, because a thief of the account could replace the password. An invitation opens
     /// an account that waits for it, and no other link does.
     #[must_use]
     pub fn opens(&self, user: &User, now: Timestamp) -> bool {
         let is_of_now = match self.purpose {
-            LinkPurpose::ResetPassword | LinkPurpose::ChangeEmail => {
-                user.is_active() && self.auth_epoch == user.auth_epoch
-            }
+            LinkPurpose::ResetPassword => user.can_reset_password(now) && self.auth_epoch == user.auth_epoch,
+            LinkPurpose::ChangeEmail => user.is_active() && self.auth_epoch == user.auth_epoch,
             LinkPurpose::VerifyEmail | LinkPurpose::RestoreEmail => user.is_active(),
             LinkPurpose::AcceptInvitation => user.is_invited() && self.auth_epoch == user.auth_epoch,
         };
@@ -67,7 +67,10 @@ impl AccountLink {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::shared::{Email, Text};
+    use crate::{
+        identity::AccountGrace,
+        shared::{Email, Text},
+    };
     use proptest::prelude::*;
     use uuid::Uuid;
 
@@ -132,6 +135,21 @@ mod tests {
         assert_eq!(open(&disabled), [], "it needs a new invitation");
         user.change_password("first".to_owned(), at(20));
         assert_eq!(open(&user), [LinkPurpose::VerifyEmail, LinkPurpose::RestoreEmail]);
+    }
+
+    #[test]
+    fn a_link_to_reset_the_password_from_after_a_deletion_opens_an_account_whose_address_was_never_verified() {
+        let mut user = account(1);
+        let before = link(&user, LinkPurpose::ResetPassword);
+        assert!(user.delete(at(20), AccountGrace::USUAL));
+        let open = |user: &User| {
+            let links = LinkPurpose::ALL.iter().map(|purpose| link(user, *purpose));
+            links.filter(|link| link.opens(user, at(30))).map(|link| link.purpose).collect::<Vec<_>>()
+        };
+        assert_eq!(open(&user), [LinkPurpose::ResetPassword]);
+        assert!(!before.opens(&user, at(30)));
+        assert!(user.verify_email(at(30)));
+        assert_eq!(open(&user), []);
     }
 
     proptest! {

@@ -6,6 +6,7 @@ use super::{
         LogInRequest, NewSession, PROFILE, RegisterRequest, SetUpRequest, TokenBody, UserBody,
     },
     profile::ProfileMatch,
+    sessions::forgotten,
 };
 use crate::{
     body::{MergePatch, Strict},
@@ -59,9 +60,14 @@ pub(super) enum RegistrationAnswer {
 
 #[derive(ApiResponse)]
 pub(super) enum DeletionAnswer {
-    /// The account is deleted, and is erased later.
+    /// The account is deleted, and is erased later. With a session cookie, the browser forgets it, and what the pages of
+    /// the site have stored.
     #[oai(status = 202)]
-    Deleted(Answer<AccountDeletionBody>),
+    Deleted(
+        Answer<AccountDeletionBody>,
+        #[oai(header = "Set-Cookie")] Option<String>,
+        #[oai(header = "Clear-Site-Data")] Option<String>,
+    ),
 }
 
 /// The entity tag of a profile. Its path is the same for every user, so the tag names the user, too.
@@ -200,7 +206,7 @@ impl IdentityApi {
     /// Ends every session of the account: their tokens are refused from the next request on, by every instance. A login is
     /// then answered like one with a wrong password. The account and its files are erased from the time `erase_at` on, by
     /// default 30 days later; orders stay, and have only the id of the user. Until then, an admin can take the deletion
-    /// back. A mail to the user has that time. Needs an account. If the current password is wrong, the answer is 403
+    /// back; if the address was never verified, a reset of the password by mail takes it back, too. A mail to the user has that time. Needs an account. If the current password is wrong, the answer is 403
     /// `wrong_password`; wrong passwords count with those of logins to the account. If no other active account is an admin,
     /// the answer is 409 `last_admin`.
     #[oai(path = "/users/me", method = "delete", operation_id = "delete_account")]
@@ -210,7 +216,8 @@ impl IdentityApi {
         body: Strict<DeleteAccountRequest>,
     ) -> Result<DeletionAnswer, Problem> {
         let erase_at = caller.app().identity.delete_account.execute(&caller.actor, body.0.into()).await?;
-        Ok(DeletionAnswer::Deleted(Answer(erase_at.into())))
+        let (cookie, site_data) = forgotten(&caller);
+        Ok(DeletionAnswer::Deleted(Answer(erase_at.into()), cookie, site_data))
     }
 
     /// Ask for another e-mail address

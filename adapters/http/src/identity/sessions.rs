@@ -17,7 +17,7 @@ use skep_domain::{identity::SessionKind, shared::SessionId};
 
 /// The path of the sessions of the caller.
 const SESSIONS: &str = "/api/v1/users/me/sessions";
-/// What a browser forgets at the log-out, besides the session.
+/// What a browser forgets with the session.
 const CLEARED: &str = "\"cookies\", \"storage\"";
 
 #[derive(Default)]
@@ -64,6 +64,13 @@ impl From<ListedSession> for SessionBody {
             expires_at: session.expires_at.to_string(),
         }
     }
+}
+
+/// The values of `Set-Cookie` and `Clear-Site-Data` that make the browser of the caller forget its session, if it has a
+/// session cookie.
+pub(super) fn forgotten(caller: &SignedIn) -> (Option<String>, Option<String>) {
+    let by_cookie = caller.actor.credential() == Some(SessionKind::Cookie);
+    (by_cookie.then(|| caller.state.browsers.clear()), by_cookie.then(|| CLEARED.to_owned()))
 }
 
 /// 204 without a body.
@@ -118,9 +125,8 @@ impl SessionApi {
     #[oai(path = "/auth/logout", method = "post", operation_id = "log_out")]
     async fn log_out(&self, caller: SignedIn) -> Result<LoggedOut, Problem> {
         caller.app().identity.log_out.execute(&caller.actor, ()).await?;
-        let by_cookie = caller.actor.credential() == Some(SessionKind::Cookie);
-        let cleared = by_cookie.then(|| caller.state.browsers.clear());
-        Ok(LoggedOut::Done(cleared, by_cookie.then(|| CLEARED.to_owned())))
+        let (cookie, site_data) = forgotten(&caller);
+        Ok(LoggedOut::Done(cookie, site_data))
     }
 
     /// Get the CSRF token

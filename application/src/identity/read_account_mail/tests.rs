@@ -1,7 +1,7 @@
 use super::*;
 use crate::{identity::AccountMailKind, testing::*};
 use skep_domain::{
-    identity::{AccountLink, AccountLinkId, AuthEpoch, LinkPurpose, User},
+    identity::{AccountGrace, AccountLink, AccountLinkId, AuthEpoch, LinkPurpose, User},
     shared::Email,
 };
 
@@ -61,6 +61,20 @@ async fn nothing_is_sent_for_a_link_that_opens_nothing() {
         let house = House { user, links: link.into_iter().collect(), ..House::default() };
         assert_eq!(read(&house, &Actor::system("job-1"), mail).await.unwrap(), None);
     }
+}
+
+#[tokio::test]
+async fn the_notice_that_an_account_exists_is_also_sent_if_a_mail_takes_its_deletion_back() {
+    let mail = AccountMail { kind: AccountMailKind::AccountExists, ..link().1 };
+    let mut user = ada();
+    assert!(user.delete(fixed_runtime().0.clock.now(), AccountGrace::USUAL));
+    let is_sent = async |user: User| {
+        let house = House { user: Some(user), ..House::default() };
+        read(&house, &Actor::system("job-1"), mail).await.unwrap().is_some()
+    };
+    assert!(is_sent(user.clone()).await);
+    assert!(user.verify_email(user.updated_at));
+    assert!(!is_sent(user).await);
 }
 
 #[tokio::test]

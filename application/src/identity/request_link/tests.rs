@@ -37,11 +37,13 @@ fn stored(house: &House) -> (AccountLink, AccountMail) {
 
 #[tokio::test]
 async fn the_owner_of_an_account_gets_a_link_whose_token_is_stored_nowhere() {
-    for (purpose, kind, minutes) in [
-        (LinkPurpose::ResetPassword, AccountMailKind::ResetPassword, 30),
-        (LinkPurpose::VerifyEmail, AccountMailKind::VerifyEmail, 24 * 60),
+    let deleted = User { erase_at: Some(Timestamp::MAX), ..ada() };
+    for (user, purpose, kind, minutes) in [
+        (ada(), LinkPurpose::ResetPassword, AccountMailKind::ResetPassword, 30),
+        (deleted, LinkPurpose::ResetPassword, AccountMailKind::ResetPassword, 30),
+        (ada(), LinkPurpose::VerifyEmail, AccountMailKind::VerifyEmail, 24 * 60),
     ] {
-        let house = House { user: Some(ada()), ..House::default() };
+        let house = House { user: Some(user), ..House::default() };
         let request = request(&Scripted::of([house.open()]), purpose, "", &Seen::default());
         request.execute(&visitor(), command(" ADA@Example.com")).await.unwrap();
         let (link, mail) = stored(&house);
@@ -65,9 +67,11 @@ type Work = (Vec<&'static str>, usize, Vec<Ending>);
 async fn an_address_without_an_account_costs_the_same_work_and_gets_no_mail() {
     let disabled = User { disabled_at: Some(Timestamp::MIN), ..ada() };
     let verified = User { email_verified_at: Some(Timestamp::MIN), ..ada() };
+    let deleted = User { erase_at: Some(Timestamp::MAX), ..ada() };
+    let deleted_verified = User { erase_at: Some(Timestamp::MAX), ..verified.clone() };
     for (purpose, users) in [
-        (LinkPurpose::ResetPassword, vec![Some(ada()), None, Some(disabled.clone())]),
-        (LinkPurpose::VerifyEmail, vec![Some(ada()), None, Some(disabled), Some(verified)]),
+        (LinkPurpose::ResetPassword, vec![Some(ada()), None, Some(disabled.clone()), Some(deleted_verified)]),
+        (LinkPurpose::VerifyEmail, vec![Some(ada()), None, Some(disabled), Some(verified), Some(deleted)]),
     ] {
         let mut works: Vec<Work> = vec![];
         let mut owners = vec![];

@@ -5,7 +5,7 @@ use crate::{
     testing::*,
 };
 use skep_domain::{
-    identity::{AccountLink, AccountLinkId, AuthEpoch, PasswordForm},
+    identity::{AccountGrace, AccountLink, AccountLinkId, AuthEpoch, PasswordForm},
     shared::{SessionId, UserId},
 };
 
@@ -57,6 +57,28 @@ async fn the_password_is_replaced_the_link_is_used_up_and_every_session_ends() {
     assert_eq!(event.actor_id, None);
     house.assert_events_name_no_person();
     assert_eq!(house.seen.endings().last(), Some(&Ending::Committed));
+}
+
+#[tokio::test]
+async fn a_reset_takes_the_deletion_of_an_account_back_whose_address_was_never_verified() {
+    let (link, token) = link(PURPOSE);
+    let mut user = ada();
+    assert!(user.delete(fixed_runtime().0.clock.now().plus_millis(-1), AccountGrace::USUAL));
+    let link = AccountLink { auth_epoch: user.auth_epoch, ..link };
+    let of = |user: &User| House { user: Some(user.clone()), ..house(link.clone()) };
+    let house = of(&user);
+    reset(&Scripted::of([house.looking(), house.open()]), hashing(1), &token, NEW).await.unwrap();
+    let saved = house.seen.one::<User>("users.save");
+    assert!(saved.is_active() && saved.email_verified_at.is_some() && saved.password_hash == hash_of(NEW));
+    let events = house.seen.events();
+    let names: Vec<_> = events.iter().map(|event| event.name.as_str()).collect();
+    assert_eq!(names, ["identity.user_enabled.v1", "identity.user_password_reset.v1"]);
+    assert!(events.iter().all(|event| event.aggregate_version == saved.version.next()), "{events:?}");
+
+    // An owner that had verified the address needs an admin.
+    assert!(user.verify_email(fixed_runtime().0.clock.now()));
+    let refused = reset(&Scripted::of([of(&user).looking()]), hashing(0), &token, NEW).await;
+    assert_eq!(code(&refused), "link_invalid");
 }
 
 #[tokio::test]

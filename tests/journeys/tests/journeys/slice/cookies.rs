@@ -152,6 +152,14 @@ fn a_browser_logs_in_reads_changes_and_logs_out(store: &Store) {
     next.send("POST", LOGOUT).send().refused(401, "unauthenticated");
     let out = token.post(LOGOUT).send().expect(204);
     assert_eq!((out.header("set-cookie"), out.header("clear-site-data")), (None, None));
+
+    // The browser also forgets the session of an account that is deleted.
+    let last = Browser::of(&shop.server, &login(&visitor, "ada").send().expect(200));
+    let deletion = json!({ "current_password": PASSWORD });
+    let out = last.send("DELETE", PROFILE).json(deletion).send().expect(202);
+    assert_eq!(out.header("set-cookie"), Some("skep_session=; Max-Age=0; Path=/; HttpOnly; SameSite=Lax"));
+    assert_eq!(out.header("clear-site-data"), Some("\"cookies\", \"storage\""));
+    last.is_dead();
     shop.server.stop();
 }
 

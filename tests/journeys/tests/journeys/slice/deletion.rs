@@ -3,7 +3,7 @@
 use super::{
     Context,
     files::{FILES, at, kept, shop_with},
-    links::{deployment, mails},
+    links::{FORGOT, NEW, deployment, mails, reset, token},
     users::{has_no_login, id, is_alive, is_dead, names, path, set_roles},
 };
 use crate::{
@@ -20,6 +20,7 @@ const REFRESH: &str = "/api/v1/auth/refresh";
 pub(crate) const CONTEXT: Context = Context {
     journeys: &[
         Journey::new("slice::deletion", an_account_that_its_owner_deletes_is_out_at_once),
+        Journey::new("slice::deletion_by_strangers", a_stranger_cannot_keep_an_address_by_a_deletion),
         Journey::new("slice::deletion_by_admins", an_admin_deletes_accounts_and_the_last_admin_stays),
         Journey::new("slice::deletion_erases", what_a_user_has_stored_is_erased_and_orders_stay),
         Journey::new("slice::deletion_grace", an_account_is_erased_after_the_grace_and_not_before)
@@ -67,6 +68,38 @@ fn an_account_that_its_owner_deletes_is_out_at_once(store: &Store) {
     assert_eq!((back.text("/state").as_str(), back.json().get("erase_at")), ("active", None));
     [&ada, &other].into_iter().for_each(is_dead);
     is_alive(&log_in(&shop.server, "ada"));
+    shop.server.stop();
+}
+
+fn a_stranger_cannot_keep_an_address_by_a_deletion(store: &Store) {
+    let shop = Shop::open_on(deployment(store));
+    let forgot = |name: &str| {
+        shop.server.visitor().post(FORGOT).json(json!({ "email": email(name) })).send().expect(202);
+    };
+    let stranger = shop.user("ada");
+    let of_ada = path(&id(&stranger));
+    delete(&stranger, PASSWORD).expect(202);
+    shop.server.visitor().post(REGISTER).json(account("ada")).send().refused(409, "email_taken");
+    forgot("ada");
+    let link = token(&shop.deployment, "ada", "reset-password");
+    reset(&shop.server, &link, NEW).expect(204);
+    let shown = shop.admin.get(&of_ada).send().expect(200).json();
+    let state = (&shown["state"], &shown["email_verified"], shown.get("erase_at"));
+    assert_eq!(state, (&json!("active"), &json!(true), None));
+    has_no_login(&shop.server, "ada");
+    is_dead(&stranger);
+    let owner = shop.server.visitor().post(LOGIN).json(json!({ "email": email("ada"), "password": NEW }));
+    let owner = shop.server.visitor().with_token(owner.send().expect(200).text("/access_token"));
+    is_alive(&owner);
+
+    // The address is verified now, so only an admin takes the next deletion back. Other links wait behind it.
+    delete(&owner, NEW).expect(202);
+    forgot("ada");
+    shop.user("bob");
+    forgot("bob");
+    token(&shop.deployment, "bob", "reset-password");
+    assert_eq!(mails(&shop.deployment, "ada", "Set a new password").len(), 1);
+    assert_eq!(shop.admin.get(&of_ada).send().expect(200).text("/state"), "deleting");
     shop.server.stop();
 }
 
