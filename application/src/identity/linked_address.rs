@@ -8,7 +8,7 @@ use super::{
 use crate::kernel::{Actor, OutboxEvent, StoreError};
 use skep_domain::{
     identity::{User, events::UserEmailChanged},
-    shared::{Email, EventId, Timestamp},
+    shared::{Email, EventId, Timestamp, Version},
 };
 
 /// Uses the link up, and returns its account with the address of the link, which counts as verified. Nothing is stored yet.
@@ -27,14 +27,14 @@ where
     Ok(user)
 }
 
-/// Stores the account with its other address, ends its sessions, and reports the change.
+/// Stores the account with its other address, ends its sessions, and reports the change. Returns the new version.
 pub(super) async fn store_address<E>(
     tx: &mut dyn IdentityTx,
     actor: &Actor,
     user: &User,
     event_id: EventId,
     now: Timestamp,
-) -> Result<(), E>
+) -> Result<Version, E>
 where
     E: From<EmailTaken> + From<StoreError>,
 {
@@ -43,5 +43,6 @@ where
     tx.sessions().revoke_all(user.id, None, now).await?;
     let event = UserEmailChanged { user_id: user.id };
     let event = OutboxEvent::of(event_id, &event, version, actor, user.updated_at)?;
-    Ok(tx.outbox().append(&event).await?)
+    tx.outbox().append(&event).await?;
+    Ok(version)
 }

@@ -1,10 +1,10 @@
 //! What the uses of a link have in common.
 
 use super::{AccountMails, IdentityTx, link_tokens::LinkToken};
-use crate::kernel::{Actor, AppError, Begin, Runtime, StoreError, TxMode, refusal, run};
+use crate::kernel::{Actor, AppError, Begin, OutboxEvent, Runtime, StoreError, TxMode, refusal, run};
 use skep_domain::{
-    identity::{AccountLink, LinkPurpose, User},
-    shared::Timestamp,
+    identity::{AccountLink, LinkPurpose, User, events::UserEnabled},
+    shared::{EventId, Timestamp, Version},
 };
 
 refusal! {
@@ -66,4 +66,16 @@ impl Opened {
         let is_first = tx.account_links().consume(&self.link.hash, now).await?;
         if is_first { Ok(self.user) } else { Err(LinkInvalid.into()) }
     }
+}
+
+/// Reports that the use of a link has taken the deletion of the account back.
+pub(super) async fn report_return(
+    tx: &mut dyn IdentityTx,
+    actor: &Actor,
+    user: &User,
+    version: Version,
+    event_id: EventId,
+) -> Result<(), StoreError> {
+    let event = UserEnabled { user_id: user.id };
+    tx.outbox().append(&OutboxEvent::of(event_id, &event, version, actor, user.updated_at)?).await
 }

@@ -2,8 +2,9 @@
 //! that an admin has created.
 
 use super::{
-    AccountMails, Accounts, HashCaller, HashError, HasherBusy, IdentityTx, LinkInvalid, link_tokens::LinkToken,
-    redeem_link::Opened,
+    AccountMails, Accounts, HashCaller, HashError, HasherBusy, IdentityTx, LinkInvalid,
+    link_tokens::LinkToken,
+    redeem_link::{Opened, report_return},
 };
 use crate::kernel::{
     Actor, Attempt, Begin, Invalid, Key, OutboxEvent, Runtime, StoreError, TxMode, run, use_case_error,
@@ -11,7 +12,7 @@ use crate::kernel::{
 use skep_domain::{
     identity::{
         LinkPurpose, PasswordOwner, User,
-        events::{InvitationAccepted, UserEnabled, UserPasswordReset},
+        events::{InvitationAccepted, UserPasswordReset},
     },
     shared::{Email, EventId, Timestamp},
 };
@@ -84,7 +85,7 @@ impl ResetPassword {
     ///
     /// The owner of the account reads the mails to its address, so the address is verified, too. The link is checked
     /// before the password is hashed, so that a caller without one cannot keep the hashers busy. A refused password does
-    /// not use the link up. A deletion of the account is taken back if [`User::returns_by_mail`] says so.
+    /// not use the link up. A deletion of the account is taken back if [`User::returns_by_reset`] says so.
     ///
     /// # Errors
     /// [`ResetPasswordError`]. A link that is wrong, used, replaced or too old, or whose account is disabled, gets one
@@ -135,15 +136,14 @@ impl ResetPassword {
         let opened = Opened::find::<ResetPasswordError>(tx, self.purpose, token, *now).await?;
         let mut user = opened.consume::<ResetPasswordError>(tx, *now).await?;
         user.change_password(password_hash.clone(), *now);
-        let returns = user.returns_by_mail(*now) && user.enable(*now);
+        let returns = user.returns_by_reset(*now) && user.enable(*now);
         user.verify_email(*now);
         let version = tx.users().save(&user).await?;
         // The new epoch has ended them already. This shows it in the rows, so that they are not listed, and are swept.
         tx.sessions().revoke_all(user.id, None, *now).await?;
         let (user_id, changed_at) = (user.id, user.updated_at);
         if returns {
-            let event = OutboxEvent::of(*return_id, &UserEnabled { user_id }, version, actor, changed_at)?;
-            tx.outbox().append(&event).await?;
+            report_return(tx, actor, &user, version, *return_id).await?;
         }
         let event = if self.purpose == LinkPurpose::AcceptInvitation {
             OutboxEvent::of(*event_id, &InvitationAccepted { user_id }, version, actor, changed_at)?

@@ -4,7 +4,7 @@ use super::{
     AccountMails, Accounts, EmailTaken, HashCaller, HashError, HasherBusy, IdentityTx, LinkInvalid, OneTimeSecrets,
     link_tokens::LinkToken,
     linked_address::{store_address, take_address},
-    redeem_link::Opened,
+    redeem_link::{Opened, report_return},
 };
 use crate::kernel::{Actor, Attempt, Begin, Runtime, StoreError, TxMode, run, use_case_error};
 use skep_domain::{
@@ -57,6 +57,8 @@ struct Change {
     token: LinkToken,
     password_hash: String,
     event_id: EventId,
+    /// The id of the event of a deletion that is taken back.
+    return_id: EventId,
     now: Timestamp,
 }
 
@@ -76,7 +78,8 @@ impl RestoreEmail {
 
     /// Gives the account the address of the link, uses the link up, and ends every session and every link to reset the
     /// password or to change the address. The caller that changed the address knew the password, so it no longer opens the
-    /// account: the owner sets another one through a link to reset it.
+    /// account: the owner sets another one through a link to reset it. A deletion of the account is taken back, because
+    /// that caller may have deleted it, unless the account is disabled, too.
     ///
     /// The link is checked before a password is hashed, so that a caller without one cannot keep the hashers busy.
     ///
@@ -88,8 +91,9 @@ impl RestoreEmail {
         Opened::look::<RestoreEmailError>(&*self.store, self.runtime(), actor, PURPOSE, &token).await?;
         let caller = HashCaller { network: actor.network, is_known: false };
         let password_hash = self.accounts.hasher.hash(caller, self.secrets.generate().0).await?;
-        let (now, event_id) = (self.runtime().clock.now(), EventId::new(self.runtime().ids.next()));
-        let change = &Change { token, password_hash, event_id, now };
+        let (now, ids) = (self.runtime().clock.now(), &self.runtime().ids);
+        let [event_id, return_id] = [(); 2].map(|()| EventId::new(ids.next()));
+        let change = &Change { token, password_hash, event_id, return_id, now };
         run(self.runtime(), actor.deadline, |attempt| async move {
             let mut tx = self.store.begin(TxMode::Write, &[]).await?;
             let result = Self::store(&mut *tx, actor, change, &attempt).await;
@@ -108,14 +112,19 @@ impl RestoreEmail {
         change: &Change,
         attempt: &Attempt,
     ) -> Result<(), RestoreEmailError> {
-        let Change { token, password_hash, event_id, now } = change;
+        let Change { token, password_hash, event_id, return_id, now } = change;
         if attempt.after_unknown && tx.outbox().settle(*event_id).await? {
             return Ok(());
         }
         let opened = Opened::find::<RestoreEmailError>(tx, PURPOSE, token, *now).await?;
         let mut user = take_address::<RestoreEmailError>(tx, opened, *now).await?;
         user.change_password(password_hash.clone(), *now);
-        store_address::<RestoreEmailError>(tx, actor, &user, *event_id, *now).await
+        let returns = user.returns_by_restoration(*now) && user.enable(*now);
+        let version = store_address::<RestoreEmailError>(tx, actor, &user, *event_id, *now).await?;
+        if returns {
+            report_return(tx, actor, &user, version, *return_id).await?;
+        }
+        Ok(())
     }
 }
 

@@ -138,21 +138,27 @@ impl User {
         self.erase_at.is_some_and(|at| at <= now)
     }
 
-    /// Whether the owner of the address takes the deletion back when they set a password through a mail.
+    /// Whether a reset of the password by mail takes the deletion back.
     ///
     /// The address was never verified, so a stranger may have registered and deleted the account. Without this rule, the
-    /// stranger would keep the address from its owner for the whole grace. An account that is disabled, too, stays out.
+    /// stranger would keep the address from its owner for the whole grace.
     #[must_use]
-    pub fn returns_by_mail(&self, now: Timestamp) -> bool {
-        let is_locked = self.disabled_at.is_some() || self.invited_at.is_some();
+    pub fn returns_by_reset(&self, now: Timestamp) -> bool {
+        self.returns_by_restoration(now) && self.email_verified_at.is_none()
+    }
+
+    /// Whether the restoration of an earlier address takes the deletion back. A thief of the account could replace the
+    /// address and then delete the account. An account that is disabled, too, stays deleted.
+    #[must_use]
+    pub fn returns_by_restoration(&self, now: Timestamp) -> bool {
         let was_deleted = self.erase_at.is_some() && !self.is_erasure_due(now);
-        was_deleted && !is_locked && self.email_verified_at.is_none()
+        was_deleted && self.disabled_at.is_none() && self.invited_at.is_none()
     }
 
     /// Whether the owner of the address can set a password through a mail.
     #[must_use]
     pub fn can_reset_password(&self, now: Timestamp) -> bool {
-        self.is_active() || self.returns_by_mail(now)
+        self.is_active() || self.returns_by_reset(now)
     }
 
     /// Replaces the roles. [`Role::USER`] stays, and sessions go on. Returns the roles that were given or taken, in
@@ -260,17 +266,18 @@ mod tests {
     #[test]
     fn a_mail_takes_a_deletion_back_until_it_is_due_unless_the_address_was_verified() {
         let mut user = account(1, &[]);
-        assert!(user.can_reset_password(at(20)) && !user.returns_by_mail(at(20)));
+        assert!(user.can_reset_password(at(20)) && !user.returns_by_reset(at(20)));
         assert!(user.delete(at(20), AccountGrace::days(1).unwrap()));
-        let of = |user: &User, now| [user.returns_by_mail(at(now)), user.can_reset_password(at(now))];
-        assert_eq!((of(&user, 19 + DAY), of(&user, 20 + DAY)), ([true, true], [false, false]));
+        let of = |user: &User, now| {
+            [user.returns_by_reset(at(now)), user.can_reset_password(at(now)), user.returns_by_restoration(at(now))]
+        };
+        assert_eq!((of(&user, 19 + DAY), of(&user, 20 + DAY)), ([true; 3], [false; 3]));
         let mut verified = user.clone();
         assert!(verified.verify_email(at(30)));
         let mut disabled = user.clone();
         assert!(disabled.disable(at(30)));
-        for other in [verified, disabled, user.invited()] {
-            assert_eq!(of(&other, 30), [false, false]);
-        }
+        assert_eq!(of(&verified, 30), [false, false, true]);
+        assert_eq!((of(&disabled, 30), of(&user.invited(), 30)), ([false; 3], [false; 3]));
     }
 
     #[test]

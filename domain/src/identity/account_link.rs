@@ -48,16 +48,17 @@ impl AccountLink {
     /// Whether the link allows its purpose at `now`, for this account.
     ///
     /// A new password, a new address or a disabled account ends the epoch, and so each link from before to reset the
-    /// password or to change the address. A link to reset the password that was issued after a deletion opens the accounts
-    /// for which [`User::returns_by_mail`] says so. A link to verify the address stays valid, because it allows nothing else. A link
+    /// password or to change the address. A link to verify the address stays valid, because it allows nothing else. A link
     /// to restore an address stays valid, because a thief of the account could replace the password. An invitation opens
-    /// an account that waits for it, and no other link does.
+    /// an account that waits for it, and no other link does. A deleted account is opened by the links that take the
+    /// deletion back: see [`User::returns_by_reset`] and [`User::returns_by_restoration`].
     #[must_use]
     pub fn opens(&self, user: &User, now: Timestamp) -> bool {
         let is_of_now = match self.purpose {
             LinkPurpose::ResetPassword => user.can_reset_password(now) && self.auth_epoch == user.auth_epoch,
             LinkPurpose::ChangeEmail => user.is_active() && self.auth_epoch == user.auth_epoch,
-            LinkPurpose::VerifyEmail | LinkPurpose::RestoreEmail => user.is_active(),
+            LinkPurpose::VerifyEmail => user.is_active(),
+            LinkPurpose::RestoreEmail => user.is_active() || user.returns_by_restoration(now),
             LinkPurpose::AcceptInvitation => user.is_invited() && self.auth_epoch == user.auth_epoch,
         };
         is_of_now && self.user_id == user.id && now < self.expires_at
@@ -138,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_to_reset_the_password_from_after_a_deletion_opens_an_account_whose_address_was_never_verified() {
+    fn links_that_take_a_deletion_back_open_the_account() {
         let mut user = account(1);
         let before = link(&user, LinkPurpose::ResetPassword);
         assert!(user.delete(at(20), AccountGrace::USUAL));
@@ -146,9 +147,11 @@ mod tests {
             let links = LinkPurpose::ALL.iter().map(|purpose| link(user, *purpose));
             links.filter(|link| link.opens(user, at(30))).map(|link| link.purpose).collect::<Vec<_>>()
         };
-        assert_eq!(open(&user), [LinkPurpose::ResetPassword]);
-        assert!(!before.opens(&user, at(30)));
+        assert_eq!(open(&user), [LinkPurpose::ResetPassword, LinkPurpose::RestoreEmail]);
+        assert!(!before.opens(&user, at(30)), "it is from before the deletion");
         assert!(user.verify_email(at(30)));
+        assert_eq!(open(&user), [LinkPurpose::RestoreEmail]);
+        assert!(user.disable(at(30)));
         assert_eq!(open(&user), []);
     }
 

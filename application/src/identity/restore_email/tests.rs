@@ -5,7 +5,7 @@ use crate::{
     testing::*,
 };
 use skep_domain::{
-    identity::{AccountLink, AccountLinkId, AuthEpoch, User},
+    identity::{AccountGrace, AccountLink, AccountLinkId, AuthEpoch, User},
     shared::{Email, SessionId, UserId},
 };
 
@@ -56,6 +56,20 @@ async fn the_address_is_back_and_neither_a_session_nor_the_password_opens_the_ac
     assert_eq!(house.seen.event().name, "identity.user_email_changed.v1");
     house.assert_events_name_no_person();
     assert_eq!(house.seen.endings().last(), Some(&Ending::Committed));
+}
+
+#[tokio::test]
+async fn a_restoration_takes_the_deletion_of_the_account_back() {
+    let (link, token) = link(PURPOSE);
+    let mut user = ada();
+    assert!(user.verify_email(user.updated_at) && user.delete(fixed_runtime().0.clock.now(), AccountGrace::USUAL));
+    let house = House { user: Some(user), ..house(vec![link]) };
+    restore(&Scripted::of([house.looking(), house.open()]), &token).await.unwrap();
+    let saved = house.seen.one::<User>("users.save");
+    assert_eq!((saved.is_active(), saved.email.shown().as_str()), (true, OLD));
+    let events = house.seen.events();
+    let names: Vec<_> = events.iter().map(|event| event.name.as_str()).collect();
+    assert_eq!(names, ["identity.user_email_changed.v1", "identity.user_enabled.v1"]);
 }
 
 #[tokio::test]

@@ -88,8 +88,9 @@ fn a_stranger_cannot_keep_an_address_by_a_deletion(store: &Store) {
     assert_eq!(state, (&json!("active"), &json!(true), None));
     has_no_login(&shop.server, "ada");
     is_dead(&stranger);
-    let owner = shop.server.visitor().post(LOGIN).json(json!({ "email": email("ada"), "password": NEW }));
-    let owner = shop.server.visitor().with_token(owner.send().expect(200).text("/access_token"));
+    let login = json!({ "email": email("ada"), "password": NEW });
+    let login = shop.server.visitor().post(LOGIN).json(login).send().expect(200);
+    let owner = shop.server.visitor().with_token(login.text("/access_token"));
     is_alive(&owner);
 
     // The address is verified now, so only an admin takes the next deletion back. Other links wait behind it.

@@ -106,7 +106,7 @@ fn the_old_address_takes_the_account_back_from_a_thief(store: &Store) {
     let link = token(&deployment, "ada", "verify-email");
     visitor.post(VERIFY).json(json!({ "token": link, "password": PASSWORD })).send().expect(204);
     let mut thief = log_in(&server, "ada");
-    // A thief that knows the password changes the address twice, and the password.
+    // A thief that knows the password changes the address twice, and the password, and then deletes the account.
     for name in ["thief-one", "thief-two"] {
         ask(&thief, name, PASSWORD).expect(202);
         let link = token(&deployment, name, "confirm-email");
@@ -116,6 +116,7 @@ fn the_old_address_takes_the_account_back_from_a_thief(store: &Store) {
     let change = json!({ "current_password": PASSWORD, "new_password": NEW });
     let changed = thief.post("/api/v1/users/me/password").json(change).send().expect(200);
     let thief = visitor.with_token(changed.text("/access_token"));
+    thief.delete(PROFILE).json(json!({ "current_password": NEW })).send().expect(202);
 
     let way_back = token(&deployment, "ada", "restore-email");
     redeem(&server, CONFIRM, &way_back).refused(403, "link_invalid");
