@@ -5,12 +5,13 @@ use crate::kernel::{
     Actor, Clock, GetError, ListError, LongList, NotFound, Page, PageRequest, Reader, Scope, StoreError, scope,
 };
 use skep_domain::{
-    files::{FileId, FileVisibility, actions},
+    files::{FileId, FilePurpose, FileVisibility, actions},
     shared::Direction,
 };
 use std::{ops::Range, sync::Arc};
 
-/// Returns one file. A public file is shown to every caller, and a private one to its owner and to admins.
+/// Returns one file. A public file is shown to every caller, and a private one to its owner and to admins. An export is
+/// shown to its owner only, because it has more than any other role may see.
 pub struct GetFile(Reader<dyn FileQueries>);
 
 impl GetFile {
@@ -27,7 +28,10 @@ impl GetFile {
     pub async fn execute(&self, actor: &Actor, id: FileId) -> Result<FileView, GetError> {
         let file = self.0.open(actor)?.find_file(id).await?.as_ref().and_then(FileView::of);
         let own = scope(actor, actions::READ_FILE);
-        let is_shown = |file: &FileView| file.visibility == FileVisibility::Public || own.admits(file.owner_id);
+        let is_shown = |file: &FileView| match file.purpose {
+            FilePurpose::Export => actor.user_id() == Some(file.owner_id),
+            _ => file.visibility == FileVisibility::Public || own.admits(file.owner_id),
+        };
         Ok(file.filter(is_shown).ok_or(NotFound("file"))?)
     }
 }
