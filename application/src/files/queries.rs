@@ -10,8 +10,7 @@ use skep_domain::{
 };
 use std::{ops::Range, sync::Arc};
 
-/// Returns one file. A public file is shown to every caller, and a private one to its owner and to admins. An export is
-/// shown to its owner only, because it has more than any other role may see.
+/// Returns one file. A public file is shown to every caller, and a private one to its owner and to admins.
 pub struct GetFile(Reader<dyn FileQueries>);
 
 impl GetFile {
@@ -28,15 +27,13 @@ impl GetFile {
     pub async fn execute(&self, actor: &Actor, id: FileId) -> Result<FileView, GetError> {
         let file = self.0.open(actor)?.find_file(id).await?.as_ref().and_then(FileView::of);
         let own = scope(actor, actions::READ_FILE);
-        let is_shown = |file: &FileView| match file.purpose {
-            FilePurpose::Export => actor.user_id() == Some(file.owner_id),
-            _ => file.visibility == FileVisibility::Public || own.admits(file.owner_id),
-        };
+        let is_shown = |file: &FileView| file.visibility == FileVisibility::Public || own.admits(file.owner_id);
         Ok(file.filter(is_shown).ok_or(NotFound("file"))?)
     }
 }
 
-/// Opens the content of a file for the callers that [`GetFile`] shows it to.
+/// Opens the content of a file for the callers that [`GetFile`] shows it to. Only its owner reads the content of an export,
+/// because it has more than any other role may see.
 pub struct ReadFile {
     get_file: GetFile,
     blobs: Arc<dyn BlobStore>,
@@ -49,12 +46,14 @@ impl ReadFile {
         Self { get_file: GetFile::new(files), blobs }
     }
 
-    /// Reads the file, as [`GetFile::execute`] does.
+    /// Reads the file, as [`GetFile::execute`] does. The export of another user counts as not found.
     ///
     /// # Errors
     /// [`GetError`].
     pub async fn find(&self, actor: &Actor, id: FileId) -> Result<FileView, GetError> {
-        self.get_file.execute(actor, id).await
+        let file = self.get_file.execute(actor, id).await?;
+        let is_read = file.purpose != FilePurpose::Export || actor.user_id() == Some(file.owner_id);
+        Ok(Some(file).filter(|_| is_read).ok_or(NotFound("file"))?)
     }
 
     /// Opens the content of a file that was found, or a range of its bytes. A whole content is compared with its checksum

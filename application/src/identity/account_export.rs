@@ -204,3 +204,6 @@ impl GetExport {
         Ok(ExportView::of(&job, file.as_ref()))
     }
 }
+
+#[cfg(test)]
+mod tests;

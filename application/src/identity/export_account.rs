@@ -167,3 +167,6 @@ impl JobHandler for ExportAccountHandler {
         self.0.execute(job, export.user_id).await
     }
 }
+
+#[cfg(test)]
+mod tests;
