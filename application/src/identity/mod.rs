@@ -1,6 +1,7 @@
 //! The use cases, queries and ports of identity.
 //!
-//! Uses `jobs`, which send the mails to the owners of accounts and make exports, and `files`, which keep the archives.
+//! Uses `files`, which keep the archives of exports.
+//! Uses `jobs`, which send the mails to the owners of accounts, and make exports.
 
 mod account_export;
 mod account_mails;

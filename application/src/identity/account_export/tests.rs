@@ -1,12 +1,7 @@
 //! Tests of the requests for exports, with mocks only.
 
 use super::*;
-use crate::{
-    files::MockFileQueries,
-    jobs::MockJobQueries,
-    kernel::AppError as _,
-    testing::*,
-};
+use crate::{files::MockFileQueries, jobs::MockJobQueries, kernel::AppError as _, testing::*};
 use skep_domain::jobs::Progress;
 
 fn now() -> Timestamp {

@@ -193,19 +193,26 @@ fn an_erasure_removes_the_archive(store: &Store) {
 
 fn an_archive_is_deleted_after_its_time(store: &Store) {
     let (shop, folder) = shop_with(store, &[]);
-    let export = ready(&shop.user("ada"));
-    let path = format!("{EXPORT}/{}", export.text("/id"));
+    let (ada, bob) = (shop.user("ada"), shop.user("bob"));
+    let (deleted, kept_one) = (ready(&ada), ready(&bob));
+    ada.delete(at(&deleted.text("/file_id"))).send().expect(204);
+    let path = format!("{EXPORT}/{}", kept_one.text("/id"));
     let Shop { server, deployment, .. } = shop;
     server.stop();
-    let server = start_at(&deployment, "+6d");
+
+    // A day after an export whose archive was deleted, another one begins.
+    let server = start_at(&deployment, "+2d");
     wait_for("a sweep", || server.log().contains("ended what had expired").then_some(()));
-    assert_eq!(log_in(&server, "ada").get(&path).send().expect(200).text("/state"), "ready");
-    assert_eq!(kept(folder.path()), 1);
+    let (ada, bob) = (log_in(&server, "ada"), log_in(&server, "bob"));
+    assert_eq!(bob.get(&path).send().expect(200).text("/state"), "ready");
+    assert_ne!(ready(&ada).text("/id"), deleted.text("/id"));
+    assert_eq!(kept(folder.path()), 2);
     server.stop();
+
     let server = start_at(&deployment, "+8d");
-    wait_for("the end of the archive", || (kept(folder.path()) == 0).then_some(()));
-    let ada = log_in(&server, "ada");
-    wait_for("the end of the job", || (ada.get(&path).send().expect(200).text("/state") == "gone").then_some(()));
-    assert_ne!(ready(&ada).text("/id"), export.text("/id"));
+    wait_for("the end of the archive", || (kept(folder.path()) == 1).then_some(()));
+    let bob = log_in(&server, "bob");
+    wait_for("the end of the job", || (bob.get(&path).send().expect(200).text("/state") == "gone").then_some(()));
+    assert_ne!(ready(&bob).text("/id"), kept_one.text("/id"));
     server.stop();
 }
