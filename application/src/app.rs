@@ -4,16 +4,17 @@ use crate::{
     Store,
     catalog::Catalog,
     events::{EventPolicy, Events, PlaceEvents, SweepEvents},
-    files::{BlobStore, ContentTypes, FilePolicy, Files, SweepFiles, SweepOrphanBlobs},
+    files::{BlobStore, ContentTypes, ExportFiles, ExportUploads, FilePolicy, Files, SweepFiles, SweepOrphanBlobs},
     identity::{
-        AccessTokens, AccountPolicy, AddEmailKeys, EraseAccounts, Identity, OneTimeSecrets, PasswordHasher, RolePolicy,
-        SessionPolicy, SweepAccountLinks, SweepKnownNetworks, SweepSessions,
+        AccessTokens, AccountPolicy, AddEmailKeys, EraseAccounts, ExportAccount, ExportKnownNetworks, ExportProfile,
+        ExportSessions, Identity, OneTimeSecrets, PasswordHasher, RolePolicy, SessionPolicy, SweepAccountLinks,
+        SweepKnownNetworks, SweepSessions,
     },
     jobs::{JobPolicy, Jobs, LeasePolicy, SchedulePolicy, SweepJobs},
-    kernel::{EraseUser, Fingerprints, RateLimits, Runtime, SweepAll},
+    kernel::{EraseUser, ExportUser, Fingerprints, RateLimits, Runtime, SweepAll},
     notifications::{MailPolicy, Mailer, Notifications, Renderer},
     operations::{SweepExpired, SweepIdempotencyKeys},
-    ordering::{OrderPolicy, Ordering},
+    ordering::{ExportOrders, OrderPolicy, Ordering},
 };
 use skep_domain::identity::PasswordPolicy;
 use std::sync::Arc;
@@ -88,6 +89,8 @@ pub struct App {
     pub events: Events,
     /// The use cases of files.
     pub files: Files,
+    /// Makes the archives of exports, from what all contexts have of a user.
+    pub export_account: Arc<ExportAccount>,
     /// Ends or deletes what has expired in all contexts.
     pub sweep_expired: SweepExpired,
     /// The ports that the use cases are built on.
@@ -105,6 +108,18 @@ impl App {
         // What each context erases of a user, before identity erases the account.
         let erasures: Vec<Arc<dyn EraseUser>> = vec![files.erase_files.clone()];
         let (store, runtime) = (ports.store.clone(), ports.runtime.clone());
+        // What each context exports of a user, in the order of the archive.
+        let sections: Vec<Arc<dyn ExportUser>> = vec![
+            Arc::new(ExportProfile::new(store.clone())),
+            Arc::new(ExportSessions::new(store.clone())),
+            Arc::new(ExportKnownNetworks::new(store.clone(), runtime.clone())),
+            Arc::new(ExportOrders::new(store.clone())),
+            Arc::new(ExportFiles::new(store.clone())),
+            Arc::new(ExportUploads::new(store.clone())),
+        ];
+        let archives = files.store_archive.clone();
+        let lifetime = policies.accounts.export_lifetime;
+        let export_account = ExportAccount::new(store.clone(), sections, archives, runtime.clone(), lifetime);
         let sweeps: Vec<Arc<dyn SweepAll>> = vec![
             Arc::new(SweepIdempotencyKeys::new(ports.store.clone())),
             Arc::new(SweepSessions::new(ports.store.clone())),
@@ -128,6 +143,7 @@ impl App {
             notifications: Notifications::new(&ports, policies.mail.clone()),
             events: Events::new(&ports, policies.leases),
             files,
+            export_account: Arc::new(export_account),
             sweep_expired: SweepExpired::new(sweeps, ports.runtime.clone()),
             ports,
             policies,

@@ -37,7 +37,7 @@ pub fn constraints() -> impl Iterator<Item = kernel::Constraint> {
     contexts.into_iter().flatten().copied()
 }
 
-/// What the erasure of an account does with the tables of all contexts. Each table is declared once.
+/// What the erasure and the export of an account do with the tables of all contexts. Each table is declared once.
 pub fn erasures() -> impl Iterator<Item = kernel::Erasure> {
     let contexts = [
         kernel::erasures::ALL,
@@ -65,10 +65,15 @@ mod tests {
     use std::collections::BTreeSet;
 
     #[test]
-    fn each_table_is_declared_once_and_kept_rows_have_a_reason() {
+    fn each_table_is_declared_once_and_has_a_reason_for_what_stays_or_is_left_out() {
+        use kernel::{Export, UserData};
         let tables: BTreeSet<_> = erasures().map(|(table, _)| table).collect();
         assert_eq!(tables.len(), erasures().count());
-        assert!(erasures().all(|(_, data)| data != kernel::UserData::Kept("")));
+        for (table, data) in erasures() {
+            assert!(!matches!(data, UserData::Kept("", _)), "{table} stays without a reason");
+            let left = matches!(data.export(), Some(Export::Left("") | Export::Sections([])));
+            assert!(!left, "{table} is left out without a reason");
+        }
     }
 
     #[test]

@@ -246,7 +246,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     #[test]
-    fn every_collection_says_what_an_erasure_does_with_it() {
+    fn every_collection_says_what_an_erasure_and_an_export_do_with_it() {
         let declared: BTreeSet<_> = skep_application::erasures().map(|(table, _)| table).collect();
         for collection in collections() {
             assert!(declared.contains(collection.name), "{} is not in `erasures`", collection.name);

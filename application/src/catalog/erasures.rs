@@ -1,4 +1,4 @@
-//! What the erasure of an account does with the tables of this context.
+//! What the erasure and the export of an account do with the tables of this context.
 
 use crate::kernel::{Erasure, UserData};
 

@@ -1,9 +1,15 @@
-//! What the erasure of an account does with the tables of this context.
+//! What the erasure and the export of an account do with the tables of this context.
 
-use crate::kernel::{Erasure, UserData};
+use crate::kernel::{Erasure, Export, UserData};
 
 /// Every table of this context.
 pub(crate) const ALL: &[Erasure] = &[
-    ("files", UserData::Erased),
-    ("file_usage", UserData::Kept("it has the id of the user and numbers, which are 0 once the files are deleted")),
+    ("files", UserData::Erased(Export::Sections(&["files", "uploads"]))),
+    (
+        "file_usage",
+        UserData::Kept(
+            "it has the id of the user and numbers, which are 0 once the files are deleted",
+            Export::Left("its numbers follow from the files"),
+        ),
+    ),
 ];

@@ -317,6 +317,28 @@ async fn a_private_file_is_shown_to_its_owner_and_admins_and_a_public_one_to_all
 }
 
 #[tokio::test]
+async fn only_its_owner_reads_the_content_of_an_export() {
+    let export = File { purpose: FilePurpose::Export, ..file(1) };
+    for (actor, seen) in [(visitor(), "not_found"), (user(2), "not_found"), (user(1), "ok"), (admin(), "not_found")] {
+        for visibility in [FileVisibility::Private, FileVisibility::Public] {
+            let (mut queries, file) = (MockFileQueries::new(), File { visibility, ..export.clone() });
+            queries.expect_find_file().returning(move |_| Ok(Some(file.clone())));
+            let read = ReadFile::new(Arc::new(queries), Arc::new(Shelves::default()));
+            assert_eq!(code(&read.find(&actor, export.id).await), seen);
+        }
+    }
+}
+
+#[tokio::test]
+async fn no_client_sends_an_export() {
+    let uploads = uploading(&Scripted::untouched(), &Shelves::default(), "text/plain", FilePolicy::default());
+    for size in [None, Some(0), Some(5)] {
+        let export = UploadFileCommand { purpose: FilePurpose::Export, ..text(size) };
+        assert_eq!(code(&uploads.begin(&user(1), export).await), "file_too_large");
+    }
+}
+
+#[tokio::test]
 async fn every_file_without_its_content_is_reported() {
     let shelves = Shelves::default();
     let stored = |number, content: &[u8]| {
@@ -448,6 +470,23 @@ async fn the_files_of_an_erased_user_go_with_their_contents_in_any_state() {
         assert_eq!(cabinet.seen.events().len(), events, "{state:?}");
         assert_eq!(cabinet.seen.one::<File>("files.delete").id, file_id(1));
     }
+}
+
+#[tokio::test]
+async fn an_upload_that_becomes_ready_during_the_erasure_goes_too() {
+    let (upload, ready, deleted) = (with(FileState::Uploading), with(FileState::Ready), with(FileState::Deleted));
+    // The first look finds an upload, which is ready before it is given up.
+    let store = Scripted::of([upload.looking(), ready.looking(), ready.open(), deleted.open(), deleted.open()]);
+    let mut queries = MockFileQueries::new();
+    let mut answers = vec![vec![], vec![file_id(1)], vec![file_id(1)]];
+    queries.expect_list_files_of().times(3).returning(move |_, _| Ok(answers.pop().unwrap_or_default()));
+    let runtime = fixed_runtime().0;
+    let commands = Commands::new(store.clone() as Arc<_>, fingerprints(), runtime.clone());
+    let erase = EraseFiles::new(Arc::new(queries), &commands, removing(&store, &Shelves::default()));
+    let never = || false;
+    let round = Round::new(&runtime, 10, &never);
+    crate::kernel::EraseUser::erase_user(&erase, user_id(1), &round).await.unwrap();
+    assert_eq!(deleted.seen.one::<File>("files.delete").id, file_id(1));
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! The use cases of files. A row says what a file is, and a store of contents keeps its bytes. The order of the steps is
 //! such that a crash never leaves a file that is shown without its content.
+//!
+//! Uses `jobs`, which make archives.
 
 mod blobs;
 mod complete_upload;
@@ -7,6 +9,7 @@ pub mod constraints;
 mod delete_file;
 mod erase_files;
 pub(crate) mod erasures;
+mod export_files;
 mod file_policy;
 #[cfg(test)]
 mod file_tests;
@@ -14,6 +17,7 @@ mod ports;
 mod queries;
 mod remove_files;
 mod resumable;
+mod store_archive;
 mod upload_file;
 mod upload_parts;
 mod verify_files;
@@ -27,6 +31,7 @@ pub use blobs::{MockBlobStore, MockContentTypes};
 pub use complete_upload::{CompleteUpload, CompleteUploadCommand};
 pub use delete_file::{DeleteFile, DeleteFileCommand, DeleteFileError, MarkFileDeleted};
 pub use erase_files::EraseFiles;
+pub use export_files::{ExportFiles, ExportUploads};
 pub use file_policy::FilePolicy;
 pub use ports::*;
 pub use queries::{GetFile, ListFiles, ReadFile};
@@ -36,6 +41,7 @@ pub use resumable::{
     CreateUploadError, GetUpload, GetUploadError, ListUploads, PieceMismatch, PieceTooLong, StoreUpload,
     TerminateUpload, TerminateUploadError, UploadComplete, UploadExpired, UploadLocked, WrongOffset,
 };
+pub use store_archive::{Archive, ArchiveEnd, StoreArchive, StoreArchiveError, StoredArchive};
 pub use upload_file::{
     ContentMismatch, FileQuotaExceeded, FileTooLarge, MediaTypeNotAllowed, Upload, UploadFile, UploadFileCommand,
     UploadFileError, UploadGivenUp,
@@ -74,6 +80,8 @@ pub struct Files {
     pub remove_files: Arc<RemoveFiles>,
     /// Deletes the files of a user whose account is erased.
     pub erase_files: Arc<EraseFiles>,
+    /// Stores the archives that jobs make, and deletes them.
+    pub store_archive: Arc<StoreArchive>,
 }
 
 impl Files {
@@ -90,6 +98,7 @@ impl Files {
         let parts = Arc::new(parts);
         Self {
             upload_file: UploadFile::new(parts.clone()),
+            store_archive: Arc::new(StoreArchive::new(parts.clone(), erase_files.clone())),
             create_upload: CreateUpload::new(parts.clone(), &commands),
             get_upload: GetUpload::new(store.clone(), runtime.clock.clone()),
             list_uploads: ListUploads::new(store.clone(), runtime.clock.clone()),

@@ -1,6 +1,9 @@
 //! The ports of files that a store of rows implements.
 
 use super::WrittenBlob;
+use crate::jobs::JobRepository;
+#[cfg(any(test, feature = "testing"))]
+use crate::jobs::MockJobRepository;
 use crate::kernel::{Guarded, Page, PageRequest, Position, Scope, SortValue, StoreError, context};
 use async_trait::async_trait;
 use skep_domain::{
@@ -18,6 +21,8 @@ context! {
         files: FileRepository by MockFileRepository,
         /// How much users keep.
         file_usage: FileUsageRepository by MockFileUsageRepository,
+        /// The job that makes an archive, and the jobs that follow from it.
+        jobs: JobRepository by MockJobRepository,
     }
     #[cfg(any(test, feature = "testing"))]
     mocks MockFilesTx of FilesMocks

@@ -5,7 +5,7 @@ use crate::kernel::{
     Actor, Clock, GetError, ListError, LongList, NotFound, Page, PageRequest, Reader, Scope, StoreError, scope,
 };
 use skep_domain::{
-    files::{FileId, FileVisibility, actions},
+    files::{FileId, FilePurpose, FileVisibility, actions},
     shared::Direction,
 };
 use std::{ops::Range, sync::Arc};
@@ -32,7 +32,8 @@ impl GetFile {
     }
 }
 
-/// Opens the content of a file for the callers that [`GetFile`] shows it to.
+/// Opens the content of a file for the callers that [`GetFile`] shows it to. Only its owner reads the content of an export,
+/// because it has more than any other role may see.
 pub struct ReadFile {
     get_file: GetFile,
     blobs: Arc<dyn BlobStore>,
@@ -45,12 +46,14 @@ impl ReadFile {
         Self { get_file: GetFile::new(files), blobs }
     }
 
-    /// Reads the file, as [`GetFile::execute`] does.
+    /// Reads the file, as [`GetFile::execute`] does. The export of another user counts as not found.
     ///
     /// # Errors
     /// [`GetError`].
     pub async fn find(&self, actor: &Actor, id: FileId) -> Result<FileView, GetError> {
-        self.get_file.execute(actor, id).await
+        let file = self.get_file.execute(actor, id).await?;
+        let is_read = file.purpose != FilePurpose::Export || actor.user_id() == Some(file.owner_id);
+        Ok(Some(file).filter(|_| is_read).ok_or(NotFound("file"))?)
     }
 
     /// Opens the content of a file that was found, or a range of its bytes. A whole content is compared with its checksum

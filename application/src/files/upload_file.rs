@@ -96,7 +96,7 @@ impl UploadFile {
         let owner = account(actor, actions::UPLOAD_FILE)?;
         let parts = &self.parts;
         let UploadFileCommand { name, purpose, visibility, size, checksum } = command;
-        let most = parts.policy.most_bytes(purpose);
+        let most = parts.most_bytes(purpose)?;
         if size.is_some_and(|size| size > most) {
             return Err(FileTooLarge { most }.into());
         }

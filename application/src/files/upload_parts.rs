@@ -2,7 +2,7 @@
 
 use super::{
     BlobStore, CompleteUpload, CompleteUploadCommand, ContentMismatch, ContentTypes, FilePolicy, FileQuotaExceeded,
-    FileView, FilesTx, MediaTypeNotAllowed, RemoveFiles, StagedBlob, UploadFileError, WrittenBlob,
+    FileTooLarge, FileView, FilesTx, MediaTypeNotAllowed, RemoveFiles, StagedBlob, UploadFileError, WrittenBlob,
     constraints::{FILE_ID, FILE_USAGE_OWNER},
 };
 use crate::kernel::{
@@ -96,6 +96,11 @@ impl UploadParts {
         };
         counted.map_err(again)?;
         Ok(unit.files().insert(file).await.map_err(again)?)
+    }
+
+    /// The greatest number of bytes of a file that a client sends for this purpose.
+    pub(super) fn most_bytes(&self, purpose: FilePurpose) -> Result<u64, FileTooLarge> {
+        if purpose.is_sent() { Ok(self.policy.most_bytes(purpose)) } else { Err(FileTooLarge { most: 0 }) }
     }
 
     /// Judges a content by its first bytes, and returns its media type.

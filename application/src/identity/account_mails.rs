@@ -34,6 +34,8 @@ named! {
         Invitation = "invitation",
         /// The account was deleted, and is erased at a set time.
         AccountDeletion = "account_deletion",
+        /// The archive of an export can be downloaded.
+        ExportReady = "export_ready",
     }
 }
 
@@ -47,7 +49,11 @@ impl AccountMailKind {
             Self::ChangeEmail => Some(LinkPurpose::ChangeEmail),
             Self::RestoreEmail => Some(LinkPurpose::RestoreEmail),
             Self::Invitation => Some(LinkPurpose::AcceptInvitation),
-            Self::PasswordChanged | Self::AccountExists | Self::EmailChangeRequested | Self::AccountDeletion => None,
+            Self::PasswordChanged
+            | Self::AccountExists
+            | Self::EmailChangeRequested
+            | Self::AccountDeletion
+            | Self::ExportReady => None,
         }
     }
 

@@ -36,6 +36,8 @@ pub struct AccountPolicy {
     pub restore_lifetime: Duration,
     /// How long a deleted account can be taken back before it is erased.
     pub grace: AccountGrace,
+    /// How long the archive of an export is kept.
+    pub export_lifetime: Duration,
     /// The mails to one address. Further requests get the same answer and send nothing.
     pub mails_per_address: Limit,
     /// The requests for mails from one network. Further requests are refused.
@@ -44,7 +46,7 @@ pub struct AccountPolicy {
 
 impl Default for AccountPolicy {
     /// Registration is open. A password is reset within 30 minutes, an address is verified within 24 hours, and an old
-    /// address is restored and an invitation accepted within 72 hours. A deleted account is erased after 30 days. An hour has 3 mails to one address and 10 requests from one network.
+    /// address is restored and an invitation accepted within 72 hours. A deleted account is erased after 30 days. An export is kept for 7 days. An hour has 3 mails to one address and 10 requests from one network.
     fn default() -> Self {
         let an_hour = |burst| Limit { burst, period: Duration::from_secs(3_600) };
         Self {
@@ -55,6 +57,7 @@ impl Default for AccountPolicy {
             invitation_lifetime: Duration::from_secs(72 * 60 * 60),
             restore_lifetime: Duration::from_secs(72 * 60 * 60),
             grace: AccountGrace::USUAL,
+            export_lifetime: Duration::from_secs(7 * 24 * 60 * 60),
             mails_per_address: an_hour(3),
             requests_per_network: an_hour(10),
         }

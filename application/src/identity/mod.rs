@@ -1,7 +1,9 @@
 //! The use cases, queries and ports of identity.
 //!
-//! Uses `jobs`, which send the mails to the owners of accounts.
+//! Uses `files`, which keep the archives of exports.
+//! Uses `jobs`, which send the mails to the owners of accounts, and make exports.
 
+mod account_export;
 mod account_mails;
 mod account_policy;
 mod add_email_keys;
@@ -25,6 +27,8 @@ mod end_sessions;
 mod end_user_sessions;
 mod erase_accounts;
 pub(crate) mod erasures;
+mod export_account;
+mod export_sections;
 mod get_csrf_token;
 mod get_profile;
 mod invite_user;
@@ -71,6 +75,7 @@ mod user_list;
 mod user_queries;
 mod verify_email;
 
+pub use account_export::{AccountExport, ExportState, ExportView, GetExport, RequestExport, RequestExportError};
 pub use account_mails::{AccountMail, AccountMailKind, AccountMails};
 pub use account_policy::{AccountPolicy, Registration};
 pub use add_email_keys::AddEmailKeys;
@@ -93,6 +98,8 @@ pub use end_session::{EndSession, EndSessionCommand, EndSessionError};
 pub use end_sessions::{EndSessions, EndSessionsCommand, EndSessionsError};
 pub use end_user_sessions::{EndUserSessions, EndUserSessionsCommand, EndUserSessionsError};
 pub use erase_accounts::EraseAccounts;
+pub use export_account::{ExportAccount, ExportAccountHandler};
+pub use export_sections::{ExportKnownNetworks, ExportProfile, ExportSessions};
 pub use get_csrf_token::{GetCsrfToken, GetCsrfTokenError, NoCookieSession};
 pub use get_profile::GetProfile;
 pub use invite_user::{InviteUser, InviteUserCommand, InviteUserError};
@@ -201,6 +208,10 @@ pub struct Identity {
     pub disable_user: UseCase<DisableUser>,
     /// Deletes the account of the actor.
     pub delete_account: DeleteAccount,
+    /// Begins an export of the data of the actor.
+    pub request_export: RequestExport,
+    /// Shows an export of the actor.
+    pub get_export: GetExport,
     /// Deletes an account.
     pub delete_user: UseCase<DeleteUser>,
     /// Enables an account, and takes a deletion back.
@@ -282,6 +293,8 @@ impl Identity {
             ),
             confirm_email: ConfirmEmail::new(store.clone(), own_password(), mails.clone()),
             delete_account: DeleteAccount::new(store.clone(), own_password(), mails.clone()),
+            request_export: RequestExport::new(store.clone(), runtime.clone()),
+            get_export: GetExport::new(store.clone(), store.clone()),
             restore_email: RestoreEmail::new(store.clone(), accounts.clone(), secrets.clone(), mails.clone()),
             change_password: ChangePassword::new(
                 store.clone(),

@@ -1,6 +1,6 @@
-//! What the erasure of an account does with the tables of this context.
+//! What the erasure and the export of an account do with the tables of this context.
 
-use crate::kernel::{Erasure, UserData};
+use crate::kernel::{Erasure, Export, UserData};
 
 /// Every table of this context.
 pub(crate) const ALL: &[Erasure] = &[
@@ -9,6 +9,7 @@ pub(crate) const ALL: &[Erasure] = &[
         UserData::Kept(
             "arguments name accounts by ids; the error of a mail that failed may quote the address; a job is deleted 1 day \
              after it ended, or 30 days if it failed (`JobPolicy`)",
+            Export::Left("jobs are work of the program; what they change is in other sections"),
         ),
     ),
     ("queues", UserData::None),

@@ -171,6 +171,28 @@ impl JobRun {
     }
 }
 
+impl JobRun {
+    /// Puts the job off in the unit of work of its effect, so that both happen or neither does (J6). The next attempt goes on
+    /// from this progress. The handler then commits the unit and returns [`Outcome::Settled`].
+    ///
+    /// # Errors
+    /// `Stale` if another worker holds the job meanwhile, or a caller has cancelled it: the unit must not be committed. The
+    /// store's error.
+    pub async fn put_off_in(
+        &self,
+        jobs: &mut dyn JobRepository,
+        progress: Progress,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let found = jobs.find_many(&[self.job.id]).await?.into_iter().next();
+        let mut job = found.filter(|job| job.cancel_requested_at.is_none()).ok_or(StoreError::Stale)?;
+        let put_off = job.report(self.token, progress).and_then(|()| job.snooze(self.token, until, now));
+        put_off.map_err(|_| StoreError::Stale)?;
+        jobs.save_many(&[job]).await
+    }
+}
+
 /// A handler of any kind, as workers call it.
 #[async_trait]
 trait RunJob: Send + Sync {

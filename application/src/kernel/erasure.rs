@@ -1,6 +1,6 @@
-//! What becomes of the data of a user whose account is erased.
+//! What becomes of the data of a user whose account is erased, and what an export has of it.
 
-use super::{Round, StoreError};
+use super::{Export, Round, StoreError};
 use async_trait::async_trait;
 use skep_domain::shared::UserId;
 
@@ -16,17 +16,28 @@ pub trait EraseUser: Send + Sync {
     async fn erase_user(&self, user: UserId, round: &Round<'_>) -> Result<(), StoreError>;
 }
 
-/// What an erasure does with the rows of a table.
+/// What an erasure does with the rows of a table, and what an export has of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UserData {
     /// No row says anything about a user.
     None,
     /// The rows of the user are deleted.
-    Erased,
+    Erased(Export),
     /// The rows stay, for this reason. They have the id of the user at most, and no name and no address, unless the reason
     /// says how long those stay.
-    Kept(&'static str),
+    Kept(&'static str, Export),
 }
 
-/// A table or collection, and what an erasure does with its rows.
+impl UserData {
+    /// What an export has of the rows. `None` if they say nothing about a user.
+    #[must_use]
+    pub const fn export(self) -> Option<Export> {
+        match self {
+            Self::None => None,
+            Self::Erased(export) | Self::Kept(_, export) => Some(export),
+        }
+    }
+}
+
+/// A table or collection, and what an erasure and an export do with its rows.
 pub type Erasure = (&'static str, UserData);

@@ -10,6 +10,7 @@ pub mod constraints;
 mod erasure;
 pub(crate) mod erasures;
 mod error;
+mod export;
 mod idempotency;
 mod kept_answer;
 mod limits;
@@ -34,6 +35,8 @@ pub use checked::Checked;
 pub use command::{Call, Command, Commands, UseCase};
 pub use erasure::{EraseUser, Erasure, UserData};
 pub use error::{AppError, ErrorKind, FieldError, Invalid};
+pub(crate) use export::exported;
+pub use export::{Export, ExportUser};
 pub use idempotency::{
     Claimed, Fingerprints, IdempotencyClaim, IdempotencyKey, IdempotencyKeys, InvalidIdempotencyKey,
 };

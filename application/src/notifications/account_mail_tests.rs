@@ -21,7 +21,7 @@ use skep_domain::{
 use std::sync::Arc;
 use uuid::Uuid;
 
-const KINDS: [(AccountMailKind, MailKind); 9] = [
+const KINDS: [(AccountMailKind, MailKind); 10] = [
     (AccountMailKind::ResetPassword, MailKind::PasswordReset),
     (AccountMailKind::VerifyEmail, MailKind::EmailVerification),
     (AccountMailKind::PasswordChanged, MailKind::PasswordChanged),
@@ -31,6 +31,7 @@ const KINDS: [(AccountMailKind, MailKind); 9] = [
     (AccountMailKind::RestoreEmail, MailKind::EmailChanged),
     (AccountMailKind::Invitation, MailKind::Invitation),
     (AccountMailKind::AccountDeletion, MailKind::AccountDeletion),
+    (AccountMailKind::ExportReady, MailKind::ExportReady),
 ];
 
 fn mail(kind: AccountMailKind) -> AccountMail {

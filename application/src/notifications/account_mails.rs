@@ -75,6 +75,7 @@ const fn kind(kind: AccountMailKind) -> MailKind {
         AccountMailKind::RestoreEmail => MailKind::EmailChanged,
         AccountMailKind::Invitation => MailKind::Invitation,
         AccountMailKind::AccountDeletion => MailKind::AccountDeletion,
+        AccountMailKind::ExportReady => MailKind::ExportReady,
     }
 }
 

@@ -33,6 +33,7 @@ pub fn built_in(kind: MailKind) -> TemplateSources {
         MailKind::EmailChanged => sources!("email_changed"),
         MailKind::Invitation => sources!("invitation"),
         MailKind::AccountDeletion => sources!("account_deletion"),
+        MailKind::ExportReady => sources!("export_ready"),
     }
     .map(|source| Text::stored(source.trim().to_owned()));
     TemplateSources { subject, text, html: Some(html) }
@@ -55,7 +56,10 @@ pub fn sample_data(kind: MailKind) -> Value {
             let url = "https://shop.example.com/page#token=skep_link_0123456789abcdef";
             json!({ "customer": customer, "link": { "url": url, "valid_until": "2026-01-31 18:00 UTC" } })
         }
-        MailKind::PasswordChanged | MailKind::AccountExists | MailKind::EmailChangeRequested => {
+        MailKind::PasswordChanged
+        | MailKind::AccountExists
+        | MailKind::EmailChangeRequested
+        | MailKind::ExportReady => {
             json!({ "customer": customer })
         }
         MailKind::AccountDeletion => {

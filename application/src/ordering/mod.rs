@@ -7,6 +7,7 @@ mod confirm_payment;
 pub mod constraints;
 pub(crate) mod erasures;
 mod expire_orders;
+mod export_orders;
 mod held_stock;
 mod order_policy;
 mod place_order;
@@ -16,6 +17,7 @@ mod queries;
 pub use cancel_order::{CancelOrder, CancelOrderCommand, CancelOrderError, NotCancellable};
 pub use confirm_payment::{ConfirmPayment, ConfirmPaymentCommand, ConfirmPaymentError, ReservationExpired};
 pub use expire_orders::{ExpireOrder, ExpireOrderError, ExpireOrders};
+pub use export_orders::ExportOrders;
 pub use order_policy::OrderPolicy;
 pub use place_order::{
     InsufficientStock, OrderLineInput, PlaceOrder, PlaceOrderCommand, PlaceOrderError, TooManyOpenLines,

@@ -11,6 +11,7 @@ use crate::{
 use async_trait::async_trait;
 use skep_domain::{
     files::{Checksum, File, FileId, FileUsage},
+    jobs::Job,
     shared::Timestamp,
 };
 use std::{
@@ -19,13 +20,15 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-/// A cabinet with files, and the usage of their owner.
+/// A cabinet with files, the usage of their owner, and the job of an archive.
 #[derive(Clone, Default)]
 pub struct Cabinet {
     /// All files that exist.
     pub files: Vec<File>,
     /// The usage of their owner.
     pub usage: Option<FileUsage>,
+    /// The only job, if there is one.
+    pub job: Option<Job>,
     /// The calls that the units of work have received.
     pub seen: Seen,
 }
@@ -43,6 +46,9 @@ impl World for Cabinet {
         unit.files.expect_find().returning(seen.finds("files.find", self.files.clone(), |file| file.id));
         let usages = Vec::from_iter(self.usage.clone());
         unit.file_usage.expect_find().returning(seen.finds("file_usage.find", usages, |usage| usage.owner_id));
+        let jobs = Vec::from_iter(self.job.clone());
+        unit.jobs.expect_find().returning(seen.finds("jobs.find", jobs.clone(), |job| job.id));
+        unit.jobs.expect_find_many().returning(seen.finds_many("jobs.find_many", jobs, |job| job.id));
         unit
     }
 
@@ -51,6 +57,17 @@ impl World for Cabinet {
         unit.files.expect_insert().returning(seen.stores("files.insert"));
         unit.files.expect_save().returning(seen.saves("files.save", |file: &File| file.version));
         unit.files.expect_delete().returning(seen.stores("files.delete"));
+        unit.jobs.expect_save_many().returning(seen.stores_many("jobs.save_many"));
+        let (insert, other, noted) = (seen.stores("jobs.insert"), self.job.clone(), seen.clone());
+        unit.jobs.expect_insert().returning(move |job: &Job| {
+            let is_saved = noted.calls().contains(&"jobs.save_many");
+            let holds_key = |other: &Job| !is_saved && other.held_key().is_some() && other.held_key() == job.held_key();
+            let other = other.clone().filter(holds_key);
+            if other.is_none() {
+                insert(job)?;
+            }
+            Ok(other)
+        });
         unit.file_usage.expect_insert().returning(seen.stores("file_usage.insert"));
         unit.file_usage.expect_save().returning(seen.saves("file_usage.save", |usage: &FileUsage| usage.version));
         seen.writes(&mut unit);

@@ -9,6 +9,7 @@ use crate::{
 use skep_application::{
     App,
     events::Subscribers,
+    identity::ExportAccountHandler,
     jobs::Handlers,
     kernel::StoreError,
     notifications::{AccountNotices, OrderMails},
@@ -44,7 +45,8 @@ impl Later {
         let runtime = &app.ports.runtime;
         let mails = app.notifications.order_mail_handler(runtime.clone());
         let account_mails = app.notifications.account_mail_handler(runtime.clone());
-        let ours = Handlers::default().with(Sweeper(app.clone())).with(mails).with(account_mails);
+        let exports = ExportAccountHandler::new(app.export_account.clone());
+        let ours = Handlers::default().with(Sweeper(app.clone())).with(mails).with(account_mails).with(exports);
         let handlers = match handlers {
             Some(add) => add(app, ours),
             None => ours,

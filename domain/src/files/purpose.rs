@@ -10,16 +10,37 @@ named! {
         Attachment = "attachment",
         /// A picture that pages show.
         Image = "image",
+        /// The export of the data of an account. Only Skep makes such a file, and deletes it after a set time.
+        Export = "export",
     }
 }
 
 impl FilePurpose {
+    /// The purposes of files that clients send. The first one is the default.
+    pub const SENT: &'static [Self] = &[Self::Attachment, Self::Image];
+
+    /// Whether a client can send a file for this purpose. Only such a file counts in the usage of its owner.
+    #[must_use]
+    pub const fn is_sent(self) -> bool {
+        match self {
+            Self::Attachment | Self::Image => true,
+            Self::Export => false,
+        }
+    }
+
+    /// The purpose with this name, if a client can send a file for it.
+    #[must_use]
+    pub fn sent(name: &str) -> Option<Self> {
+        Self::from_name(name).filter(|purpose| purpose.is_sent())
+    }
+
     /// The greatest size in bytes, unless the deployment sets a lower one.
     #[must_use]
     pub const fn most_bytes(self) -> u64 {
         match self {
             Self::Attachment => 100 << 20,
             Self::Image => 10 << 20,
+            Self::Export => 4 << 30,
         }
     }
 
@@ -29,6 +50,7 @@ impl FilePurpose {
         match self {
             Self::Attachment => None,
             Self::Image => Some(&["image/png", "image/jpeg", "image/gif", "image/webp"]),
+            Self::Export => Some(&["application/json"]),
         }
     }
 
@@ -42,6 +64,13 @@ impl FilePurpose {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_client_sends_every_file_except_an_export() {
+        let sent: Vec<_> = FilePurpose::ALL.iter().copied().filter(|purpose| purpose.is_sent()).collect();
+        assert_eq!((sent.as_slice(), FilePurpose::sent("export")), (FilePurpose::SENT, None));
+        assert!(sent.iter().all(|purpose| FilePurpose::sent(purpose.name()) == Some(*purpose)));
+    }
 
     #[test]
     fn an_image_has_a_media_type_that_is_shown_safely() {

@@ -28,7 +28,7 @@ pub enum QuotaExceeded {
     Uploads(u32),
 }
 
-/// What a user keeps: the files in every state, because each may still have a content. Every unit of work that adds or
+/// What a user keeps: the files in every state that clients have sent, because each may still have a content. Every unit of work that adds or
 /// removes a file saves it, so of two units that compete for the last bytes one is stale.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileUsage {
@@ -51,11 +51,14 @@ impl FileUsage {
         Self { owner_id, files: 0, bytes: 0, uploads: 0, version: Version::FIRST }
     }
 
-    /// Adds an upload.
+    /// Adds an upload. One for a purpose of Skep itself does not count.
     ///
     /// # Errors
     /// [`QuotaExceeded`]. Nothing has changed then.
     pub fn begin(&mut self, upload: &File, quota: &FileQuota) -> Result<(), QuotaExceeded> {
+        if !upload.purpose.is_sent() {
+            return Ok(());
+        }
         if self.uploads >= quota.uploads {
             return Err(QuotaExceeded::Uploads(quota.uploads));
         }
@@ -72,12 +75,18 @@ impl FileUsage {
 
     /// Notes that an upload is over. It has reserved `reserved` bytes, and the file has its size now.
     pub const fn end(&mut self, reserved: u64, file: &File) {
+        if !file.purpose.is_sent() {
+            return;
+        }
         self.uploads = self.uploads.saturating_sub(1);
         self.bytes = self.bytes.saturating_sub(reserved).saturating_add(file.size);
     }
 
     /// Removes a file whose content is gone.
     pub const fn remove(&mut self, file: &File) {
+        if !file.purpose.is_sent() {
+            return;
+        }
         self.files = self.files.saturating_sub(1);
         self.bytes = self.bytes.saturating_sub(file.size);
     }
@@ -120,6 +129,21 @@ mod tests {
         assert_eq!(usage.begin(&upload(3, u64::MAX), &quota), Err(QuotaExceeded::Bytes(10)));
         usage.begin(&upload(3, 2), &quota).unwrap();
         assert_eq!(usage.begin(&upload(4, 0), &quota), Err(QuotaExceeded::Files(3)));
+    }
+
+    #[test]
+    fn an_export_does_not_count() {
+        let quota = FileQuota { files: 0, bytes: 0, uploads: 0 };
+        let none = FileUsage::none(UserId::new(Uuid::nil()));
+        let (mut usage, mut file) = (none.clone(), File { purpose: FilePurpose::Export, ..upload(1, 50) });
+        usage.begin(&file, &quota).unwrap();
+        assert_eq!(usage, none);
+        file.complete(None, content(4), Timestamp::MIN).unwrap();
+        let full = FileUsage { files: 1, bytes: 9, uploads: 1, ..none };
+        let mut usage = full.clone();
+        usage.end(50, &file);
+        usage.remove(&file);
+        assert_eq!(usage, full);
     }
 
     proptest! {

@@ -13,6 +13,8 @@ pub const CHANGE_PASSWORD: Action = Action::account("identity.password.change");
 pub const CHANGE_EMAIL: Action = Action::account("identity.email.change");
 /// Delete your own account.
 pub const DELETE_ACCOUNT: Action = Action::account("identity.account.delete");
+/// Export the data of your own account.
+pub const EXPORT_ACCOUNT: Action = Action::account("identity.account.export");
 /// See where you are logged in.
 pub const READ_SESSION: Action = Action::account("identity.session.read");
 /// End your own sessions: the log-out, and the end of one session or of several.
@@ -37,6 +39,7 @@ pub const ALL: &[Action] = &[
     CHANGE_PASSWORD,
     CHANGE_EMAIL,
     DELETE_ACCOUNT,
+    EXPORT_ACCOUNT,
     READ_SESSION,
     END_SESSION,
     CREATE_USER,

@@ -84,6 +84,11 @@ impl KnownNetworks {
         self.logins.first().map(|(_, at)| *at)
     }
 
+    /// The times of the last recorded login from each network, the latest one first.
+    pub fn times(&self) -> impl Iterator<Item = Timestamp> {
+        self.logins.iter().map(|(_, at)| *at)
+    }
+
     /// The number of networks.
     #[must_use]
     pub const fn len(&self) -> usize {

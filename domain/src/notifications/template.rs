@@ -42,6 +42,8 @@ named! {
         Invitation = "invitation",
         /// To the owner of an account that was deleted, before it is erased.
         AccountDeletion = "account_deletion",
+        /// To the owner of an account whose export can be downloaded.
+        ExportReady = "export_ready",
     }
 }
 

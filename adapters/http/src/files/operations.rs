@@ -12,7 +12,7 @@ use skep_application::{
 };
 use skep_domain::files::actions::{DELETE_FILE, READ_FILE, READ_PUBLIC_FILE, UPLOAD_FILE};
 
-/// The largest file of any purpose. A sender may be slower than 16 KiB per second for 30 s in all.
+/// The largest file that a client can send. A sender may be slower than 16 KiB per second for 30 s in all.
 const CONTENT: BodyLimit = BodyLimit::streamed(100 << 10, 30, 16);
 
 /// Each operation with its action and the refusals of its use case.
@@ -35,8 +35,8 @@ mod tests {
     use skep_domain::files::FilePurpose;
 
     #[test]
-    fn the_largest_file_of_each_purpose_fits_into_a_body() {
-        let most = FilePurpose::ALL.iter().map(|purpose| purpose.most_bytes()).max();
+    fn the_largest_file_that_is_sent_fits_into_a_body() {
+        let most = FilePurpose::SENT.iter().map(|purpose| purpose.most_bytes()).max();
         assert_eq!(most, Some(CONTENT.bytes));
     }
 }

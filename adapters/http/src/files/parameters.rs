@@ -44,11 +44,12 @@ impl Parameter for FilePurpose {
     const PLACE: MetaParamIn = MetaParamIn::Query;
 
     fn schema() -> MetaSchema {
-        named("purpose", "What the file is for. It decides what it may contain and how large it may be.", Self::NAMES)
+        let names: Vec<_> = Self::SENT.iter().map(|purpose| purpose.name()).collect();
+        named("purpose", "What the file is for. It decides what it may contain and how large it may be.", &names)
     }
 
     fn read(request: &Request) -> Result<Self, Problem> {
-        one_of(request, "purpose", Self::from_name, Self::Attachment)
+        one_of(request, "purpose", Self::sent, Self::Attachment)
     }
 }
 

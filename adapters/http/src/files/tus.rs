@@ -38,7 +38,7 @@ fn marks() -> HeaderMap {
 
 /// What an answer to OPTIONS announces.
 fn options(policies: &Policies) -> HeaderMap {
-    let most = FilePurpose::ALL.iter().map(|purpose| policies.files.most_bytes(*purpose)).max().unwrap_or_default();
+    let most = FilePurpose::SENT.iter().map(|purpose| policies.files.most_bytes(*purpose)).max().unwrap_or_default();
     HeaderMap::from_iter([
         (TUS_VERSION, HeaderValue::from_static(VERSION)),
         (
@@ -126,8 +126,11 @@ impl Parameter for UploadLength {
 
     fn schema() -> MetaSchema {
         let description = "The number of bytes of the whole upload. It must be known from the beginning.";
-        let most =
-            FilePurpose::ALL.iter().map(|purpose| purpose.most_bytes()).max().and_then(|most| u32::try_from(most).ok());
+        let most = FilePurpose::SENT
+            .iter()
+            .map(|purpose| purpose.most_bytes())
+            .max()
+            .and_then(|most| u32::try_from(most).ok());
         MetaSchema {
             minimum: Some(0.0),
             maximum: most.map(f64::from),
@@ -198,7 +201,7 @@ impl Parameter for Described {
             name: FileName::parse(name).map_err(|error| wrong(format!("filename {error}")))?,
             purpose: match value("purpose")? {
                 None => FilePurpose::Attachment,
-                Some(name) => FilePurpose::from_name(name).ok_or_else(|| one_of("purpose"))?,
+                Some(name) => FilePurpose::sent(name).ok_or_else(|| one_of("purpose"))?,
             },
             visibility: match value("visibility")? {
                 None => FileVisibility::Private,

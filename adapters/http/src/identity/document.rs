@@ -2,7 +2,7 @@
 
 use crate::parts::{EXAMPLE_TIME, Schemas, any_text, line};
 use serde_json::json;
-use skep_application::Policies;
+use skep_application::{Policies, identity::ExportState};
 use skep_domain::{
     access::{BuiltInRole, OwnRole, RoleName},
     actions,
@@ -92,6 +92,16 @@ pub(super) fn complete(schemas: &mut Schemas<'_>, policies: &Policies) {
     schemas.example("ChangeEmailRequest", json!({ "email": "ada@example.org", "current_password": password }));
     schemas.example("DeleteAccountRequest", json!({ "current_password": password }));
     schemas.example("AccountDeletion", json!({ "erase_at": "2027-01-04T09:30:00.000Z" }));
+    schemas.values("Export", "state", ExportState::NAMES.iter().copied());
+    let export_id = "019a9d3c-5a00-7000-8000-000000000007";
+    schemas.example(
+        "Export",
+        json!({
+            "id": export_id, "state": "ready", "created_at": EXAMPLE_TIME,
+            "file_id": "019a9d3c-5a00-7000-8000-000000000008", "expires_at": "2026-11-28T09:30:00.000Z",
+            "links": { "self": format!("/api/v1/users/me/export/{export_id}") },
+        }),
+    );
     schemas.example(
         "SetUpRequest",
         json!({

@@ -4,6 +4,7 @@ mod accounts;
 mod api;
 mod document;
 mod dto;
+mod exports;
 mod links;
 mod operations;
 mod profile;
@@ -21,5 +22,6 @@ pub(crate) const CONTEXT: Context = Context::new::<(
     sessions::SessionApi,
     refresh::RefreshApi,
     accounts::AccountApi,
+    exports::ExportApi,
     roles::RoleApi,
 )>(operations::OPERATIONS, document::complete);

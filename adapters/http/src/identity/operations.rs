@@ -9,14 +9,14 @@ use skep_application::{
         ChangePasswordError, ChangeRoleError, ChangeUserError, ConfirmEmailError, CreateRoleError, DeleteAccountError,
         DeleteRoleError, DeleteUserError, DisableUserError, EnableUserError, EndSessionError, EndSessionsError,
         EndUserSessionsError, GetCsrfTokenError, InviteUserError, LogInError, RefreshSessionError, RegisterUserError,
-        RequestEmailChangeError, RequestLinkError, ResendInvitationError, ResetPasswordError, RestoreEmailError,
-        SetUpError, SetUserRolesError, VerifyEmailError,
+        RequestEmailChangeError, RequestExportError, RequestLinkError, ResendInvitationError, ResetPasswordError,
+        RestoreEmailError, SetUpError, SetUserRolesError, VerifyEmailError,
     },
     kernel::{Denied, GetError, ListError},
 };
 use skep_domain::identity::actions::{
-    CHANGE_EMAIL, CHANGE_PASSWORD, CHANGE_PROFILE, CREATE_USER, DELETE_ACCOUNT, END_SESSION, MANAGE_ROLE, MANAGE_USER,
-    READ_PROFILE, READ_ROLE, READ_SESSION, READ_USER,
+    CHANGE_EMAIL, CHANGE_PASSWORD, CHANGE_PROFILE, CREATE_USER, DELETE_ACCOUNT, END_SESSION, EXPORT_ACCOUNT,
+    MANAGE_ROLE, MANAGE_USER, READ_PROFILE, READ_ROLE, READ_SESSION, READ_USER,
 };
 
 /// The limit of a body with an e-mail address and a password.
@@ -52,6 +52,9 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation::new("delete_account", DELETE_ACCOUNT, DeleteAccountError::REFUSALS)
         .taking_credentials()
         .body(CREDENTIALS),
+    // Both attempts of a client have the same result, so it takes no key.
+    Operation::new("request_export", EXPORT_ACCOUNT, RequestExportError::REFUSALS),
+    Operation::new("get_export", EXPORT_ACCOUNT, GetError::REFUSALS),
     // It takes no key, so it cannot be refused because of one.
     Operation::new("log_out", END_SESSION, Denied::REFUSALS),
     Operation::new("get_csrf_token", READ_SESSION, GetCsrfTokenError::REFUSALS),

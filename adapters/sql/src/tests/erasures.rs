@@ -1,4 +1,4 @@
-//! Every table says what the erasure of an account does with it.
+//! Every table says what the erasure and the export of an account do with it.
 
 use crate::tables;
 use skep_application::{erasures, kernel::UserData};
@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 const OF_USERS: &[&str] = &["user_id", "owner_id", "customer_id", "actor_id", "impersonator_id", "principal", "email"];
 
 #[test]
-fn every_table_says_what_an_erasure_does_with_it() {
+fn every_table_says_what_an_erasure_and_an_export_do_with_it() {
     let declared: BTreeMap<_, _> = erasures().collect();
     let stored: Vec<_> = tables().iter().map(|table| table.name).collect();
     let missing: Vec<_> = stored.iter().filter(|name| !declared.contains_key(**name)).collect();

@@ -59,7 +59,7 @@ impl Command for StoreUpload {
     async fn plan(&self, call: &mut Call<'_>, input: Self::Input) -> Result<File, Self::Error> {
         let owner = account(call.actor, Self::ACTION)?;
         let CreateUploadCommand { name, purpose, visibility, length, metadata } = input;
-        let most = self.parts.policy.most_bytes(purpose);
+        let most = self.parts.most_bytes(purpose)?;
         if length > most {
             return Err(FileTooLarge { most }.into());
         }

@@ -7,6 +7,7 @@ mod cli;
 mod configuration;
 mod errors;
 mod events;
+mod exports;
 mod links;
 mod metrics;
 mod readme;

@@ -24,6 +24,7 @@ pub(super) async fn ask(server: Server) -> World {
     costs.add("GET /api/v1/users/me", &profile);
     let name = json!({ "display_name": "Robert" });
     costs.add("PATCH /api/v1/users/me", &server.send("PATCH", path, &with(&buyer, &ANY), Some(&name)).await);
+    export(&server, &buyer, &mut costs).await;
     manage(&server, &admin, &profile.json()["id"], &mut costs).await;
     invite(&server, &admin, &mut costs).await;
     let (_, buyer) = server.log_in("bob@example.com").await;
@@ -45,6 +46,17 @@ pub(super) async fn ask(server: Server) -> World {
     let (_, buyer) = server.log_in("bob@example.com").await;
     costs.add("DELETE /api/v1/users/me/sessions", &server.send("DELETE", sessions, &with(&buyer, &[]), None).await);
     World { server, admin, buyer, products: vec![], costs }
+}
+
+/// The export of an account, which no worker makes here.
+async fn export(server: &Server, buyer: &Buyer, costs: &mut Costs) {
+    let path = "/api/v1/users/me/export";
+    let begun = server.send("POST", path, &with(buyer, &[]), None).await;
+    costs.add("POST /api/v1/users/me/export", &begun);
+    let path = format!("{path}/{}", begun.text("id"));
+    costs.add("GET /api/v1/users/me/export/{id}", &server.send("GET", &path, &with(buyer, &[]), None).await);
+    let again = server.send("POST", "/api/v1/users/me/export", &with(buyer, &[]), None).await;
+    costs.add("POST /api/v1/users/me/export, again", &again);
 }
 
 /// A browser of the admin.

@@ -2,7 +2,7 @@
 
 use crate::{
     shop::{Shop, count},
-    slice::{CONTEXTS, Thing},
+    slice::{CONTEXTS, Thing, settle},
 };
 use serde_json::{Value, json};
 use skep_journeys::Client;
@@ -60,6 +60,7 @@ impl<'a> Scene<'a> {
     /// Everything that an admin sees of the resources that were made, and the number of resources of each kind.
     pub(crate) fn state(&self) -> Vec<Value> {
         let admin = &self.shop.admin;
+        settle(admin);
         let mut state = vec![];
         for thing in things().filter(|thing| !thing.is_busy) {
             if let Some(id) = self.made.borrow().get(thing.collection) {

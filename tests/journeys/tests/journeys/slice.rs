@@ -9,6 +9,7 @@ mod cookies;
 mod deletion;
 mod email_change;
 mod events;
+mod exports;
 mod files;
 mod invitations;
 mod jobs;
@@ -24,6 +25,7 @@ mod sessions;
 mod uploads;
 mod users;
 
+pub(crate) use exports::settle;
 pub(crate) use rush::{at_once, insist};
 
 use crate::{Journey, scene::Scene, shop::Shop};
@@ -35,6 +37,7 @@ pub(crate) const CONTEXTS: &[Context] = &[
     accounts::CONTEXT, //
     links::CONTEXT,
     deletion::CONTEXT,
+    exports::CONTEXT,
     email_change::CONTEXT,
     invitations::CONTEXT,
     sessions::CONTEXT,

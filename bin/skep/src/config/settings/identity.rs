@@ -61,6 +61,10 @@ const SETTINGS: &[Setting] = &[
         .default("30")
         .form("days from 0 to 3650", "30")
         .doc("How long a deleted account can be taken back before it is erased. With 0, it is erased by the next sweep, within about a minute."),
+    Setting::new("SKEP_EXPORT_LIFETIME", "identity.export_lifetime", Shape::Number)
+        .default("604800")
+        .form("seconds from 3600 to 2592000", "604800")
+        .doc("How long the archive of an export of an account is kept. An account has one archive at a time."),
     Setting::new("SKEP_LINK_MAILS", "limits.link_mails", Shape::Number)
         .default("3")
         .form(AN_HOUR, "3")
@@ -136,6 +140,7 @@ fn read(source: &mut Source, policies: &mut Policies) {
         invitation_lifetime: source.required("SKEP_INVITATION_LIFETIME", |text| seconds(text, 60, 2_592_000)),
         restore_lifetime: source.required("SKEP_RESTORE_LINK_LIFETIME", |text| seconds(text, 60, 2_592_000)),
         grace: source.required("SKEP_ACCOUNT_GRACE_DAYS", |text| AccountGrace::days(text.parse().ok()?)),
+        export_lifetime: source.required("SKEP_EXPORT_LIFETIME", |text| seconds(text, 3_600, 2_592_000)),
         mails_per_address: source.required("SKEP_LINK_MAILS", an_hour),
         requests_per_network: source.required("SKEP_LINK_REQUESTS", an_hour),
     };
