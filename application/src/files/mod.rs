@@ -1,13 +1,18 @@
 //! The use cases of files. A row says what a file is, and a store of contents keeps its bytes. The order of the steps is
 //! such that a crash never leaves a file that is shown without its content.
+//!
+//! Uses `identity`, whose port compares secrets in constant time.
 
 mod blobs;
 mod complete_upload;
 pub mod constraints;
 mod delete_file;
+mod file_links;
 mod file_policy;
 #[cfg(test)]
 mod file_tests;
+#[cfg(test)]
+mod link_tests;
 mod ports;
 mod queries;
 mod remove_files;
@@ -24,14 +29,18 @@ pub use blobs::{
 pub use blobs::{MockBlobStore, MockContentTypes};
 pub use complete_upload::{CompleteUpload, CompleteUploadCommand};
 pub use delete_file::{DeleteFile, DeleteFileCommand, DeleteFileError, MarkFileDeleted};
+pub use file_links::{
+    FileLink, FileLinkExpired, FileLinkInvalid, FileLinks, LinkedUse, ReadLinkError, SignFileLink, SignFileLinkCommand,
+    SignFileLinkError, SignedFileLink,
+};
 pub use file_policy::FilePolicy;
 pub use ports::*;
-pub use queries::{GetFile, ListFiles, ReadFile};
+pub use queries::{GetFile, ListFiles, ReadFile, ReadFileError};
 pub use remove_files::{RemoveFiles, SweepFiles, SweepOrphanBlobs};
 pub use resumable::{
     AppendUpload, AppendUploadCommand, AppendUploadError, Appended, Appending, CreateUpload, CreateUploadCommand,
-    CreateUploadError, GetUpload, GetUploadError, ListUploads, PieceMismatch, PieceTooLong, StoreUpload, TerminateUpload,
-    TerminateUploadError, UploadComplete, UploadExpired, UploadLocked, WrongOffset,
+    CreateUploadError, GetUpload, GetUploadError, ListUploads, PieceMismatch, PieceTooLong, StoreUpload,
+    TerminateUpload, TerminateUploadError, UploadComplete, UploadExpired, UploadLocked, WrongOffset,
 };
 pub use upload_file::{
     ContentMismatch, FileQuotaExceeded, FileTooLarge, MediaTypeNotAllowed, Upload, UploadFile, UploadFileCommand,
@@ -61,6 +70,8 @@ pub struct Files {
     pub get_file: GetFile,
     /// Opens the content of a file.
     pub read_file: ReadFile,
+    /// Makes a link to the content of a file.
+    pub sign_file_link: SignFileLink,
     /// Returns a page of files.
     pub list_files: ListFiles,
     /// Deletes a file and its content.
@@ -75,7 +86,8 @@ impl Files {
     /// Builds the use cases over these ports.
     #[must_use]
     pub fn new(ports: &Ports, policy: FilePolicy) -> Self {
-        let Ports { store, runtime, fingerprints, blobs, content_types, .. } = ports.clone();
+        let Ports { store, runtime, fingerprints, blobs, content_types, link_key, secrets, .. } = ports.clone();
+        let (links, clock) = (FileLinks::new(link_key, secrets), runtime.clock.clone());
         let commands = Commands::<dyn FilesTx>::new(store.clone(), fingerprints, runtime.clone());
         let remove = Arc::new(RemoveFiles::new(store.clone(), blobs.clone(), runtime.clone()));
         let contents = (blobs.clone(), content_types);
@@ -90,7 +102,8 @@ impl Files {
             append_upload: AppendUpload::new(parts),
             terminate_upload: TerminateUpload::new(store.clone(), delete_file.clone(), remove.clone()),
             get_file: GetFile::new(store.clone()),
-            read_file: ReadFile::new(store.clone(), blobs.clone()),
+            read_file: ReadFile::new(store.clone(), blobs.clone(), links.clone(), clock.clone()),
+            sign_file_link: SignFileLink::new(GetFile::new(store.clone()), links, policy, clock),
             verify_files: VerifyFiles::new(store.clone(), blobs),
             list_files: ListFiles::new(store, runtime.clock),
             delete_file,

@@ -181,6 +181,7 @@ impl Builder {
             hasher: Arc::new(RequestHasher(hasher)),
             tokens: tokens.clone(),
             fingerprints: Arc::new(ring.fingerprints()),
+            link_key: Arc::new(secrets.fingerprints("links to contents of files").map_err(StartError::LinkKey)?),
             secrets: Arc::new(Sha256Secrets::new(runtime.random.clone())),
             limits: stores::limits(&config, runtime.clock.clone()).map_err(StartError::Limits)?,
             renderer: Arc::new(MinijinjaRenderer),

@@ -3,15 +3,17 @@
 use super::{
     content::{self, ContentAnswer},
     dto::{FILES, FileBody},
+    links::{self, FileLinkBody, LinkDisposition, LinkExpires, LinkSignature, SignFileLinkRequest},
     parameters::ReprDigest,
     upload::Content,
 };
 use crate::{
-    parts::{Anyone, Created, Done, Id, IfMatch, List, Listed, RepeatKey, Sent, Shown, SignedIn, path_of},
+    body::Strict,
+    parts::{Answer, Anyone, Created, Done, Id, IfMatch, List, Listed, RepeatKey, Sent, Shown, SignedIn, path_of},
     problem::Problem,
 };
 use poem::Request;
-use poem_openapi::{OpenApi, Tags, param::Path};
+use poem_openapi::{ApiResponse, OpenApi, Tags, param::Path};
 use skep_application::files::{DeleteFileCommand, UploadFileCommand};
 use skep_domain::files::{FileId, FileName, FilePurpose, FileVisibility};
 
@@ -19,6 +21,19 @@ use skep_domain::files::{FileId, FileName, FilePurpose, FileVisibility};
 enum Tag {
     /// Storing, reading and deleting files.
     Files,
+}
+
+/// 200 with a new link.
+#[derive(ApiResponse)]
+enum LinkSigned {
+    /// The link. Nothing was stored.
+    #[oai(status = 200)]
+    Ok(
+        Answer<FileLinkBody>,
+        /// `no-store`.
+        #[oai(header = "Cache-Control")]
+        String,
+    ),
 }
 
 #[derive(Default)]
@@ -75,17 +90,44 @@ impl FilesApi {
     ///
     /// Returns the bytes of a file. Anyone may call it for a public file, and other callers as for its facts. A `Range` of bytes returns a part of it, with `If-Range` only
     /// if the content is the same. A browser shows pictures and plain text; any other content is downloaded. The content
-    /// never changes, so caches keep that of a public file.
+    /// never changes, so caches keep that of a public file. A link from `POST /api/v1/files/{id}/links` gives it to every
+    /// caller until it expires or the file is deleted; a link that is not valid is refused whether the file exists or not.
     #[oai(path = "/files/:id/content", method = "get", operation_id = "get_file_content")]
     async fn content(
         &self,
         caller: Anyone,
         Path(id): Path<Id<FileId>>,
+        Sent(expires): Sent<LinkExpires>,
+        Sent(disposition): Sent<LinkDisposition>,
+        Sent(signature): Sent<LinkSignature>,
         request: &Request,
     ) -> Result<ContentAnswer, Problem> {
         let read_file = &caller.app().files.read_file;
-        let file = read_file.find(&caller.actor, id.0).await?;
-        content::answer(read_file, &caller.actor, file, request.headers()).await
+        let (file, linked) = match links::link(expires, disposition, signature) {
+            None => (read_file.find(&caller.actor, id.0).await?, None),
+            Some(link) => {
+                let (file, linked) = read_file.find_linked(&caller.actor, id.0, &link).await?;
+                (file, Some(linked))
+            }
+        };
+        content::answer(read_file, (file, linked), request.headers()).await
+    }
+
+    /// Make a link to the content of a file
+    ///
+    /// Makes a link that gives the content to every caller, without a token, until it expires. Needs an account. Callers
+    /// make links to public files and to their own ones, and accounts that may read the file do so, too. For any other
+    /// file, the answer is 404. The link ends when the file is deleted, and when the secret of the deployment changes.
+    #[oai(path = "/files/:id/links", method = "post", operation_id = "sign_file_link")]
+    async fn sign_link(
+        &self,
+        caller: SignedIn,
+        Path(id): Path<Id<FileId>>,
+        Strict(request): Strict<SignFileLinkRequest>,
+    ) -> Result<LinkSigned, Problem> {
+        let signed = caller.app().files.sign_file_link.execute(&caller.actor, request.of(id.0)?).await?;
+        let body = FileLinkBody::of(caller.state.public_url.as_deref(), id.0, &signed);
+        Ok(LinkSigned::Ok(Answer(body), "no-store".to_owned()))
     }
 
     /// Delete a file

@@ -16,7 +16,7 @@ pub(super) const UNNAMED: &str = "file";
 /// The header with the digests of a content (RFC 9530).
 const REPR_DIGEST: &str = "Repr-Digest";
 
-fn in_query(request: &Request, name: &str) -> Option<String> {
+pub(super) fn in_query(request: &Request, name: &str) -> Option<String> {
     let query = request.uri().query().unwrap_or_default();
     form_urlencoded::parse(query.as_bytes()).find(|(known, _)| known == name).map(|(_, value)| value.into_owned())
 }

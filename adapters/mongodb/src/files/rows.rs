@@ -179,9 +179,7 @@ fn ready(scope: Scope) -> Option<(Document, &'static str)> {
     let state = FileState::Ready.name();
     match scope {
         Scope::All => Some((doc! { "state": state }, STATES)),
-        Scope::OwnedBy(user) => {
-            Some((doc! { "owner_id": record::id(user.uuid()), "state": state }, OWNED))
-        }
+        Scope::OwnedBy(user) => Some((doc! { "owner_id": record::id(user.uuid()), "state": state }, OWNED)),
         Scope::None => None,
     }
 }

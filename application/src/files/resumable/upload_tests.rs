@@ -339,10 +339,12 @@ async fn a_creation_with_an_unknown_outcome_finds_its_own_row() {
 /// Released programs have stored these bytes with idempotency keys: the fingerprint and the answer.
 #[test]
 fn the_stored_form_of_a_creation_and_its_answer_does_not_change() {
-    let json = r#"{"name":"a.txt","purpose":"attachment","visibility":"private","length":10,"metadata":"filename YS50eHQ="}"#;
+    let json =
+        r#"{"name":"a.txt","purpose":"attachment","visibility":"private","length":10,"metadata":"filename YS50eHQ="}"#;
     assert_eq!(serde_json::to_string(&create(10)).unwrap(), json);
     let view = UploadView::of(&upload(5, None)).unwrap();
-    let (began, ends) = (serde_json::to_string(&Timestamp::MIN).unwrap(), serde_json::to_string(&Timestamp::MAX).unwrap());
+    let (began, ends) =
+        (serde_json::to_string(&Timestamp::MIN).unwrap(), serde_json::to_string(&Timestamp::MAX).unwrap());
     let answer = format!(
         r#"{{"id":"{}","name":"a.txt","metadata":"filename YS50eHQ=","offset":5,"length":10,"created_at":{began},"expires_at":{ends}}}"#,
         view.id

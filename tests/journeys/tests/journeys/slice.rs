@@ -8,6 +8,7 @@ mod categories;
 mod cookies;
 mod email_change;
 mod events;
+mod file_links;
 mod files;
 mod invitations;
 mod jobs;
@@ -48,6 +49,7 @@ pub(crate) const CONTEXTS: &[Context] = &[
     mail_templates::CONTEXT,
     events::CONTEXT,
     files::CONTEXT,
+    file_links::CONTEXT,
     uploads::CONTEXT,
     open_uploads::CONTEXT,
 ];

@@ -98,7 +98,10 @@ fn open_uploads_are_listed_for_their_owner_only(store: &Store) {
     let upload = &listed[1];
     assert_eq!((&upload["name"], &upload["size"], &upload["offset"]), (&"film.mp4".into(), &10.into(), &5.into()));
     let shown = ada.get(&paths[1]).tus().send().expect(200);
-    assert_eq!((upload["links"]["self"].as_str(), &upload["expires_at"]), (Some(&*paths[1]), &shown.json()["expires_at"]));
+    assert_eq!(
+        (upload["links"]["self"].as_str(), &upload["expires_at"]),
+        (Some(&*paths[1]), &shown.json()["expires_at"])
+    );
     assert!(upload["created_at"].as_str() < upload["expires_at"].as_str());
     // The list has what a client needs to go on.
     add(&ada, upload["links"]["self"].as_str().expect("a path"), 5, b"comb!").expect(204);
