@@ -6,11 +6,11 @@ use crate::{
     events::{EventPolicy, Events, PlaceEvents, SweepEvents},
     files::{BlobStore, ContentTypes, FilePolicy, Files, SweepFiles, SweepOrphanBlobs},
     identity::{
-        AccessTokens, AccountPolicy, AddEmailKeys, Identity, OneTimeSecrets, PasswordHasher, RolePolicy, SessionPolicy,
-        SweepAccountLinks, SweepKnownNetworks, SweepSessions,
+        AccessTokens, AccountPolicy, AddEmailKeys, EraseAccounts, Identity, OneTimeSecrets, PasswordHasher, RolePolicy,
+        SessionPolicy, SweepAccountLinks, SweepKnownNetworks, SweepSessions,
     },
     jobs::{JobPolicy, Jobs, LeasePolicy, SchedulePolicy, SweepJobs},
-    kernel::{Fingerprints, RateLimits, Runtime, SweepAll},
+    kernel::{EraseUser, Fingerprints, RateLimits, Runtime, SweepAll},
     notifications::{MailPolicy, Mailer, Notifications, Renderer},
     operations::{SweepExpired, SweepIdempotencyKeys},
     ordering::{OrderPolicy, Ordering},
@@ -104,6 +104,9 @@ impl App {
     pub fn new(ports: Ports, policies: Policies) -> Self {
         let ordering = Ordering::new(&ports, policies.orders.clone());
         let files = Files::new(&ports, policies.files);
+        // What each context erases of a user, before identity erases the account.
+        let erasures: Vec<Arc<dyn EraseUser>> = vec![files.erase_files.clone()];
+        let (store, runtime) = (ports.store.clone(), ports.runtime.clone());
         let sweeps: Vec<Arc<dyn SweepAll>> = vec![
             Arc::new(SweepIdempotencyKeys::new(ports.store.clone())),
             Arc::new(SweepSessions::new(ports.store.clone())),
@@ -116,6 +119,8 @@ impl App {
             Arc::new(SweepJobs::new(ports.store.clone(), policies.jobs)),
             Arc::new(SweepFiles::new(ports.store.clone(), files.remove_files.clone(), policies.files.upload_time)),
             Arc::new(SweepOrphanBlobs::new(ports.store.clone(), ports.blobs.clone(), policies.files.orphan_age)),
+            // The last one, because it can take longer than the others together.
+            Arc::new(EraseAccounts::new(store.clone(), store, erasures, runtime, policies.accounts.grace)),
         ];
         Self {
             identity: Identity::new(&ports, &policies),

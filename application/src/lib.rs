@@ -37,6 +37,22 @@ pub fn constraints() -> impl Iterator<Item = kernel::Constraint> {
     contexts.into_iter().flatten().copied()
 }
 
+/// What the erasure of an account does with the tables of all contexts. Each table is declared once.
+pub fn erasures() -> impl Iterator<Item = kernel::Erasure> {
+    let contexts = [
+        kernel::erasures::ALL,
+        identity::erasures::ALL,
+        catalog::erasures::ALL,
+        ordering::erasures::ALL,
+        jobs::erasures::ALL,
+        notifications::erasures::ALL,
+        events::erasures::ALL,
+        files::erasures::ALL,
+        operations::erasures::ALL,
+    ];
+    contexts.into_iter().flatten().copied()
+}
+
 /// The uniqueness rule whose index or key has this name.
 #[must_use]
 pub fn constraint_named(name: &str) -> Option<kernel::Constraint> {
@@ -47,6 +63,13 @@ pub fn constraint_named(name: &str) -> Option<kernel::Constraint> {
 mod tests {
     use super::*;
     use std::collections::BTreeSet;
+
+    #[test]
+    fn each_table_is_declared_once_and_kept_rows_have_a_reason() {
+        let tables: BTreeSet<_> = erasures().map(|(table, _)| table).collect();
+        assert_eq!(tables.len(), erasures().count());
+        assert!(erasures().all(|(_, data)| data != kernel::UserData::Kept("")));
+    }
 
     #[test]
     fn every_constraint_is_found_by_its_unique_name() {

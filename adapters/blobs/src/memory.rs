@@ -175,6 +175,10 @@ fn gone() -> StoreError {
 
 #[async_trait]
 impl LockedBlob for Held {
+    fn is_exclusive(&self) -> bool {
+        true
+    }
+
     async fn resume(self: Box<Self>, offset: u64) -> Result<Option<Box<dyn PartialBlob>>, StoreError> {
         let (id, now) = (self.id, self.blobs.clock.now());
         let mut contents = self.blobs.contents();

@@ -108,6 +108,11 @@ impl FileQueries for MemoryStore {
         let removable = state.files.rows().filter(is_removable).map(|file| file.id).filter(follows);
         Ok(removable.take(limit as usize).collect())
     }
+    async fn list_files_of(&self, owner: UserId, limit: u32) -> Done<Vec<FileId>> {
+        let state = self.state();
+        let of_owner = state.files.rows().filter(|file| file.owner_id == owner);
+        Ok(of_owner.take(limit as usize).map(|file| file.id).collect())
+    }
     async fn list_known_files(&self, ids: &[FileId]) -> Done<Vec<FileId>> {
         let state = self.state();
         Ok(ids.iter().copied().filter(|id| state.files.get(*id).is_some()).collect())

@@ -53,6 +53,16 @@ impl UserRepository for MemoryUnit {
     async fn save(&mut self, user: &User) -> Done<Version> {
         self.run(|state| state.users.save(user)).await
     }
+    async fn erase(&mut self, user: &User) -> Done<()> {
+        self.run(|state| {
+            state.users.delete(user)?;
+            state.sessions.retain(|_, session| session.user_id != user.id);
+            state.known_networks.remove(&user.id);
+            state.account_links.retain(|_, link| link.user_id != user.id);
+            Ok(())
+        })
+        .await
+    }
     async fn renew_hash(&mut self, id: UserId, old: &str, new: &str) -> Done<bool> {
         self.run(|state| {
             Ok(state.users.amend(id, |user| {
@@ -94,6 +104,11 @@ impl UserQueries for MemoryStore {
         let state = self.state();
         let without = state.users.rows().filter(|user| user.email.key().is_none() && Some(user.id) > after);
         Ok(without.take(limit as usize).map(|user| (user.id, user.email.clone())).collect())
+    }
+    async fn list_erasures(&self, now: Timestamp, after: Option<UserId>, limit: u32) -> Done<Vec<UserId>> {
+        let state = self.state();
+        let due = state.users.rows().filter(|user| user.is_erasure_due(now) && Some(user.id) > after);
+        Ok(due.take(limit as usize).map(|user| user.id).collect())
     }
 }
 

@@ -243,6 +243,15 @@ pub(crate) fn has_index(collection: &str, name: &str, fields: &[&str]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_collection_says_what_an_erasure_does_with_it() {
+        let declared: BTreeSet<_> = skep_application::erasures().map(|(table, _)| table).collect();
+        for collection in collections() {
+            assert!(declared.contains(collection.name), "{} is not in `erasures`", collection.name);
+        }
+    }
 
     /// Every uniqueness rule has an index, or is the primary key of a collection. Order lines are part of their order, and
     /// a position is part of its event.

@@ -24,7 +24,7 @@ use std::{
 };
 use tokio::{
     runtime::Handle,
-    sync::Mutex,
+    sync::{Mutex, oneshot},
     task::spawn_blocking,
     time::{Instant, sleep, timeout_at},
 };
@@ -342,7 +342,7 @@ impl Server {
             let role = if needs_role { one_row(&mut raw, ROLE.to_owned()).await? } else { vec![] };
             Ok((raw, role))
         };
-        let (raw, role) = match aside(timeout_at(deadline, work)).await {
+        let (raw, role) = match timeout_at(deadline, aside(work)).await {
             Ok(Ok(opened)) => opened,
             Ok(Err(error)) => {
                 let mut fault = Fault::of_connecting(&place.shown, &error);
@@ -383,15 +383,25 @@ async fn start_session(connect: &PgConnectOptions, second: Option<PgSslMode>) ->
     }
 }
 
-/// Does the work on a thread for blocking work. sqlx hashes the password in 4,096 rounds, and after every five of them
-/// lets all other tasks of its thread run. On a thread of a busy runtime, these 800 turns take seconds.
+/// Does the work on a thread for blocking work, as long as the caller waits for it. sqlx hashes the password in 4,096 rounds,
+/// and after every five of them lets all other tasks of its thread run. On a thread of a busy runtime, these 800 turns take
+/// seconds. The work has no timer of its own: one that outlives its runtime panics.
 async fn aside<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
     let runtime = Handle::current();
-    match spawn_blocking(move || runtime.block_on(work)).await {
-        Ok(done) => done,
+    let (waits, waits_no_longer) = oneshot::channel::<()>();
+    let work = async move {
+        tokio::select! {
+            done = work => Some(done),
+            _ = waits_no_longer => None,
+        }
+    };
+    let done = spawn_blocking(move || runtime.block_on(work)).await;
+    drop(waits);
+    match done {
+        Ok(Some(done)) => done,
         Err(error) if error.is_panic() => resume_unwind(error.into_panic()),
         // The runtime ends, and the caller with it.
-        Err(_) => pending().await,
+        Ok(None) | Err(_) => pending().await,
     }
 }
 

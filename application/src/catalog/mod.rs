@@ -10,6 +10,7 @@ pub mod constraints;
 mod create_category;
 mod create_product;
 mod delete_category;
+pub(crate) mod erasures;
 mod expired;
 mod move_category;
 mod ports;

@@ -6,6 +6,7 @@ pub mod constraints;
 mod delete_subscription;
 #[cfg(test)]
 mod delivery_tests;
+pub(crate) mod erasures;
 mod held_events;
 mod known_subscribers;
 #[cfg(test)]

@@ -47,8 +47,8 @@ pub struct WrittenBlob {
 /// 9. A content that arrives in pieces keeps what was synced, also if its writer is dropped and the store is opened again.
 ///    `resume` drops everything beyond its offset, and the next bytes follow exactly there. It is the same content as one
 ///    that was written at once.
-/// 10. One writer at a time has a content that arrives in pieces: `lock`, or else `resume`, returns `None` to any other one.
-///     A lock alone changes nothing: a published content stays one, and a missing one stays missing.
+/// 10. One writer at a time has a content that arrives in pieces: `lock`, or else `resume`, returns `None` to any other one,
+///     also in another process. It ends with its process. The lock of a content that exists is exclusive. A lock alone changes nothing: a published content stays one, and a missing one stays missing.
 /// 11. A content that was assembled and published can be resumed, and then `open` no longer finds it. `delete` and `list`
 ///     treat a content that arrives in pieces as any other one.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
@@ -116,6 +116,10 @@ pub trait StagedBlob: Send {
 /// A content that other writers are kept from, until it is dropped. It is as it was before.
 #[async_trait]
 pub trait LockedBlob: Send {
+    /// Whether no other writer can have the content, in any process. It is not so for a content that does not exist yet,
+    /// because another writer may begin it.
+    fn is_exclusive(&self) -> bool;
+
     /// Goes on with the content after its first `offset` bytes. At 0 it begins from nothing. Returns `None` if the content
     /// did not exist when it was locked, and another writer has begun it meanwhile.
     ///

@@ -421,3 +421,47 @@ async fn a_young_content_without_a_file_stays() {
     let (swept, result) = sweep(&orphans).await;
     assert_eq!((swept, result, shelves.contents().len()), (0, "ok", 1));
 }
+
+#[tokio::test]
+async fn the_files_of_an_erased_user_go_with_their_contents_in_any_state() {
+    for (state, events) in [(FileState::Ready, 1), (FileState::Uploading, 0), (FileState::Deleted, 0)] {
+        let (cabinet, shelves) = (with(state), Shelves::default());
+        shelves.put(file_id(1), b"honey");
+        let marked = Cabinet { files: vec![File { state: FileState::Deleted, ..file(1) }], ..cabinet.clone() };
+        // A ready file is marked first. The last two units remove the content and the row.
+        let after = if state == FileState::Uploading || state == FileState::Ready { &marked } else { &cabinet };
+        let second = if state == FileState::Ready { &marked } else { &cabinet };
+        let store = Scripted::of([cabinet.open(), second.open(), after.open()]);
+        let mut queries = MockFileQueries::new();
+        let mut answers = [vec![], vec![file_id(1)]].into_iter().collect::<Vec<_>>();
+        queries.expect_list_files_of().times(2).returning(move |owner, limit| {
+            assert_eq!((owner, limit), (user_id(1), 1));
+            Ok(answers.pop().unwrap_or_default())
+        });
+        let runtime = fixed_runtime().0;
+        let commands = Commands::new(store.clone() as Arc<_>, fingerprints(), runtime.clone());
+        let erase = EraseFiles::new(Arc::new(queries), &commands, removing(&store, &shelves));
+        let never = || false;
+        let round = Round::new(&runtime, 1, &never);
+        crate::kernel::EraseUser::erase_user(&erase, user_id(1), &round).await.unwrap();
+        assert_eq!(shelves.contents(), []);
+        assert_eq!(cabinet.seen.events().len(), events, "{state:?}");
+        assert_eq!(cabinet.seen.one::<File>("files.delete").id, file_id(1));
+    }
+}
+
+#[tokio::test]
+async fn a_content_that_cannot_be_deleted_ends_the_erasure_with_an_error() {
+    let (cabinet, shelves) = (with(FileState::Deleted), Shelves::default());
+    shelves.go_away();
+    let store = Scripted::of([cabinet.open(), cabinet.open()]);
+    let mut queries = MockFileQueries::new();
+    queries.expect_list_files_of().times(1).returning(|_, _| Ok(vec![file_id(1)]));
+    let runtime = fixed_runtime().0;
+    let commands = Commands::new(store.clone() as Arc<_>, fingerprints(), runtime.clone());
+    let erase = EraseFiles::new(Arc::new(queries), &commands, removing(&store, &shelves));
+    let never = || false;
+    let round = Round::new(&runtime, 1, &never);
+    let failed = crate::kernel::EraseUser::erase_user(&erase, user_id(1), &round).await;
+    assert_eq!(failed.map_err(|error| crate::kernel::AppError::code(&error)), Err("store_unavailable"));
+}

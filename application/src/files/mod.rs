@@ -7,6 +7,8 @@ mod blobs;
 mod complete_upload;
 pub mod constraints;
 mod delete_file;
+mod erase_files;
+pub(crate) mod erasures;
 mod file_links;
 mod file_policy;
 #[cfg(test)]
@@ -29,6 +31,7 @@ pub use blobs::{
 pub use blobs::{MockBlobStore, MockContentTypes};
 pub use complete_upload::{CompleteUpload, CompleteUploadCommand};
 pub use delete_file::{DeleteFile, DeleteFileCommand, DeleteFileError, MarkFileDeleted};
+pub use erase_files::EraseFiles;
 pub use file_links::{
     FileLink, FileLinkExpired, FileLinkInvalid, FileLinks, LinkedUse, ReadLinkError, SignFileLink, SignFileLinkCommand,
     SignFileLinkError, SignedFileLink,
@@ -80,6 +83,8 @@ pub struct Files {
     pub verify_files: VerifyFiles,
     /// Removes the contents that no file needs any more.
     pub remove_files: Arc<RemoveFiles>,
+    /// Deletes the files of a user whose account is erased.
+    pub erase_files: Arc<EraseFiles>,
 }
 
 impl Files {
@@ -92,6 +97,7 @@ impl Files {
         let remove = Arc::new(RemoveFiles::new(store.clone(), blobs.clone(), runtime.clone()));
         let contents = (blobs.clone(), content_types);
         let delete_file = Arc::new(DeleteFile::new(&commands, remove.clone()));
+        let erase_files = Arc::new(EraseFiles::new(store.clone(), &commands, remove.clone()));
         let parts = UploadParts::new(store.clone(), contents, &commands, remove.clone(), runtime.clone(), policy);
         let parts = Arc::new(parts);
         Self {
@@ -108,6 +114,7 @@ impl Files {
             list_files: ListFiles::new(store, runtime.clock),
             delete_file,
             remove_files: remove,
+            erase_files,
         }
     }
 }

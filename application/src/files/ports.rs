@@ -167,6 +167,7 @@ pub fn file_position(file: &File) -> Position {
 /// 3. Of several ids, exactly those are returned that a file in any state has.
 /// 4. A list of open uploads has the uploads in pieces of the owner that are neither complete nor deleted, and that expire
 ///    after `now`.
+/// 5. The files of a user are those in any state, and no file of another user.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait FileQueries: Send + Sync {
@@ -197,6 +198,8 @@ pub trait FileQueries: Send + Sync {
         after: Option<FileId>,
         limit: u32,
     ) -> Result<Vec<FileId>, StoreError>;
+    /// At most `limit` files of this user, in any order.
+    async fn list_files_of(&self, owner: UserId, limit: u32) -> Result<Vec<FileId>, StoreError>;
     /// Those of these ids that belong to a file, in any order.
     async fn list_known_files(&self, ids: &[FileId]) -> Result<Vec<FileId>, StoreError>;
 }

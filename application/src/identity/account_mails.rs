@@ -32,6 +32,8 @@ named! {
         RestoreEmail = "restore_email",
         /// A link to set the first password.
         Invitation = "invitation",
+        /// The account was deleted, and is erased at a set time.
+        AccountDeletion = "account_deletion",
     }
 }
 
@@ -45,7 +47,7 @@ impl AccountMailKind {
             Self::ChangeEmail => Some(LinkPurpose::ChangeEmail),
             Self::RestoreEmail => Some(LinkPurpose::RestoreEmail),
             Self::Invitation => Some(LinkPurpose::AcceptInvitation),
-            Self::PasswordChanged | Self::AccountExists | Self::EmailChangeRequested => None,
+            Self::PasswordChanged | Self::AccountExists | Self::EmailChangeRequested | Self::AccountDeletion => None,
         }
     }
 

@@ -1,7 +1,10 @@
 //! The rules for registrations, and for the links that are mailed to the owners of accounts.
 
 use crate::kernel::Limit;
-use skep_domain::{identity::LinkPurpose, shared::named};
+use skep_domain::{
+    identity::{AccountGrace, LinkPurpose},
+    shared::named,
+};
 use std::time::Duration;
 
 named! {
@@ -31,6 +34,8 @@ pub struct AccountPolicy {
     pub invitation_lifetime: Duration,
     /// How long a link to restore an address is valid after it was changed.
     pub restore_lifetime: Duration,
+    /// How long a deleted account can be taken back before it is erased.
+    pub grace: AccountGrace,
     /// The mails to one address. Further requests get the same answer and send nothing.
     pub mails_per_address: Limit,
     /// The requests for mails from one network. Further requests are refused.
@@ -39,7 +44,7 @@ pub struct AccountPolicy {
 
 impl Default for AccountPolicy {
     /// Registration is open. A password is reset within 30 minutes, an address is verified within 24 hours, and an old
-    /// address is restored and an invitation accepted within 72 hours. An hour has 3 mails to one address and 10 requests from one network.
+    /// address is restored and an invitation accepted within 72 hours. A deleted account is erased after 30 days. An hour has 3 mails to one address and 10 requests from one network.
     fn default() -> Self {
         let an_hour = |burst| Limit { burst, period: Duration::from_secs(3_600) };
         Self {
@@ -49,6 +54,7 @@ impl Default for AccountPolicy {
             verification_lifetime: Duration::from_secs(24 * 60 * 60),
             invitation_lifetime: Duration::from_secs(72 * 60 * 60),
             restore_lifetime: Duration::from_secs(72 * 60 * 60),
+            grace: AccountGrace::USUAL,
             mails_per_address: an_hour(3),
             requests_per_network: an_hour(10),
         }

@@ -1,11 +1,16 @@
-//! Enabling an account that was disabled.
+//! Enabling an account that was disabled or deleted.
 
 use super::{IdentityTx, StrongerAccount, UserCommand, UserView, stronger_account::not_above_the_caller};
-use crate::kernel::{Authorized, Call, Command, Denied, KeyReused, NotFound, Unmet, use_case_error};
+use crate::kernel::{Authorized, Call, Command, Denied, KeyReused, NotFound, Unmet, refusal, use_case_error};
 use skep_domain::{
     identity::{User, actions, events::UserEnabled},
     shared::Action,
 };
+
+refusal! {
+    /// The grace of the deleted account is over. Its data is being erased, so the deletion cannot be taken back.
+    ErasureDue = Conflict, "erasure_due";
+}
 
 use_case_error! {
     /// Why the account was not enabled.
@@ -15,10 +20,12 @@ use_case_error! {
         Unmet(Unmet),
         KeyReused(KeyReused),
         StrongerAccount(StrongerAccount),
+        ErasureDue(ErasureDue),
     }
 }
 
-/// Enables an account. Its earlier sessions stay ended. An account that is active already keeps its version.
+/// Enables an account, and takes its deletion back. Its earlier sessions stay ended. An account that is active already keeps
+/// its version.
 pub struct EnableUser;
 
 impl Command for EnableUser {
@@ -50,6 +57,9 @@ impl Command for EnableUser {
         not_above_the_caller::<Self::Error>(unit, &user).await?;
         plan.precondition.allow(user.version)?;
         let now = user.now();
+        if user.is_erasure_due(now) {
+            return Err(ErasureDue.into());
+        }
         if user.enable(now) {
             user.version = unit.users().save(&user).await?;
             let event = UserEnabled { user_id: user.id };

@@ -14,12 +14,17 @@ mod confirm_email;
 pub mod constraints;
 mod create_role;
 mod create_user;
+mod delete_account;
 mod delete_role;
+mod delete_user;
+mod deletion;
 mod disable_user;
 mod enable_user;
 mod end_session;
 mod end_sessions;
 mod end_user_sessions;
+mod erase_accounts;
+pub(crate) mod erasures;
 mod get_csrf_token;
 mod get_profile;
 mod invite_user;
@@ -79,12 +84,15 @@ pub use change_user::{
 pub use confirm_email::{ConfirmEmail, ConfirmEmailCommand, ConfirmEmailError};
 pub use create_role::{CreateRole, CreateRoleCommand, CreateRoleError};
 pub use create_user::{CreateUser, CreateUserCommand, CreateUserError};
+pub use delete_account::{DeleteAccount, DeleteAccountCommand, DeleteAccountError};
 pub use delete_role::{DeleteRole, DeleteRoleCommand, DeleteRoleError};
+pub use delete_user::{DeleteUser, DeleteUserError};
 pub use disable_user::{DisableUser, DisableUserError, UserCommand};
-pub use enable_user::{EnableUser, EnableUserError};
+pub use enable_user::{EnableUser, EnableUserError, ErasureDue};
 pub use end_session::{EndSession, EndSessionCommand, EndSessionError};
 pub use end_sessions::{EndSessions, EndSessionsCommand, EndSessionsError};
 pub use end_user_sessions::{EndUserSessions, EndUserSessionsCommand, EndUserSessionsError};
+pub use erase_accounts::EraseAccounts;
 pub use get_csrf_token::{GetCsrfToken, GetCsrfTokenError, NoCookieSession};
 pub use get_profile::GetProfile;
 pub use invite_user::{InviteUser, InviteUserCommand, InviteUserError};
@@ -191,7 +199,11 @@ pub struct Identity {
     pub change_user: UseCase<ChangeUser>,
     /// Disables an account.
     pub disable_user: UseCase<DisableUser>,
-    /// Enables an account.
+    /// Deletes the account of the actor.
+    pub delete_account: DeleteAccount,
+    /// Deletes an account.
+    pub delete_user: UseCase<DeleteUser>,
+    /// Enables an account, and takes a deletion back.
     pub enable_user: UseCase<EnableUser>,
     /// Replaces the roles of an account.
     pub set_user_roles: UseCase<SetUserRoles>,
@@ -269,6 +281,7 @@ impl Identity {
                 mail_attempts.clone(),
             ),
             confirm_email: ConfirmEmail::new(store.clone(), own_password(), mails.clone()),
+            delete_account: DeleteAccount::new(store.clone(), own_password(), mails.clone()),
             restore_email: RestoreEmail::new(store.clone(), accounts.clone(), secrets.clone(), mails.clone()),
             change_password: ChangePassword::new(
                 store.clone(),
@@ -291,6 +304,7 @@ impl Identity {
             get_user: GetUser::new(store.clone()),
             change_user: UseCase::new(ChangeUser, &commands),
             disable_user: UseCase::new(DisableUser, &commands),
+            delete_user: UseCase::new(DeleteUser::new(mails), &commands),
             enable_user: UseCase::new(EnableUser, &commands),
             set_user_roles: UseCase::new(SetUserRoles, &commands),
             list_roles: ListRoles::new(store.clone()),

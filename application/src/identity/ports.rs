@@ -67,6 +67,7 @@ impl Guarded for Session {
 /// 3. `renew_hash` changes only an account whose hash is still the old one, with one statement, and nothing but the hash
 ///    and its form. If several units renew a hash at the same time, one of them does, and each of the others does not or
 ///    gets `Retry`.
+/// 4. `erase` leaves no row of the account, changes nothing of any other account, and frees the address.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait UserRepository: Send {
@@ -87,6 +88,9 @@ pub trait UserRepository: Send {
     /// Stores a changed user over the version that it was read with, and returns the new version. Returns `Stale` if
     /// the stored version has changed, or `Duplicate` of `USER_EMAIL` or `USER_EMAIL_KEY`.
     async fn save(&mut self, user: &User) -> Result<Version, StoreError>;
+    /// Deletes the account in the version that it was read with, and its roles, sessions, known networks and links. Returns
+    /// `Stale` if the stored version has changed.
+    async fn erase(&mut self, user: &User) -> Result<(), StoreError>;
     /// Replaces this hash of the account's password by another hash of the same password in [`PasswordForm::NEW`], and
     /// returns whether this call did it. The version stays, because nothing changes that a caller sees.
     async fn renew_hash(&mut self, id: UserId, old: &str, new: &str) -> Result<bool, StoreError>;
@@ -237,6 +241,9 @@ pub struct UserView {
     /// The time at which the account was disabled; `None` if it is active.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disabled_at: Option<Timestamp>,
+    /// The time from which on the account is erased; `None` unless it was deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub erase_at: Option<Timestamp>,
     /// The time of the invitation that the owner has not accepted; `None` if no invitation waits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub invited_at: Option<Timestamp>,
@@ -252,7 +259,7 @@ impl UserView {
     /// The state of the account.
     #[must_use]
     pub const fn state(&self) -> AccountState {
-        AccountState::of(self.disabled_at, self.invited_at)
+        AccountState::of(self.erase_at, self.disabled_at, self.invited_at)
     }
 }
 
@@ -265,6 +272,7 @@ impl From<&User> for UserView {
             roles: user.roles.clone(),
             email_verified_at: user.email_verified_at,
             disabled_at: user.disabled_at,
+            erase_at: user.erase_at,
             invited_at: user.invited_at,
             created_at: user.created_at,
             updated_at: user.updated_at,
@@ -304,6 +312,8 @@ impl std::fmt::Debug for Credentials {
 /// 2. `list_without_key` returns only accounts without a key that follow `after`, the smallest id first, and never more
 ///    than its limit. It reads their addresses only, so an account whose other values are broken is listed, too.
 /// 3. `list_users` lists and counts exactly the accounts that [`UserFilter::admits`] admits.
+/// 4. `list_erasures` returns only accounts that are to be erased at `now` or before and follow `after`, the smallest id
+///    first, and never more than its limit.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait UserQueries: Send + Sync {
@@ -322,6 +332,9 @@ pub trait UserQueries: Send + Sync {
     /// At most `limit` accounts whose address has no key: another account has it, the address is not valid today, or an
     /// instance of the first versions has stored the account. May read every account.
     async fn list_without_key(&self, after: Option<UserId>, limit: u32) -> Result<Vec<(UserId, Email)>, StoreError>;
+    /// At most `limit` accounts whose erasure is due.
+    async fn list_erasures(&self, now: Timestamp, after: Option<UserId>, limit: u32)
+    -> Result<Vec<UserId>, StoreError>;
 }
 
 /// What decides whether a session authenticates, and what its user has. Each request reads it.

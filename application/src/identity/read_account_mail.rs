@@ -1,6 +1,6 @@
 //! What a mail to the owner of an account says, at the moment at which it is sent.
 
-use super::{AccountMail, IdentityTx, LinkTokens};
+use super::{AccountMail, AccountMailKind, IdentityTx, LinkTokens};
 use crate::kernel::{Actor, Begin, Denied, Runtime, StoreError, TxMode, permit, run, use_case_error};
 use skep_domain::{
     identity::actions,
@@ -17,6 +17,8 @@ pub struct AddressedMail {
     pub name: Text,
     /// The token of the link in the mail, and the time from which on it is not valid; `None` for a mail without a link.
     pub link: Option<(String, Timestamp)>,
+    /// The time from which on the account is erased, in a mail about that; `None` in any other mail.
+    pub erase_at: Option<Timestamp>,
 }
 
 impl std::fmt::Debug for AddressedMail {
@@ -46,8 +48,8 @@ impl ReadAccountMail {
         Self { store, tokens, runtime }
     }
 
-    /// Returns what the mail says. `None` if nothing is to be sent: there is no such account or it is disabled, or its
-    /// link was used, replaced by a newer one, or is too old.
+    /// Returns what the mail says. `None` if nothing is to be sent: there is no such account or it is not in
+    /// the state that the mail is about, or its link was used, replaced by a newer one, or is too old.
     ///
     /// # Errors
     /// [`ReadAccountMailError`].
@@ -75,14 +77,17 @@ impl ReadAccountMail {
         let Some(user) = tx.users().find(mail.user_id).await? else { return Ok(None) };
         let to = user.email.shown();
         let Some(purpose) = mail.kind.link() else {
-            return Ok(user.is_active().then_some(AddressedMail { to, name: user.display_name, link: None }));
+            let is_about_deletion = mail.kind == AccountMailKind::AccountDeletion;
+            let stands = if is_about_deletion { user.erase_at.is_some() } else { user.is_active() };
+            let erase_at = user.erase_at;
+            return Ok(stands.then_some(AddressedMail { to, name: user.display_name, link: None, erase_at }));
         };
         let link = tx.account_links().find(user.id, purpose).await?;
         let link = link.filter(|link| link.id.uuid() == mail.id && link.opens(&user, now));
         Ok(link.map(|link| {
             let to = link.email.unwrap_or(to);
             let token = self.tokens.of(purpose, link.id).text;
-            AddressedMail { to, name: user.display_name, link: Some((token, link.expires_at)) }
+            AddressedMail { to, name: user.display_name, link: Some((token, link.expires_at)), erase_at: None }
         }))
     }
 }

@@ -10,6 +10,7 @@ mod create_schedule;
 mod delete_schedule;
 mod enqueue;
 mod enqueue_job;
+pub(crate) mod erasures;
 mod fire_schedules;
 mod handler;
 mod job_kinds;

@@ -7,6 +7,8 @@ mod attempt;
 mod checked;
 mod command;
 pub mod constraints;
+mod erasure;
+pub(crate) mod erasures;
 mod error;
 mod idempotency;
 mod kept_answer;
@@ -30,6 +32,7 @@ pub use actor::{Actor, Principal};
 pub use attempt::{Attempt, run};
 pub use checked::Checked;
 pub use command::{Call, Command, Commands, UseCase};
+pub use erasure::{EraseUser, Erasure, UserData};
 pub use error::{AppError, ErrorKind, FieldError, Invalid};
 pub use idempotency::{
     Claimed, Fingerprints, IdempotencyClaim, IdempotencyKey, IdempotencyKeys, InvalidIdempotencyKey,

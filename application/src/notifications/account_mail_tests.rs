@@ -21,7 +21,7 @@ use skep_domain::{
 use std::sync::Arc;
 use uuid::Uuid;
 
-const KINDS: [(AccountMailKind, MailKind); 8] = [
+const KINDS: [(AccountMailKind, MailKind); 9] = [
     (AccountMailKind::ResetPassword, MailKind::PasswordReset),
     (AccountMailKind::VerifyEmail, MailKind::EmailVerification),
     (AccountMailKind::PasswordChanged, MailKind::PasswordChanged),
@@ -30,6 +30,7 @@ const KINDS: [(AccountMailKind, MailKind); 8] = [
     (AccountMailKind::EmailChangeRequested, MailKind::EmailChangeRequested),
     (AccountMailKind::RestoreEmail, MailKind::EmailChanged),
     (AccountMailKind::Invitation, MailKind::Invitation),
+    (AccountMailKind::AccountDeletion, MailKind::AccountDeletion),
 ];
 
 fn mail(kind: AccountMailKind) -> AccountMail {
@@ -63,6 +64,9 @@ async fn the_mail_goes_to_the_account_and_has_the_key_of_its_cause() {
         if kind == AccountMailKind::Invitation {
             house.user = house.user.map(User::invited);
         }
+        if kind == AccountMailKind::AccountDeletion {
+            house.user = house.user.map(|user| User { erase_at: Some(Timestamp::MAX), ..user });
+        }
         let given = Given::default();
         let outcome = sender(&given, &house).execute(&Actor::system("job-1"), mail(kind)).await.unwrap();
         assert_eq!(outcome, Some(MailOutcome::Sent));
@@ -85,7 +89,8 @@ fn a_link_begins_with_the_configured_address_and_has_the_token_in_its_fragment()
     for (kind, mail_kind) in KINDS {
         let link = kind.link().map(|_| ("skep_link_1".to_owned(), "2026-01-31T18:00:59Z".parse().unwrap()));
         let to = ada().email.shown();
-        let addressed = AddressedMail { to, name: Text::line(NAME, 100).unwrap(), link };
+        let erase_at = (kind == AccountMailKind::AccountDeletion).then_some(Timestamp::MIN);
+        let addressed = AddressedMail { to, name: Text::line(NAME, 100).unwrap(), link, erase_at };
         let data = data("https://shop.example.com/account/", kind, &addressed);
         assert_eq!(fields(&data), fields(&sample_data(mail_kind)));
         if let Some(purpose) = kind.link() {

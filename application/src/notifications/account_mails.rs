@@ -73,6 +73,7 @@ const fn kind(kind: AccountMailKind) -> MailKind {
         AccountMailKind::EmailChangeRequested => MailKind::EmailChangeRequested,
         AccountMailKind::RestoreEmail => MailKind::EmailChanged,
         AccountMailKind::Invitation => MailKind::Invitation,
+        AccountMailKind::AccountDeletion => MailKind::AccountDeletion,
     }
 }
 
@@ -94,6 +95,9 @@ pub(super) fn data(link_url: &str, kind: AccountMailKind, addressed: &AddressedM
     if let Some((purpose, (token, expires_at))) = kind.link().zip(addressed.link.as_ref()) {
         let url = format!("{}/{}#token={token}", link_url.trim_end_matches('/'), page(purpose));
         data["link"] = json!({ "url": url, "valid_until": minute(*expires_at) });
+    }
+    if let Some(erase_at) = addressed.erase_at {
+        data["account"] = json!({ "erase_at": minute(erase_at) });
     }
     data
 }

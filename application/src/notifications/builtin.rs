@@ -32,6 +32,7 @@ pub fn built_in(kind: MailKind) -> TemplateSources {
         MailKind::EmailChangeRequested => sources!("email_change_requested"),
         MailKind::EmailChanged => sources!("email_changed"),
         MailKind::Invitation => sources!("invitation"),
+        MailKind::AccountDeletion => sources!("account_deletion"),
     }
     .map(|source| Text::stored(source.trim().to_owned()));
     TemplateSources { subject, text, html: Some(html) }
@@ -56,6 +57,9 @@ pub fn sample_data(kind: MailKind) -> Value {
         }
         MailKind::PasswordChanged | MailKind::AccountExists | MailKind::EmailChangeRequested => {
             json!({ "customer": customer })
+        }
+        MailKind::AccountDeletion => {
+            json!({ "customer": customer, "account": { "erase_at": "2026-01-31 18:00 UTC" } })
         }
     }
 }

@@ -15,6 +15,7 @@ mod change_mail_template;
 pub mod constraints;
 mod create_mail_template;
 mod delete_mail_template;
+pub(crate) mod erasures;
 mod mail_error;
 mod mail_jobs;
 mod mail_policy;

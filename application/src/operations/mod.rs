@@ -1,6 +1,7 @@
 //! Operating Skep: migrations, health, keys of the deployment, and the sweep of what has expired.
 
 pub mod constraints;
+pub(crate) mod erasures;
 mod key_rotation;
 mod migrations;
 mod ports;

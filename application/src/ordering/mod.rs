@@ -5,6 +5,7 @@
 mod cancel_order;
 mod confirm_payment;
 pub mod constraints;
+pub(crate) mod erasures;
 mod expire_orders;
 mod held_stock;
 mod order_policy;

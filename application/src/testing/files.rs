@@ -203,6 +203,11 @@ impl StagedBlob for Staged {
 
 #[async_trait]
 impl LockedBlob for Pieces {
+    fn is_exclusive(&self) -> bool {
+        let kept = self.shelves.kept();
+        kept.contents.contains_key(&self.id.uuid()) || kept.partial.contains_key(&self.id.uuid())
+    }
+
     async fn resume(self: Box<Self>, offset: u64) -> Result<Option<Box<dyn PartialBlob>>, StoreError> {
         let offset = usize::try_from(offset).unwrap_or(usize::MAX);
         let mut kept = self.shelves.kept();

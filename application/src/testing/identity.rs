@@ -115,6 +115,7 @@ impl World for House {
         let (mut unit, seen) = (self.looking(), self.seen.clone());
         unit.users.expect_insert().returning(seen.stores("users.insert"));
         unit.users.expect_save().returning(seen.saves("users.save", |user: &User| user.version));
+        unit.users.expect_erase().returning(seen.stores("users.erase"));
         let noted = seen.clone();
         unit.users.expect_renew_hash().returning(move |id, old, new| {
             noted.note("users.renew_hash", &[(id, old.to_owned(), new.to_owned())]);

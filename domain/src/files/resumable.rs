@@ -132,6 +132,14 @@ impl File {
         Ok(())
     }
 
+    /// Ends the hold of a request that was lost with its server, so that the next one need not wait for the end of its
+    /// term. Only for a caller that has a lock on the content, which a request has for as long as it adds bytes.
+    pub fn pass_over(&mut self) {
+        if let Some(resumable) = self.resumable.as_mut() {
+            resumable.appender = None;
+        }
+    }
+
     /// Notes that the first `offset` bytes are stored durably, and holds the upload for another term. The offset never
     /// goes back, and does not reach the length here.
     ///
@@ -218,6 +226,16 @@ mod tests {
         assert_eq!(file.append(0, None, token(2), at(3)), Err(AppendRefused::WrongOffset(4)));
         assert_eq!(file.append(4, Some(7), token(2), at(3)), Err(AppendRefused::TooLong(6)));
         file.append(4, Some(6), token(2), at(3)).unwrap();
+    }
+
+    #[test]
+    fn a_lost_request_is_passed_over_and_then_changes_nothing() {
+        let mut file = upload(10);
+        file.append(0, None, token(1), at(0)).unwrap();
+        file.pass_over();
+        file.append(0, None, token(2), at(1)).unwrap();
+        assert_eq!((file.keep(6, token(1), at(2)), file.let_go(token(1))), (Err(Fenced), Err(Fenced)));
+        file.keep(6, token(2), at(2)).unwrap();
     }
 
     #[test]

@@ -15,18 +15,54 @@ named! {
         Disabled = "disabled",
         /// The user cannot log in before accepting the invitation.
         Invited = "invited",
+        /// The user cannot log in, every session has ended, and the account is erased at a set time.
+        Deleting = "deleting",
     }
 }
 
 impl AccountState {
-    /// The state of an account, from the values of [`User::disabled_at`] and [`User::invited_at`].
+    /// The state of an account, from the values of [`User::erase_at`], [`User::disabled_at`] and [`User::invited_at`].
     #[must_use]
-    pub const fn of(disabled_at: Option<Timestamp>, invited_at: Option<Timestamp>) -> Self {
-        match (disabled_at, invited_at) {
-            (None, None) => Self::Active,
-            (None, Some(_)) => Self::Invited,
-            (Some(_), _) => Self::Disabled,
+    pub const fn of(
+        erase_at: Option<Timestamp>,
+        disabled_at: Option<Timestamp>,
+        invited_at: Option<Timestamp>,
+    ) -> Self {
+        match (erase_at, disabled_at, invited_at) {
+            (Some(_), _, _) => Self::Deleting,
+            (None, Some(_), _) => Self::Disabled,
+            (None, None, Some(_)) => Self::Invited,
+            (None, None, None) => Self::Active,
         }
+    }
+}
+
+/// How long a deleted account can be taken back before it is erased, in whole days.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AccountGrace(u16);
+
+impl AccountGrace {
+    /// 30 days.
+    pub const USUAL: Self = Self(30);
+    /// The longest grace in days.
+    pub const MOST_DAYS: u16 = 3_650;
+
+    /// A grace of so many days; `None` above [`AccountGrace::MOST_DAYS`]. With 0, accounts are erased at once.
+    #[must_use]
+    pub const fn days(days: u16) -> Option<Self> {
+        if days <= Self::MOST_DAYS { Some(Self(days)) } else { None }
+    }
+
+    /// Whether a deletion can never be taken back.
+    #[must_use]
+    pub const fn is_zero(self) -> bool {
+        self.0 == 0
+    }
+
+    /// The end of the grace of an account that was deleted at this time.
+    #[must_use]
+    pub fn after(self, deleted_at: Timestamp) -> Timestamp {
+        deleted_at.plus_millis(i64::from(self.0) * 24 * 60 * 60 * 1_000)
     }
 }
 
@@ -34,7 +70,7 @@ impl User {
     /// The state of the account.
     #[must_use]
     pub const fn state(&self) -> AccountState {
-        AccountState::of(self.disabled_at, self.invited_at)
+        AccountState::of(self.erase_at, self.disabled_at, self.invited_at)
     }
 
     /// Whether the user can log in.
@@ -73,14 +109,33 @@ impl User {
         true
     }
 
-    /// Lets the user log in again, or accept a new invitation. The sessions from before stay ended. Returns whether this changed anything.
+    /// Takes a deletion back, and lets the user of a disabled account log in again, or accept a new invitation. The
+    /// sessions from before stay ended. Returns whether this changed anything. The erasure must not be due.
     pub fn enable(&mut self, now: Timestamp) -> bool {
-        if self.disabled_at.is_none() {
+        if self.disabled_at.is_none() && self.erase_at.is_none() {
             return false;
         }
         self.updated_at = now.not_before(self.updated_at);
-        self.disabled_at = None;
+        (self.disabled_at, self.erase_at) = (None, None);
         true
+    }
+
+    /// Ends every session, and has the account erased after `grace`. Returns whether this changed anything: an account
+    /// that is deleted already keeps its time.
+    pub fn delete(&mut self, now: Timestamp, grace: AccountGrace) -> bool {
+        if self.erase_at.is_some() {
+            return false;
+        }
+        self.auth_epoch = self.auth_epoch.next();
+        self.updated_at = now.not_before(self.updated_at);
+        self.erase_at = Some(grace.after(self.updated_at));
+        true
+    }
+
+    /// Whether the account is to be erased at this time. From then on, the deletion cannot be taken back.
+    #[must_use]
+    pub fn is_erasure_due(&self, now: Timestamp) -> bool {
+        self.erase_at.is_some_and(|at| at <= now)
     }
 
     /// Replaces the roles. [`Role::USER`] stays, and sessions go on. Returns the roles that were given or taken, in
@@ -164,6 +219,35 @@ mod tests {
     }
 
     #[test]
+    fn a_deleted_account_has_no_session_until_it_is_erased_or_taken_back() {
+        const DAY: i64 = 24 * 60 * 60 * 1_000;
+        let grace = AccountGrace::days(3).unwrap();
+        let mut user = account(1, &[Role::ADMIN]);
+        let mut session = Session::start(SessionId::new(Uuid::from_u128(2)), user.id, at(10), 1_000);
+        session.auth_epoch = user.auth_epoch;
+        let before = user.clone();
+        assert!(user.delete(at(20), grace));
+        assert_eq!((user.state(), user.erase_at), (AccountState::Deleting, Some(at(20 + 3 * DAY))));
+        assert!(!session.holds(at(21), user.auth_epoch) && !user.is_active_admin() && before.loses_admin(&user));
+        assert!(!user.is_erasure_due(at(19 + 3 * DAY)) && user.is_erasure_due(at(20 + 3 * DAY)));
+        let deleted = user.clone();
+        assert!(!user.delete(at(30), grace) && user == deleted, "a second time does not put the erasure off");
+        assert!(user.disable(at(40)) && user.state() == AccountState::Deleting, "and neither does a disabled account");
+        assert!(user.enable(at(50)) && !user.enable(at(60)));
+        let (auth_epoch, updated_at) = (before.auth_epoch.next().next(), at(50));
+        assert!(user == User { auth_epoch, updated_at, ..before }, "nothing else has changed");
+        assert!(!session.holds(at(21), user.auth_epoch), "the session stays ended");
+    }
+
+    #[test]
+    fn without_a_grace_the_erasure_is_due_at_once_and_the_longest_one_has_an_end() {
+        let mut user = account(1, &[]);
+        assert!(user.delete(at(20), AccountGrace::days(0).unwrap()) && user.is_erasure_due(at(20)));
+        assert_eq!(AccountGrace::days(AccountGrace::MOST_DAYS + 1), None);
+        assert_eq!(AccountGrace::days(30), Some(AccountGrace::USUAL));
+    }
+
+    #[test]
     fn every_account_keeps_the_role_user_and_its_sessions() {
         let mut user = account(1, &[]);
         let epoch = user.auth_epoch;
@@ -211,7 +295,7 @@ mod tests {
         /// Any sequence of changes that follows the rule leaves an active admin, and the rule refuses nothing else.
         #[test]
         fn one_active_admin_stays(
-            changes in prop::collection::vec((0_usize..3, 0_usize..4), 0..40)
+            changes in prop::collection::vec((0_usize..3, 0_usize..5), 0..40)
         ) {
             let mut accounts = [account(1, &[Role::ADMIN]), account(2, &[Role::ADMIN]), account(3, &[])];
             for (n, change) in changes {
@@ -220,6 +304,7 @@ mod tests {
                     0 => drop(changed.disable(at(20))),
                     1 => drop(changed.enable(at(20))),
                     2 => drop(changed.set_roles(&[], at(20))),
+                    3 => drop(changed.delete(at(20), AccountGrace::USUAL)),
                     _ => drop(changed.set_roles(&[Role::ADMIN], at(20))),
                 }
                 let others = (0..3).filter(|other| *other != n).any(|other| accounts[other].is_active_admin());

@@ -11,6 +11,8 @@ pub const READ_PROFILE: Action = Action::account("identity.profile.read");
 pub const CHANGE_PASSWORD: Action = Action::account("identity.password.change");
 /// Change your own e-mail address.
 pub const CHANGE_EMAIL: Action = Action::account("identity.email.change");
+/// Delete your own account.
+pub const DELETE_ACCOUNT: Action = Action::account("identity.account.delete");
 /// See where you are logged in.
 pub const READ_SESSION: Action = Action::account("identity.session.read");
 /// End your own sessions: the log-out, and the end of one session or of several.
@@ -21,7 +23,7 @@ pub const CREATE_USER: Action = Action::admin("identity.user.create");
 pub const CHANGE_PROFILE: Action = Action::account("identity.profile.change");
 /// Find accounts, and see them and their sessions.
 pub const READ_USER: Action = Action::roles("identity.user.read", &[Manager, Support, Auditor]);
-/// Change the name and the roles of any account, disable and enable it, and end its sessions.
+/// Change the name and the roles of any account, disable, enable and delete it, and end its sessions.
 pub const MANAGE_USER: Action = Action::admin("identity.user.manage");
 
 /// See the permissions, and the roles with their permissions.
@@ -34,6 +36,7 @@ pub const ALL: &[Action] = &[
     READ_PROFILE,
     CHANGE_PASSWORD,
     CHANGE_EMAIL,
+    DELETE_ACCOUNT,
     READ_SESSION,
     END_SESSION,
     CREATE_USER,

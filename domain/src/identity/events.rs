@@ -3,7 +3,7 @@
 use super::{Session, User};
 use crate::{
     access::{OwnRole, Role, RoleId, RoleName},
-    shared::{SessionId, UserId, events},
+    shared::{SessionId, Timestamp, UserId, events},
 };
 
 events! {
@@ -99,7 +99,23 @@ events! {
         user_id: UserId,
     }
 
-    /// An account that was disabled can be used again.
+    /// An account was deleted, by its owner, an admin or an operator. This ended every session. Until the account is erased, an admin
+    /// can take the deletion back, which `identity.user_enabled.v1` reports.
+    UserDeletionRequested = "identity.user_deletion_requested.v1" of user_id {
+        /// The account.
+        user_id: UserId,
+        /// The time from which on the account is erased.
+        erase_at: Timestamp,
+    }
+
+    /// The grace of a deleted account is over, and its data is erased. The version of the event is the one after the
+    /// account's last version.
+    UserErased = "identity.user_erased.v1" of user_id {
+        /// The account, which no longer exists.
+        user_id: UserId,
+    }
+
+    /// An account that was disabled or deleted can be used again.
     UserEnabled = "identity.user_enabled.v1" of user_id {
         /// The account.
         user_id: UserId,
@@ -186,7 +202,7 @@ impl UserLoggedIn {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::shared::{Email, Text, Timestamp, assert_payload};
+    use crate::shared::{Email, Text, assert_payload};
     use serde_json::json;
     use uuid::Uuid;
 
@@ -221,6 +237,12 @@ mod tests {
         assert_payload(&InvitationAccepted { user_id }, user_id.uuid(), &account);
         assert_payload(&UserDisabled { user_id }, user_id.uuid(), &account);
         assert_payload(&UserEnabled { user_id }, user_id.uuid(), &account);
+        assert_payload(&UserErased { user_id }, user_id.uuid(), &account);
+        let payload = json!({
+            "user_id": "00000000-0000-0000-0000-000000000001", "erase_at": "1970-01-01T00:00:01.000Z",
+        });
+        let erase_at = Timestamp::from_millis(1_000).unwrap();
+        assert_payload(&UserDeletionRequested { user_id, erase_at }, user_id.uuid(), &payload);
         let event = UserRolesChanged { user_id, roles: vec![Role::ADMIN, Role::USER] };
         assert_payload(&event, user_id.uuid(), &payload_with_roles());
 

@@ -35,6 +35,8 @@ pub struct User {
     pub email_verified_at: Option<Timestamp>,
     /// When the account was disabled; `None` if it is active.
     pub disabled_at: Option<Timestamp>,
+    /// When the account is erased; `None` unless it was deleted.
+    pub erase_at: Option<Timestamp>,
     /// When the account was created by an invitation that its owner has not accepted; `None` if no invitation waits.
     /// No one knows the password of such an account.
     pub invited_at: Option<Timestamp>,
@@ -76,6 +78,7 @@ impl User {
             auth_epoch: AuthEpoch::FIRST,
             email_verified_at: None,
             disabled_at: None,
+            erase_at: None,
             invited_at: None,
             created_at: now,
             updated_at: now,

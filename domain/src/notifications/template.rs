@@ -40,6 +40,8 @@ named! {
         EmailChanged = "email_changed",
         /// To the owner of an account that an admin has created, with a link to set the first password.
         Invitation = "invitation",
+        /// To the owner of an account that was deleted, before it is erased.
+        AccountDeletion = "account_deletion",
     }
 }
 

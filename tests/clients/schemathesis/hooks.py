@@ -31,8 +31,8 @@ TEMPLATES = {"invalid_template", "unknown_variable", "unknown_filter", "unusable
 SCHEDULES = {
     "invalid_cron", "invalid_timing", "never_fires", "unknown_time_zone", "unknown_job_kind", "invalid_args",
 }
-# Nor which content has which checksum, and what a purpose takes.
-FILES = {"content_mismatch", "media_type_not_allowed", "checksum_mismatch"}
+# Nor which content has which checksum, what a purpose takes, and how many bytes an upload lacks.
+FILES = {"content_mismatch", "media_type_not_allowed", "checksum_mismatch", "piece_too_long"}
 
 
 def is_id(value):

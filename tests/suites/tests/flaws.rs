@@ -51,7 +51,7 @@ const CAUGHT: &[(SqlFlaw, &str, &str)] = &[
     (flaw("files.file.list_removable", " AND id > $3", " AND $3 = $3"), "files", REMOVABLE),
     (flaw("files.file.list_removable", "ORDER BY id", "ORDER BY id DESC"), "files", REMOVABLE),
     (flaw("files.file.list_open_up_first", "upload_expires_at > $2", "upload_expires_at >= $2"), "files", OPEN_ONLY),
-    (flaw("files.file.list_open_down_next", "state = 'uploading' AND ", ""), "files", OPEN_ONLY),
+    (flaw("files.file.list_open_down_first", "state = 'uploading' AND ", ""), "files", OPEN_ONLY),
     (flaw("files.file.list_open_up_first", "owner_id = $1", "$1 = $1"), "files", OPEN_ONLY),
     (flaw("files.file.count_open", "upload_expires_at > $2", "$2 = $2"), "files", OPEN_ONLY),
     (flaw("files.file_usage.save", " AND version = $", " AND 0 < $"), "file_usage", "a_stale_save_is_rejected"),
@@ -118,6 +118,18 @@ const CAUGHT: &[(SqlFlaw, &str, &str)] = &[
     (flaw("identity.user.save", "disabled_at = $", "disabled_at = 0 * $"), "users", STORES_EVERY_FIELD),
     (flaw("identity.user.find_credentials", "users.disabled_at", "NULL"), "users", CREDENTIALS),
     (flaw("identity.user.lock_with_another", "other.disabled_at IS NULL", "1 = 1"), "users", ANOTHER),
+    (flaw("identity.user.lock_with_another", "other.erase_at IS NULL", "1 = 1"), "users", ANOTHER),
+    (flaw("identity.user.save", "erase_at = $", "erase_at = 0 * $"), "users", STORES_EVERY_FIELD),
+    (flaw("identity.user.find_credentials", "users.erase_at", "NULL"), "users", CREDENTIALS),
+    (flaw("identity.user.count_filtered", "erase_at IS NOT NULL", "1 = 2"), "users", OF_A_FILTER),
+    (flaw("identity.user.list_erasures", "<= $1", "< $1"), "users", "accounts_to_erase_are_listed"),
+    (flaw("identity.user.list_erasures", "id > $2", "$2 = $2"), "users", "accounts_to_erase_are_listed"),
+    (flaw("identity.session.erase", "user_id = $1", "user_id = $1 AND revoked_at IS NULL"), "erasure", ERASED),
+    (flaw("identity.account_link.erase", "user_id = $1", "$1 = $1"), "erasure", ERASED),
+    (flaw("identity.known_networks.erase", "user_id = $1", "$1 <> $1"), "erasure", ERASED),
+    (flaw("identity.user.delete", "version = $2", "0 < $2"), "erasure", "a_stale_erasure_is_rejected"),
+    (flaw("files.file.list_of", "state <> 'ready'", "state = 'deleted'"), "files", FILES_OF),
+    (flaw("files.file.list_of", "owner_id = $1 AND state = ", "$1 = $1 AND state = "), "files", FILES_OF),
     (flaw("identity.user.lock_with_another", "other.invited_at IS NULL", "1 = 1"), "users", ANOTHER),
     (flaw("identity.user.save", "invited_at = $", "invited_at = 0 * $"), "users", STORES_EVERY_FIELD),
     (flaw("identity.user.find_credentials", "users.invited_at", "NULL"), "users", CREDENTIALS),
@@ -326,6 +338,8 @@ const RAISED: &str = "every_change_raises_the_version_at_once_on_every_instance"
 const STORES_EVERY_FIELD: &str = "a_save_stores_every_field_and_answers_the_next_version";
 const OLD_KEY: &str = "of_two_accounts_the_one_with_the_old_key_is_found";
 const CREDENTIALS: &str = "credentials_are_those_of_the_address";
+const ERASED: &str = "an_erased_account_leaves_nothing_and_others_stay";
+const FILES_OF: &str = "the_files_of_a_user_are_found_in_any_state";
 const ANOTHER: &str = "another_account_with_a_role_is_active_and_has_it";
 const OF_A_FILTER: &str = "a_list_has_the_accounts_that_its_filter_admits";
 const EACH_KEY: &str = "each_key_finds_its_accounts_and_no_others";

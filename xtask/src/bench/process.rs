@@ -18,6 +18,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// The unit of CPU times in `/proc`. Linux shows hundredths of a second to every program.
 const TICK: Duration = Duration::from_millis(10);
 
+/// How many ports a server tries.
+const PORTS: usize = 3;
+
 /// A server. It is killed when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Process {
@@ -36,15 +39,21 @@ impl Process {
         settings: &BTreeMap<String, String>,
         folder: &Path,
     ) -> Result<Self, Fault> {
-        // The port was free a moment ago, and no other program takes ports from this range by number.
-        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let log = folder.join("log");
-        let err = OpenOptions::new().create(true).append(true).open(&log)?;
-        command.env_clear().envs(settings).env("PORT", address.port().to_string()).current_dir(folder);
-        command.stdin(Stdio::null()).stdout(File::create(folder.join("out"))?).stderr(err);
-        let mut server = Self { child: command.spawn()?, address, log: Some(log) };
-        server.wait_until_ready()?;
-        Ok(server)
+        command.env_clear().envs(settings).current_dir(folder).stdin(Stdio::null());
+        for _ in 0..PORTS {
+            let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+            let err = OpenOptions::new().create(true).append(true).open(&log)?;
+            command.env("PORT", address.port().to_string()).stdout(File::create(folder.join("out"))?).stderr(err);
+            let mut server = Self { child: command.spawn()?, address, log: Some(log.clone()) };
+            match server.wait_until_ready() {
+                Ok(()) => return Ok(server),
+                // The port was free a moment ago. A connection of another program may have taken it.
+                Err(_) if server.end_of_log().contains("is in use") => {}
+                Err(fault) => return Err(fault),
+            }
+        }
+        Err(format!("{PORTS} ports in a row were taken by others").into())
     }
 
     /// Starts a server of this program. The first line of its output is its address.

@@ -103,6 +103,10 @@ fn is_named(file: &File, name: &Path) -> io::Result<bool> {
 
 #[async_trait]
 impl LockedBlob for DiskLocked {
+    fn is_exclusive(&self) -> bool {
+        self.found.is_some()
+    }
+
     async fn resume(self: Box<Self>, offset: u64) -> Result<Option<Box<dyn PartialBlob>>, StoreError> {
         let id = self.id;
         let cut = blocking(move || self.cut(offset)).await?;

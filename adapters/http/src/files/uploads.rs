@@ -83,7 +83,7 @@ impl UploadsApi {
     /// Create an upload
     ///
     /// Creates an upload whose bytes are sent afterwards, with `PATCH` to the path in `Location`. Needs an account. The
-    /// bytes count in the quota of the caller from now on. Every call creates another upload, unless it repeats an
+    /// bytes count in the quota of the caller from the creation on. Every call creates another upload, unless it repeats an
     /// `Idempotency-Key`. `OPTIONS` of this path returns what the server supports of tus 1.0, and `Tus-Max-Size`.
     #[oai(path = "/uploads", method = "post", operation_id = "create_upload")]
     async fn create(

@@ -71,12 +71,16 @@ struct AccountBody {
     display_name: String,
     /// The names of its roles: `user` for every account, and other ones that it was given.
     roles: Vec<String>,
-    /// Whether the user can log in: `invited` until the first password is set.
+    /// Whether the user can log in: `invited` until the first password is set, `deleting` until the account is erased.
     state: String,
     /// The time at which the account was disabled; absent if it is active.
     #[oai(skip_serializing_if_is_none)]
     #[serde(skip_serializing_if = "Option::is_none")]
     disabled_at: Option<String>,
+    /// The time from which on the account is erased; absent unless it was deleted.
+    #[oai(skip_serializing_if_is_none)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    erase_at: Option<String>,
     /// The time of the invitation that the owner has not accepted; absent if there is no invitation.
     #[oai(skip_serializing_if_is_none)]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -99,6 +103,7 @@ impl From<UserView> for AccountBody {
             roles: user.roles.iter().map(|role| role.name().to_owned()).collect(),
             state: user.state().name().to_owned(),
             disabled_at: user.disabled_at.map(|at| at.to_string()),
+            erase_at: user.erase_at.map(|at| at.to_string()),
             invited_at: user.invited_at.map(|at| at.to_string()),
             created_at: user.created_at.to_string(),
             updated_at: user.updated_at.to_string(),
@@ -227,10 +232,30 @@ impl AccountApi {
         Ok(shown(caller.app().identity.disable_user.execute_once(&caller.actor, key.as_ref(), command).await?))
     }
 
+    /// Delete a user
+    ///
+    /// Deletes an account and ends every session: the tokens are refused from the next request on, by every instance. A
+    /// login is then answered like one with a wrong password. The account and what its user has stored are erased from the
+    /// time `erase_at` on, by default 30 days later. Until then, an admin can take the deletion back (`POST
+    /// /api/v1/users/{id}/enable`). The user gets a mail with that time. Needs the permission `identity.user.manage`. If no other active
+    /// account is an admin, the answer is 409 `last_admin`. An account that is deleted already is returned unchanged.
+    #[oai(path = "/users/:id", method = "delete", operation_id = "delete_user")]
+    async fn delete(
+        &self,
+        caller: SignedIn,
+        Path(id): Path<Id<UserId>>,
+        Sent(precondition): IfMatch,
+        Sent(key): RepeatKey,
+    ) -> Result<Shown<AccountBody>, Problem> {
+        let command = UserCommand { user_id: id.0, precondition };
+        Ok(shown(caller.app().identity.delete_user.execute_once(&caller.actor, key.as_ref(), command).await?))
+    }
+
     /// Enable a user
     ///
-    /// Lets the user of a disabled account log in again. The sessions from before stay ended. Needs the permission
-    /// `identity.user.manage`. An account that is active already is returned unchanged.
+    /// Lets the user of a disabled account log in again, and takes the deletion of an account back. The sessions from before
+    /// stay ended. Needs the permission `identity.user.manage`. From the time `erase_at` on, the answer is 409
+    /// `erasure_due`. An account that is active already is returned unchanged.
     #[oai(path = "/users/:id/enable", method = "post", operation_id = "enable_user")]
     async fn enable(
         &self,

@@ -2,8 +2,8 @@
 
 use super::{
     dto::{
-        ChangeEmailRequest, ChangePasswordRequest, ChangeUserRequest, LogInRequest, NewSession, PROFILE,
-        RegisterRequest, SetUpRequest, TokenBody, UserBody,
+        AccountDeletionBody, ChangeEmailRequest, ChangePasswordRequest, ChangeUserRequest, DeleteAccountRequest,
+        LogInRequest, NewSession, PROFILE, RegisterRequest, SetUpRequest, TokenBody, UserBody,
     },
     profile::ProfileMatch,
 };
@@ -55,6 +55,13 @@ pub(super) enum RegistrationAnswer {
     /// The owner of the address gets a mail. The answer has no body, and is the same if the address has an account.
     #[oai(status = 202)]
     Mailed,
+}
+
+#[derive(ApiResponse)]
+pub(super) enum DeletionAnswer {
+    /// The account is deleted, and is erased later.
+    #[oai(status = 202)]
+    Deleted(Answer<AccountDeletionBody>),
 }
 
 /// The entity tag of a profile. Its path is the same for every user, so the tag names the user, too.
@@ -186,6 +193,24 @@ impl IdentityApi {
             StartedSession::Tokens(tokens) => SessionStarted::Ok(Answer(NewSession::Tokens(tokens.into())), None),
             StartedSession::Cookie(answer) => SessionStarted::with_cookie(answer, &caller.state),
         })
+    }
+
+    /// Delete your account
+    ///
+    /// Ends every session of the account: their tokens are refused from the next request on, by every instance. A login is
+    /// then answered like one with a wrong password. The account and its files are erased from the time `erase_at` on, by
+    /// default 30 days later; orders stay, and have only the id of the user. Until then, an admin can take the deletion
+    /// back. A mail to the user has that time. Needs an account. If the current password is wrong, the answer is 403
+    /// `wrong_password`; wrong passwords count with those of logins to the account. If no other active account is an admin,
+    /// the answer is 409 `last_admin`.
+    #[oai(path = "/users/me", method = "delete", operation_id = "delete_account")]
+    async fn delete_account(
+        &self,
+        caller: SignedIn,
+        body: Strict<DeleteAccountRequest>,
+    ) -> Result<DeletionAnswer, Problem> {
+        let erase_at = caller.app().identity.delete_account.execute(&caller.actor, body.0.into()).await?;
+        Ok(DeletionAnswer::Deleted(Answer(erase_at.into())))
     }
 
     /// Ask for another e-mail address

@@ -32,6 +32,7 @@ fn limit(schemas: &mut Schemas<'_>, passwords: PasswordPolicy) {
     schemas.limit(&["ConfirmEmailRequest"], "password", &any_text());
     schemas.limit(&["RestoreEmailRequest"], "token", &any_text());
     schemas.limit(&["ChangeEmailRequest"], "current_password", &any_text());
+    schemas.limit(&["DeleteAccountRequest"], "current_password", &any_text());
     schemas.limit(&["RefreshRequest"], "refresh_token", &any_text());
     schemas.limit(&["ChangePasswordRequest"], "current_password", &any_text());
     schemas.limit(&["ChangePasswordRequest"], "new_password", &any_text());
@@ -89,6 +90,8 @@ pub(super) fn complete(schemas: &mut Schemas<'_>, policies: &Policies) {
     schemas.example("ConfirmEmailRequest", json!({ "token": token, "password": password }));
     schemas.example("RestoreEmailRequest", json!({ "token": token }));
     schemas.example("ChangeEmailRequest", json!({ "email": "ada@example.org", "current_password": password }));
+    schemas.example("DeleteAccountRequest", json!({ "current_password": password }));
+    schemas.example("AccountDeletion", json!({ "erase_at": "2027-01-04T09:30:00.000Z" }));
     schemas.example(
         "SetUpRequest",
         json!({

@@ -7,13 +7,13 @@ use crate::{
 use poem_openapi::{Object, Union, types::MaybeUndefined};
 use serde::{Deserialize, Serialize};
 use skep_application::identity::{
-    AccountInput, ChangePasswordCommand, ConfirmEmailCommand, CookieAnswer, LogInAnswer, LogInCommand,
-    RefreshSessionCommand, RegisterUserCommand, RequestEmailChangeCommand, RequestLinkCommand, ResetPasswordCommand,
-    RestoreEmailCommand, SetUpCommand, UserView, VerifyEmailCommand,
+    AccountInput, ChangePasswordCommand, ConfirmEmailCommand, CookieAnswer, DeleteAccountCommand, LogInAnswer,
+    LogInCommand, RefreshSessionCommand, RegisterUserCommand, RequestEmailChangeCommand, RequestLinkCommand,
+    ResetPasswordCommand, RestoreEmailCommand, SetUpCommand, UserView, VerifyEmailCommand,
 };
 use skep_domain::{
     identity::{Device, SessionKind},
-    shared::UserId,
+    shared::{Timestamp, UserId},
 };
 
 /// A new account.
@@ -186,6 +186,34 @@ pub(super) struct ChangeEmailRequest {
 impl From<ChangeEmailRequest> for RequestEmailChangeCommand {
     fn from(ChangeEmailRequest { email, current_password }: ChangeEmailRequest) -> Self {
         Self { email, current_password }
+    }
+}
+
+/// The proof that the caller is the owner of the account.
+#[derive(Object, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct DeleteAccountRequest {
+    /// The present password of the account. Nothing is trimmed.
+    current_password: String,
+}
+
+impl From<DeleteAccountRequest> for DeleteAccountCommand {
+    fn from(DeleteAccountRequest { current_password }: DeleteAccountRequest) -> Self {
+        Self { current_password }
+    }
+}
+
+/// The time at which the account is erased.
+#[derive(Debug, Object, Serialize)]
+#[oai(rename = "AccountDeletion")]
+pub(super) struct AccountDeletionBody {
+    /// The time from which on the account is erased. Until then, an admin can take the deletion back.
+    erase_at: String,
+}
+
+impl From<Timestamp> for AccountDeletionBody {
+    fn from(erase_at: Timestamp) -> Self {
+        Self { erase_at: erase_at.to_string() }
     }
 }
 

@@ -6,16 +6,17 @@ use crate::{
 };
 use skep_application::{
     identity::{
-        ChangePasswordError, ChangeRoleError, ChangeUserError, ConfirmEmailError, CreateRoleError, DeleteRoleError,
-        DisableUserError, EnableUserError, EndSessionError, EndSessionsError, EndUserSessionsError, GetCsrfTokenError,
-        InviteUserError, LogInError, RefreshSessionError, RegisterUserError, RequestEmailChangeError, RequestLinkError,
-        ResendInvitationError, ResetPasswordError, RestoreEmailError, SetUpError, SetUserRolesError, VerifyEmailError,
+        ChangePasswordError, ChangeRoleError, ChangeUserError, ConfirmEmailError, CreateRoleError, DeleteAccountError,
+        DeleteRoleError, DeleteUserError, DisableUserError, EnableUserError, EndSessionError, EndSessionsError,
+        EndUserSessionsError, GetCsrfTokenError, InviteUserError, LogInError, RefreshSessionError, RegisterUserError,
+        RequestEmailChangeError, RequestLinkError, ResendInvitationError, ResetPasswordError, RestoreEmailError,
+        SetUpError, SetUserRolesError, VerifyEmailError,
     },
     kernel::{Denied, GetError, ListError},
 };
 use skep_domain::identity::actions::{
-    CHANGE_EMAIL, CHANGE_PASSWORD, CHANGE_PROFILE, CREATE_USER, END_SESSION, MANAGE_ROLE, MANAGE_USER, READ_PROFILE,
-    READ_ROLE, READ_SESSION, READ_USER,
+    CHANGE_EMAIL, CHANGE_PASSWORD, CHANGE_PROFILE, CREATE_USER, DELETE_ACCOUNT, END_SESSION, MANAGE_ROLE, MANAGE_USER,
+    READ_PROFILE, READ_ROLE, READ_SESSION, READ_USER,
 };
 
 /// The limit of a body with an e-mail address and a password.
@@ -48,6 +49,9 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation::new("change_email", CHANGE_EMAIL, RequestEmailChangeError::REFUSALS)
         .taking_credentials()
         .body(CREDENTIALS),
+    Operation::new("delete_account", DELETE_ACCOUNT, DeleteAccountError::REFUSALS)
+        .taking_credentials()
+        .body(CREDENTIALS),
     // It takes no key, so it cannot be refused because of one.
     Operation::new("log_out", END_SESSION, Denied::REFUSALS),
     Operation::new("get_csrf_token", READ_SESSION, GetCsrfTokenError::REFUSALS),
@@ -61,6 +65,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation::new("get_user", READ_USER, GetError::REFUSALS),
     Operation::new("change_user", MANAGE_USER, ChangeUserError::REFUSALS).body(SHORT),
     Operation::new("disable_user", MANAGE_USER, DisableUserError::REFUSALS),
+    Operation::new("delete_user", MANAGE_USER, DeleteUserError::REFUSALS),
     Operation::new("enable_user", MANAGE_USER, EnableUserError::REFUSALS),
     Operation::new("set_user_roles", MANAGE_USER, SetUserRolesError::REFUSALS).body(SHORT),
     Operation::new("list_user_sessions", READ_USER, GetError::REFUSALS),

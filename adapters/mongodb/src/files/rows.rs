@@ -236,6 +236,11 @@ impl FileQueries for MongoStore {
         self.read().await?.find::<FileIdDoc>(query).await
     }
 
+    async fn list_files_of(&self, owner: UserId, limit: u32) -> Result<Vec<FileId>, StoreError> {
+        let of_owner = doc! { "owner_id": record::id(owner.uuid()) };
+        self.read().await?.find::<FileIdDoc>(Query::of(of_owner).at_most(limit)).await
+    }
+
     async fn list_known_files(&self, ids: &[FileId]) -> Result<Vec<FileId>, StoreError> {
         let ids = record::ids(ids.iter().map(|id| id.uuid()));
         self.read().await?.find::<FileIdDoc>(Query::of(doc! { "_id": { "$in": ids } })).await

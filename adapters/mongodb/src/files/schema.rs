@@ -27,7 +27,9 @@ pub(crate) const SET: MongoSet = MongoSet {
         },
         MigrationStep { name: "uploads_in_pieces", work: MongoStep::code(nothing, remove_uploads) },
         // The index of the files of a user has the state, and so serves the list of open uploads, too.
-        MigrationStep { name: "open_uploads", work: MongoStep::code(nothing, nothing) },
+        MigrationStep { name: "open_uploads", work: MongoStep::NOTHING },
+        // The index of the owner has all files.
+        MigrationStep { name: "unready_of_owner", work: MongoStep::NOTHING },
     ],
 };
 

@@ -46,7 +46,7 @@ pub(super) fn unmake<'a>(
 }
 
 #[derive(Serialize, Deserialize)]
-struct LinkDoc {
+pub(super) struct LinkDoc {
     /// The account and the purpose.
     #[serde(rename = "_id")]
     key: String,
@@ -75,6 +75,11 @@ impl Record for LinkDoc {
             email: self.email.map(ShownEmail::stored),
         })
     }
+}
+
+/// The ids of all links that an account may have.
+pub(super) fn keys_of_account(user_id: UserId) -> Vec<String> {
+    LinkPurpose::ALL.iter().map(|purpose| key(user_id, *purpose)).collect()
 }
 
 fn key(user_id: UserId, purpose: LinkPurpose) -> String {

@@ -14,6 +14,22 @@ pub(super) const CREATED: Index = index("users_created_at_idx", &["created_at", 
 pub(super) const NAMED: Index = index("users_display_name_idx", &["display_name", "_id"]);
 pub(super) const INDEXES: &[Collection] = &[collection("users", &[CREATED, NAMED])];
 
+/// By the time of the erasure.
+pub(super) const ERASE_AT: Index = index("users_erase_at_idx", &["erase_at", "_id"]);
+pub(super) const ERASURES: &[Collection] = &[collection("users", &[ERASE_AT])];
+
+/// Deleted accounts are disabled, so that their owners' wish is not forgotten: an admin deletes them.
+pub(super) fn unmake_erasures<'a>(schema: &'a mut MongoSchema<'_>) -> Step<'a> {
+    Box::pin(async move {
+        schema.drop_index("users", ERASE_AT.name).await?;
+        let deleted = doc! { "erase_at": { "$ne": null } };
+        let disabled = doc! { "disabled_at": { "$ifNull": ["$disabled_at", "$updated_at"] } };
+        let change = vec![doc! { "$set": disabled }, doc! { "$unset": "erase_at" }];
+        let update = doc! { "q": deleted, "u": change, "multi": true };
+        schema.command(doc! { "update": "users", "updates": [update] }).await.map(drop)
+    })
+}
+
 /// Invitations no longer work. The owners of these accounts ask for a link to set a new password.
 pub(super) fn unmake_invitations<'a>(schema: &'a mut MongoSchema<'_>) -> Step<'a> {
     Box::pin(async move {

@@ -46,5 +46,9 @@ pub(crate) const SET: MongoSet = MongoSet {
             work: MongoStep::code(email_keys::keep, account_states::unmake_invitations),
         },
         MigrationStep { name: "session_cookies", work: MongoStep::code(session_origins::keep, cookies::unmake) },
+        MigrationStep {
+            name: "account_erasures",
+            work: MongoStep::change(email_keys::keep, account_states::ERASURES, account_states::unmake_erasures, &[]),
+        },
     ],
 };

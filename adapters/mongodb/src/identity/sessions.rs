@@ -26,7 +26,7 @@ use skep_domain::{
 use std::slice::from_ref;
 
 #[derive(Serialize, Deserialize)]
-struct SessionDoc {
+pub(super) struct SessionDoc {
     #[serde(rename = "_id")]
     id: bson::Uuid,
     user_id: bson::Uuid,

@@ -36,9 +36,12 @@ fn admitted(filter: &UserFilter) -> Document {
     let mut parts = vec![];
     parts.extend(role.as_ref().map(|role| doc! { "roles": role.name() }));
     parts.extend(state.map(|state| match state {
-        AccountState::Active => doc! { "disabled_at": Bson::Null, "invited_at": Bson::Null },
-        AccountState::Invited => doc! { "disabled_at": Bson::Null, "invited_at": { "$ne": Bson::Null } },
-        AccountState::Disabled => doc! { "disabled_at": { "$ne": Bson::Null } },
+        AccountState::Active => doc! { "erase_at": Bson::Null, "disabled_at": Bson::Null, "invited_at": Bson::Null },
+        AccountState::Invited => {
+            doc! { "erase_at": Bson::Null, "disabled_at": Bson::Null, "invited_at": { "$ne": Bson::Null } }
+        }
+        AccountState::Disabled => doc! { "erase_at": Bson::Null, "disabled_at": { "$ne": Bson::Null } },
+        AccountState::Deleting => doc! { "erase_at": { "$ne": Bson::Null } },
     }));
     parts.extend(email.as_ref().map(|email| starts("email", email.as_str())));
     parts.extend(name.as_ref().map(|name| starts("display_name", name.as_str())));

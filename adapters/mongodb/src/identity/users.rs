@@ -1,6 +1,12 @@
 //! The user accounts.
 
-use super::{known_networks::KnownNetworksDoc, user_list};
+use super::{
+    account_links::{LinkDoc, keys_of_account},
+    account_states::ERASE_AT,
+    known_networks::KnownNetworksDoc,
+    sessions::SessionDoc,
+    user_list,
+};
 use crate::{
     ops::{Query, Update},
     record::{self, Record, Stored, Unreadable, Versioned, date, optional_time, time, version},
@@ -17,7 +23,7 @@ use skep_application::{
 use skep_domain::{
     access::Role,
     identity::{AuthEpoch, KnownNetworks, PasswordForm, User},
-    shared::{Email, EmailLookup, Text, UserId, Version},
+    shared::{Email, EmailLookup, Text, Timestamp, UserId, Version},
 };
 use std::slice::from_ref;
 
@@ -46,6 +52,9 @@ pub(super) struct UserDoc {
     /// Only documents of disabled accounts have it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     disabled_at: Option<DateTime>,
+    /// Only documents of deleted accounts have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    erase_at: Option<DateTime>,
     /// Only documents of accounts that wait for their owners have it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     invited_at: Option<DateTime>,
@@ -87,6 +96,7 @@ impl Record for UserDoc {
             auth_epoch: epoch(self.auth_epoch)?,
             email_verified_at: optional_time(self.email_verified_at)?,
             disabled_at: optional_time(self.disabled_at)?,
+            erase_at: optional_time(self.erase_at)?,
             invited_at: optional_time(self.invited_at)?,
             created_at: time(self.created_at)?,
             updated_at: time(self.updated_at)?,
@@ -109,6 +119,7 @@ impl Stored for UserDoc {
             auth_epoch: user.auth_epoch.get(),
             email_verified_at: user.email_verified_at.map(date),
             disabled_at: user.disabled_at.map(date),
+            erase_at: user.erase_at.map(date),
             invited_at: user.invited_at.map(date),
             created_at: date(user.created_at),
             updated_at: date(user.updated_at),
@@ -158,7 +169,7 @@ impl UserRepository for MongoUnit {
 
     async fn hold_another_with_role(&mut self, role: Role, other: UserId) -> Result<Option<UserId>, StoreError> {
         let wanted = doc! {
-            "roles": role.name(), "disabled_at": Bson::Null, "invited_at": Bson::Null,
+            "roles": role.name(), "disabled_at": Bson::Null, "erase_at": Bson::Null, "invited_at": Bson::Null,
             "_id": { "$ne": record::id(other.uuid()) },
         };
         self.run(async |executor| {
@@ -176,6 +187,23 @@ impl UserRepository for MongoUnit {
 
     async fn save(&mut self, user: &User) -> Result<Version, StoreError> {
         self.put::<UserDoc>(user).await
+    }
+
+    async fn erase(&mut self, user: &User) -> Result<(), StoreError> {
+        let (id, links) = (record::id(user.id.uuid()), keys_of_account(user.id));
+        let rows = [
+            (SessionDoc::COLLECTION, doc! { "user_id": id }),
+            (KnownNetworksDoc::COLLECTION, doc! { "_id": id }),
+            (LinkDoc::COLLECTION, doc! { "_id": { "$in": links } }),
+        ];
+        self.run(async |executor| {
+            for (collection, of_user) in rows {
+                executor.delete(collection, of_user).await?;
+            }
+            Ok(())
+        })
+        .await?;
+        self.remove::<UserDoc>(user).await
     }
 
     async fn renew_hash(&mut self, id: UserId, old: &str, new: &str) -> Result<bool, StoreError> {
@@ -225,5 +253,19 @@ impl UserQueries for MongoStore {
             .by(doc! { "_id": 1 })
             .at_most(limit);
         self.read().await?.find::<AddressDoc>(query).await
+    }
+
+    async fn list_erasures(
+        &self,
+        now: Timestamp,
+        after: Option<UserId>,
+        limit: u32,
+    ) -> Result<Vec<UserId>, StoreError> {
+        let after = after.map_or(Bson::MinKey, |id| record::id(id.uuid()).into());
+        let due = doc! { "erase_at": { "$lte": date(now) }, "_id": { "$gt": after } };
+        // Few accounts are deleted. Along the ids, all accounts would be read.
+        let query = Query::of(due).by(doc! { "_id": 1 }).at_most(limit).along(ERASE_AT.name);
+        let found = self.read().await?.find::<AddressDoc>(query).await?;
+        Ok(found.into_iter().map(|(id, _)| id).collect())
     }
 }

@@ -7,10 +7,11 @@ use crate::{
     },
 };
 use skep_application::kernel::{StoreError, TxMode};
-use skep_postgres::PostgresDatabase;
+use skep_postgres::{PostgresDatabase, PostgresOptions};
 use skep_sql::{Kind, SqlDatabase, Value};
 use std::{
     future::poll_fn,
+    net::TcpListener,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -299,6 +300,17 @@ async fn connections_are_opened_while_other_tasks_always_have_work() {
         busy.abort();
     })
     .await;
+}
+
+#[test]
+fn a_runtime_ends_while_a_connection_is_being_opened() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let options = PostgresOptions::new(format!("postgres://skep:honey@{}/skep", silent.local_addr().unwrap()));
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.spawn(async move { PostgresDatabase::connect(&options).unwrap().check().await });
+    let _opening = silent.accept().unwrap();
+    // This waits for the thread that opens the connection, and no server answers it.
+    drop(runtime);
 }
 
 #[tokio::test]

@@ -84,6 +84,13 @@ static LIST_REMOVABLE: LazyLock<Statement> = LazyLock::new(|| {
         OR upload_expires_at IS NULL AND created_at <= $1) AND id > $3 ORDER BY id LIMIT $4";
     FILES.command("list_removable", text, &[Kind::Time, Kind::Time, Kind::Uuid, Kind::Int], &[Kind::Uuid])
 });
+/// Each part has an index: one of the files that are ready, and one of the others.
+static LIST_OF: LazyLock<Statement> = LazyLock::new(|| {
+    let text = "SELECT id FROM (SELECT id FROM files WHERE owner_id = $1 AND state = 'ready' LIMIT $2) AS ready \
+        UNION ALL \
+        SELECT id FROM (SELECT id FROM files WHERE owner_id = $1 AND state <> 'ready' LIMIT $2) AS others LIMIT $2";
+    FILES.command("list_of", text, &[Kind::Uuid, Kind::Int], &[Kind::Uuid])
+});
 static LIST_KNOWN: LazyLock<Statement> = LazyLock::new(|| {
     let text = "SELECT id FROM {files by id in $1}";
     FILES.command("list_known", text, &[Kind::Uuids], &[Kind::Uuid])
@@ -91,7 +98,7 @@ static LIST_KNOWN: LazyLock<Statement> = LazyLock::new(|| {
 
 pub(super) fn declared() -> Declared {
     let statements = ALL.statements().chain(OWNED.statements()).chain(OPEN.statements());
-    Declared::table(&FILES).statements(statements).statements([&*LIST_REMOVABLE, &*LIST_KNOWN])
+    Declared::table(&FILES).statements(statements).statements([&*LIST_REMOVABLE, &*LIST_OF, &*LIST_KNOWN])
 }
 
 impl Stored for File {
@@ -205,6 +212,10 @@ impl FileQueries for SqlStore {
     ) -> Result<Vec<FileId>, StoreError> {
         let after = after.map_or_else(Uuid::nil, FileId::uuid);
         self.rows(&LIST_REMOVABLE, args![uploads_until, now, after, limit], id).await
+    }
+
+    async fn list_files_of(&self, owner: UserId, limit: u32) -> Result<Vec<FileId>, StoreError> {
+        self.rows(&LIST_OF, args![owner, limit], id).await
     }
 
     async fn list_known_files(&self, ids: &[FileId]) -> Result<Vec<FileId>, StoreError> {

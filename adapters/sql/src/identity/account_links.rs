@@ -55,8 +55,9 @@ static SWEEP: Statement = Statement::per(
     (
         "DELETE FROM account_links WHERE (user_id, purpose) IN \
          (SELECT user_id, purpose FROM account_links WHERE expires_at <= $1 LIMIT $2)",
-        "DELETE FROM account_links WHERE (user_id, purpose) IN \
-         (SELECT user_id, purpose FROM account_links WHERE expires_at <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED)",
+        // An array is made once. PostgreSQL may run a subquery after IN for each row, each time with another limit.
+        "DELETE FROM account_links WHERE ctid = ANY (ARRAY\
+         (SELECT ctid FROM account_links WHERE expires_at <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED))",
     ),
     &[Kind::Time, Kind::Int],
     &[],

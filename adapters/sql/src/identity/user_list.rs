@@ -20,8 +20,8 @@ use std::{collections::HashMap, sync::LazyLock};
 
 /// The condition of [`FILTERED`]. An empty text admits every account.
 const CONDITION: &str = "($1 = '' OR EXISTS (SELECT 1 FROM user_roles WHERE user_roles.user_id = users.id AND role = $1)) \
-    AND ($2 = '' OR $2 = CASE WHEN disabled_at IS NOT NULL THEN 'disabled' WHEN invited_at IS NOT NULL THEN 'invited' \
-    ELSE 'active' END) \
+    AND ($2 = '' OR $2 = CASE WHEN erase_at IS NOT NULL THEN 'deleting' WHEN disabled_at IS NOT NULL THEN 'disabled' \
+    WHEN invited_at IS NOT NULL THEN 'invited' ELSE 'active' END) \
     AND substr(email, 1, length($3)) = $3 AND substr(display_name, 1, length($4)) = $4 \
     AND created_at >= $5 AND created_at <= $6";
 

@@ -16,7 +16,7 @@ use skep_application::{
 use skep_domain::{
     access::Role,
     identity::{AccountState, AuthEpoch, PasswordForm, User},
-    shared::{Email, EmailLookup, Text, UserId, Version},
+    shared::{Email, EmailLookup, Text, Timestamp, UserId, Version},
 };
 use std::{collections::BTreeSet, sync::LazyLock};
 use uuid::Uuid;
@@ -38,6 +38,8 @@ pub(super) static USERS: LazyLock<Table<User>> = LazyLock::new(|| {
         .nullable()
         .column("disabled_at", Kind::Time, |user| user.disabled_at.into())
         .nullable()
+        .column("erase_at", Kind::Time, |user| user.erase_at.into())
+        .nullable()
         .column("invited_at", Kind::Time, |user| user.invited_at.into())
         .nullable()
         .fixed("created_at", Kind::Time, |user| user.created_at.into())
@@ -45,7 +47,7 @@ pub(super) static USERS: LazyLock<Table<User>> = LazyLock::new(|| {
         .version(|user| user.version)
         .unique(constraints::USER_EMAIL, &["email"])
         .unique(constraints::USER_EMAIL_KEY, &["email_key"])
-        .offers(&[Verb::Insert, Verb::Save])
+        .offers(&[Verb::Insert, Verb::Save, Verb::Delete])
 });
 static ROLES: LazyLock<Table<(UserId, Role)>> = LazyLock::new(|| {
     Table::<(UserId, Role)>::new("user_roles", "identity.user_role", Constraint::new("user_roles_pkey"))
@@ -85,7 +87,7 @@ static COUNT_WITH_ROLE: Statement = Statement::both(
 /// other's accounts do not wait in a circle.
 static LOCK_WITH_ANOTHER: LazyLock<Statement> = LazyLock::new(|| {
     let text = "SELECT id FROM users WHERE id = $2 OR id = (SELECT other.id FROM users AS other \
-        WHERE other.id <> $2 AND other.disabled_at IS NULL AND other.invited_at IS NULL \
+        WHERE other.id <> $2 AND other.disabled_at IS NULL AND other.erase_at IS NULL AND other.invited_at IS NULL \
         AND EXISTS (SELECT 1 FROM user_roles WHERE user_roles.user_id = other.id AND role = $1) \
         ORDER BY other.id LIMIT 1) ORDER BY id {for update}";
     USERS.command("lock_with_another", text, &[Kind::Text, Kind::Uuid], &[Kind::Uuid])
@@ -94,12 +96,28 @@ static LOCK_WITH_ANOTHER: LazyLock<Statement> = LazyLock::new(|| {
 static HAS_ROLE: Statement = Statement::both(
     "identity.user.has_role",
     "SELECT EXISTS (SELECT 1 FROM users JOIN user_roles ON user_roles.user_id = users.id \
-     WHERE users.id = $1 AND role = $2 AND disabled_at IS NULL AND invited_at IS NULL)",
+     WHERE users.id = $1 AND role = $2 AND disabled_at IS NULL AND erase_at IS NULL AND invited_at IS NULL)",
     &[Kind::Uuid, Kind::Text],
     &[Kind::Bool],
 );
 static DELETE_ROLES: Statement =
     Statement::both("identity.user_role.delete", "DELETE FROM user_roles WHERE user_id = $1", &[Kind::Uuid], &[]);
+/// What an account has, beside its roles. The account itself goes last, because sessions refer to it.
+static ERASE: [Statement; 3] = [
+    Statement::both("identity.session.erase", "DELETE FROM sessions WHERE user_id = $1", &[Kind::Uuid], &[]),
+    Statement::both(
+        "identity.known_networks.erase",
+        "DELETE FROM known_networks WHERE user_id = $1",
+        &[Kind::Uuid],
+        &[],
+    ),
+    Statement::both("identity.account_link.erase", "DELETE FROM account_links WHERE user_id = $1", &[Kind::Uuid], &[]),
+];
+/// Along an index of the accounts that were deleted.
+static LIST_ERASURES: LazyLock<Statement> = LazyLock::new(|| {
+    let text = "SELECT id FROM users WHERE erase_at IS NOT NULL AND erase_at <= $1 AND id > $2 ORDER BY id LIMIT $3";
+    USERS.command("list_erasures", text, &[Kind::Time, Kind::Uuid, Kind::Int], &[Kind::Uuid])
+});
 static RENEW_HASH: Statement = Statement::both(
     "identity.user.renew_hash",
     "UPDATE users SET password_hash = $3, password_form = $4 WHERE id = $1 AND password_hash = $2",
@@ -108,8 +126,8 @@ static RENEW_HASH: Statement = Statement::both(
 );
 static FIND_CREDENTIALS: LazyLock<Statement> = LazyLock::new(|| {
     let columns = "SELECT users.id, users.email, users.email_key, users.email_typed, users.password_hash, \
-        users.password_form, users.auth_epoch, known_networks.networks, users.disabled_at, users.invited_at, \
-        users.email_verified_at \
+        users.password_form, users.auth_epoch, known_networks.networks, users.disabled_at, users.erase_at, \
+        users.invited_at, users.email_verified_at \
         FROM users \
         LEFT JOIN known_networks ON known_networks.user_id = users.id ";
     let kinds = &[
@@ -124,6 +142,7 @@ static FIND_CREDENTIALS: LazyLock<Statement> = LazyLock::new(|| {
         Kind::Time,
         Kind::Time,
         Kind::Time,
+        Kind::Time,
     ];
     USERS.command("find_credentials", &[columns, WITH_EMAIL].concat(), &[Kind::Text, Kind::Text], kinds)
 });
@@ -131,7 +150,8 @@ static FIND_CREDENTIALS: LazyLock<Statement> = LazyLock::new(|| {
 pub(super) fn declared() -> Declared {
     let users = Declared::table(&USERS).statements([&*FIND, &*FIND_BY_EMAIL, &ANY_WITH_ROLE, &*FIND_CREDENTIALS]);
     let users = users
-        .statements([&*LOCK_WITH_ANOTHER, &HAS_ROLE, &COUNT_WITH_ROLE, &RENEW_HASH])
+        .statements([&*LOCK_WITH_ANOTHER, &HAS_ROLE, &COUNT_WITH_ROLE, &RENEW_HASH, &*LIST_ERASURES])
+        .statements(&ERASE)
         .statements(user_list::statements());
     users.and(Declared::table(&ROLES).statements([&DELETE_ROLES]))
 }
@@ -158,6 +178,7 @@ pub(super) fn read_row(row: &mut Row) -> Result<User, StoreError> {
         auth_epoch: row_id.read("auth_epoch", AuthEpoch::new(row.int()?))?,
         email_verified_at: row.optional_time()?,
         disabled_at: row.optional_time()?,
+        erase_at: row.optional_time()?,
         invited_at: row.optional_time()?,
         created_at: row.time()?,
         updated_at: row.time()?,
@@ -187,8 +208,8 @@ fn read_credentials(row: &mut Row) -> Result<(Email, Credentials), StoreError> {
     let password_form = read_form(&row_id, row)?;
     let auth_epoch = row_id.read("auth_epoch", AuthEpoch::new(row.int()?))?;
     let known_networks = read_networks(user_id, row.optional_bytes()?.as_deref())?;
-    let (disabled_at, invited_at) = (row.optional_time()?, row.optional_time()?);
-    let is_active = AccountState::of(disabled_at, invited_at) == AccountState::Active;
+    let (disabled_at, erase_at, invited_at) = (row.optional_time()?, row.optional_time()?, row.optional_time()?);
+    let is_active = AccountState::of(erase_at, disabled_at, invited_at) == AccountState::Active;
     let is_verified = row.optional_time()?.is_some();
     let credentials =
         Credentials { user_id, password_hash, password_form, auth_epoch, known_networks, is_active, is_verified };
@@ -247,6 +268,13 @@ impl UserRepository for SqlUnit {
         Ok(version)
     }
 
+    async fn erase(&mut self, user: &User) -> Result<(), StoreError> {
+        for statement in ERASE.iter().chain([&DELETE_ROLES]) {
+            self.change(statement, args![user.id]).await?;
+        }
+        USERS.delete(self, user).await
+    }
+
     async fn renew_hash(&mut self, id: UserId, old: &str, new: &str) -> Result<bool, StoreError> {
         Ok(self.change(&RENEW_HASH, args![id, old, new, PasswordForm::NEW.name()]).await? > 0)
     }
@@ -280,5 +308,15 @@ impl UserQueries for SqlStore {
         let read = |row: &mut Row| Ok((UserId::new(row.uuid()?), Email::stored(row.text()?, None, None)));
         let after = after.map_or_else(Uuid::nil, |id| id.uuid());
         self.rows(&LIST_WITHOUT, args![after, limit], read).await
+    }
+
+    async fn list_erasures(
+        &self,
+        now: Timestamp,
+        after: Option<UserId>,
+        limit: u32,
+    ) -> Result<Vec<UserId>, StoreError> {
+        let after = after.map_or_else(Uuid::nil, |id| id.uuid());
+        self.rows(&LIST_ERASURES, args![now, after, limit], |row| Ok(UserId::new(row.uuid()?))).await
     }
 }

@@ -1,5 +1,6 @@
 //! Tests of the repositories without an engine. The contract suite tests the statements on both engines.
 
+mod erasures;
 mod migrations;
 mod observe;
 mod queries;

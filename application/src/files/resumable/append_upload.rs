@@ -22,7 +22,7 @@ refusal! {
 }
 
 refusal! {
-    /// Another request sends bytes to this upload. Its hold ends with it, or after 60 s without progress.
+    /// Another request sends bytes to this upload; try again when it has ended.
     UploadLocked = Locked, "upload_locked";
     fn retry_after(&self) -> Option<Duration> {
         Some(Duration::from_secs(1))
@@ -121,9 +121,10 @@ impl AppendUpload {
         let token = LeaseToken::new(parts.runtime.ids.next());
         let locked = parts.blobs.lock(id).await?.ok_or(UploadLocked)?;
         let now = parts.runtime.clock.now();
+        let is_alone = locked.is_exclusive();
         let file = run(&parts.runtime, actor.deadline, |attempt| async move {
             let mut unit = parts.store.begin(TxMode::Write, &[Key(id.uuid())]).await?;
-            let held = hold(&mut *unit, actor, (id, offset, length), token, now).await;
+            let held = hold(&mut *unit, actor, (id, offset, length), (token, is_alone), now).await;
             attempt.end(unit, held).await
         })
         .await?;
@@ -152,10 +153,13 @@ async fn hold(
     unit: &mut dyn FilesTx,
     actor: &Actor,
     (id, offset, length): (FileId, u64, Option<u64>),
-    token: LeaseToken,
+    (token, is_alone): (LeaseToken, bool),
     now: Timestamp,
 ) -> Result<File, AppendUploadError> {
     let mut file = own(actor, unit.files().find(id).await?).ok_or(NotFound("upload"))?;
+    if is_alone {
+        file.pass_over();
+    }
     file.append(offset, length, token, now)?;
     unit.files().save(&file).await?;
     Ok(file)
@@ -236,8 +240,9 @@ impl Appending {
         }
         self.sync().await?;
         let Self { hold, file, content, kept, .. } = self;
-        drop(content);
         hold.end(kept).await?;
+        // Last, so that a request that gets the lock passes no hold over whose request still works.
+        drop(content);
         Ok(Appended { offset: kept, expires_at: file.resumable.map(|known| known.expires_at), file: None })
     }
 
@@ -246,9 +251,8 @@ impl Appending {
         // What cannot be made durable now is sent again.
         let _ = self.sync().await;
         let Self { hold, content, kept, .. } = self;
-        // The next request can open the content as soon as the hold has ended.
-        drop(content);
         hold.let_go(kept).await;
+        drop(content);
     }
 
     async fn finish(self, actor: &Actor) -> Result<Appended, AppendUploadError> {

@@ -185,6 +185,20 @@ async fn a_refused_request_leaves_the_content_of_a_ready_file() {
     assert_eq!(desk.shelves.contents(), [(file_id(1), b"honeycomb!".to_vec())]);
 }
 
+/// Its server was killed, and the lock of the content has ended with it.
+#[tokio::test]
+async fn the_hold_of_a_lost_request_is_passed_over() {
+    let lost = with(upload(5, Some(9)));
+    let desk = Desk::new([lost.open()]);
+    desk.shelves.put_partial(file_id(1), b"honey");
+    assert!(desk.begin(5, None, false).await.is_ok());
+    let saved: Vec<File> = lost.seen.all("files.save");
+    assert_eq!(saved[0].resumable.as_ref().unwrap().appender.unwrap().token, token(1));
+    // Without a content, another request may be about to begin it.
+    let desk = Desk::new([with(upload(0, Some(9))).looking()]);
+    assert_eq!(code(&desk.begin(0, None, false).await.map(drop)), "upload_locked");
+}
+
 #[tokio::test]
 async fn nothing_of_a_damaged_piece_is_kept() {
     let (first, second) = (with(upload(5, None)), with(upload(5, Some(1))));

@@ -17,7 +17,7 @@ use skep_application::{
 use skep_domain::{
     access::Role,
     identity::{AccountState, EmailPrefix},
-    shared::{Direction, PageLimit, UserId},
+    shared::{Direction, EmailLookup, PageLimit, UserId},
 };
 
 /// What to do with accounts.
@@ -77,7 +77,15 @@ pub(super) enum User {
         /// The id of the account.
         id: UserId,
     },
-    /// Let the user of a disabled account log in again.
+    /// Delete an account, which ends its sessions.
+    ///
+    /// The account and the files of its user are erased after the grace (SKEP_ACCOUNT_GRACE_DAYS). Until then, `skep user
+    /// enable` takes the deletion back. The last active admin cannot be deleted.
+    Delete {
+        /// The id or the e-mail address of the account.
+        account: String,
+    },
+    /// Let the user of a disabled account log in again, or take a deletion back.
     Enable {
         /// The id of the account.
         id: UserId,
@@ -147,6 +155,12 @@ async fn with(skep: &Skep, command: User, password: String) -> Result<(), BoxErr
             identity.disable_user.execute(&actor, UserCommand { user_id: id, precondition }).await?;
             tell!("the account {id} is disabled")?;
         }
+        User::Delete { account } => {
+            let id = account_id(skep, &account).await?;
+            let user = identity.delete_user.execute(&actor, UserCommand { user_id: id, precondition }).await?;
+            let erase_at = user.erase_at.map(|at| at.to_string()).unwrap_or_default();
+            tell!("the account {id} is deleted, and will be erased at {erase_at}")?;
+        }
         User::Enable { id } => {
             identity.enable_user.execute(&actor, UserCommand { user_id: id, precondition }).await?;
             tell!("the account {id} is active")?;
@@ -163,6 +177,16 @@ async fn with(skep: &Skep, command: User, password: String) -> Result<(), BoxErr
         }
     }
     Ok(())
+}
+
+/// The id that the text is, or that of the account with this address.
+async fn account_id(skep: &Skep, text: &str) -> Result<UserId, BoxError> {
+    if let Ok(id) = text.parse() {
+        return Ok(id);
+    }
+    let email = EmailLookup::parse(text).map_err(|_| format!("`{text}` is not an id and not an e-mail address"))?;
+    let found = skep.app.ports.store.find_credentials(&email).await?;
+    Ok(found.ok_or_else(|| format!("no account has the address {text}"))?.user_id)
 }
 
 fn names(user: &UserView) -> Vec<&str> {

@@ -6,12 +6,13 @@ use serde_json::{Map, Value, json};
 use skep::testing::{PASSWORD, TestKit};
 use skep_application::{
     events::{EventHandler, EventsTx, HandlerError, Handling, HeldSort, HeldSortKey, PlacedEvent, Subscribers},
+    identity::IdentityTx,
     kernel::{Actor, Begin, Clock as _, PageRequest, TxMode},
 };
 use skep_domain::{
     events::{HeldState, SubscriberName},
     jobs::{JobArgs, JobKind, NewJob, QueueName},
-    shared::{Direction, EventDescription, Field, Kind},
+    shared::{Direction, EventDescription, Field, Kind, UserId},
 };
 use std::{collections::BTreeSet, fmt::Write as _, fs, time::Duration};
 
@@ -329,10 +330,22 @@ async fn change_users(kit: &TestKit, admin: &str) {
     for change in ["disable", "enable"] {
         post(kit, &format!("{path}/{change}"), admin).await;
     }
+    call(kit, "DELETE", &path, admin, &Value::Null).await;
+    erase(kit, users["data"][0]["id"].as_str().unwrap().parse().unwrap()).await;
     let carl = json!({ "email": "carl@example.com", "display_name": "Carl", "roles": [] });
     let invited = call(kit, "POST", "/api/v1/users", admin, &carl).await;
     post(kit, &format!("/api/v1/users/{}/invitation", invited["id"].as_str().unwrap()), admin).await;
     links::accept_invitation(kit, "carl@example.com").await;
+}
+
+/// Ends the grace of a deleted account a minute ago, and erases it.
+async fn erase(kit: &TestKit, id: UserId) {
+    let mut unit = Begin::<dyn IdentityTx>::begin(&*kit.app().ports.store, TxMode::Write, &[]).await.unwrap();
+    let mut user = unit.users().find(id).await.unwrap().unwrap();
+    user.erase_at = Some(kit.clock().now().plus_millis(-60_000));
+    unit.users().save(&user).await.unwrap();
+    unit.commit().await.unwrap();
+    kit.app().sweep_expired.execute().await.unwrap();
 }
 
 async fn change_schedules(kit: &TestKit, admin: &str) {

@@ -130,6 +130,14 @@ async fn manage(server: &Server, admin: &Buyer, id: &Value, costs: &mut Costs) {
     costs.add("POST /api/v1/users/{id}/disable", &disabled);
     let enabled = server.send("POST", &format!("{path}/enable"), &with(admin, &[]), None).await;
     costs.add("POST /api/v1/users/{id}/enable", &enabled);
+    let deleted = server.send("DELETE", &path, &with(admin, &[]), None).await;
+    costs.add("DELETE /api/v1/users/{id}", &deleted);
+    server.send("POST", &format!("{path}/enable"), &with(admin, &[]), None).await;
+    let (_, bob) = server.log_in("bob@example.com").await;
+    let body = json!({ "current_password": PASSWORD });
+    let deleted = server.send("DELETE", "/api/v1/users/me", &with(&bob, &[]), Some(&body)).await;
+    costs.add("DELETE /api/v1/users/me", &deleted);
+    server.send("POST", &format!("{path}/enable"), &with(admin, &[]), None).await;
 }
 
 /// A person that gets two invitations and accepts the second one.

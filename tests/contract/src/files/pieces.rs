@@ -21,6 +21,7 @@ clauses! { list of "contents" on dyn Contents:
     one_writer_at_a_time_has_a_content ["BlobStore 10"],
     of_two_that_begin_a_content_one_has_it ["BlobStore 10"],
     a_lock_alone_changes_nothing ["BlobStore 10"],
+    the_lock_of_a_content_that_exists_is_exclusive ["BlobStore 10"],
     a_content_that_was_published_too_early_can_be_resumed ["BlobStore 11"],
     pieces_are_listed_and_deleted ["BlobStore 11"],
 }
@@ -149,6 +150,16 @@ async fn a_lock_alone_changes_nothing(given: &Given) -> Checked {
     equal(listed(&*blobs, 10).await?, before)?;
     let mut assembled = resume(&*blobs, partial, 3).await?.assemble().await?;
     equal(assembled.staged.sync().await?.size, 3)
+}
+
+async fn the_lock_of_a_content_that_exists_is_exclusive(given: &Given) -> Checked {
+    let (blobs, other, id) = (given.store.blobs(), given.store.reopened().await?, id());
+    add(&*blobs, id, 0, b"honey").await?;
+    let first = lock(&*blobs, id).await?;
+    holds(first.is_exclusive(), "it exists")?;
+    holds(other.lock(id).await?.is_none(), "another writer has it")?;
+    drop(first);
+    holds(lock(&*other, id).await?.is_exclusive(), "it exists")
 }
 
 async fn a_content_that_was_published_too_early_can_be_resumed(given: &Given) -> Checked {

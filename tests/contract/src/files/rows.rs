@@ -34,6 +34,7 @@ clauses! { clauses of "files" on dyn FileRows, with [
     deleted_files_and_old_uploads_are_removable ["FileQueries 2"],
     known_ids_are_found_and_no_others ["FileQueries 3"],
     only_open_uploads_in_pieces_are_listed_as_such ["FileQueries 4"],
+    the_files_of_a_user_are_found_in_any_state ["FileQueries 5"],
 }
 
 pub(super) type Given = clause::Given<dyn FileRows>;
@@ -275,6 +276,25 @@ async fn deleted_files_and_old_uploads_are_removable(given: &Given) -> Checked {
     equal(list(None, 2).await?, expected[..2].to_vec())?;
     equal(list(Some(expected[1]), 3).await?, expected[2..].to_vec())?;
     equal(list(Some(expected[4]), 2).await?, vec![])
+}
+
+async fn the_files_of_a_user_are_found_in_any_state(given: &Given) -> Checked {
+    let (owner, other) = (sample::user_id(), sample::user_id());
+    let mut deleted = ready(owner, sample::at(1))?;
+    deleted.remove(sample::at(2));
+    let in_pieces = upload(owner, sample::at(3))?.in_pieces(UploadMetadata::parse("")?, Timestamp::MAX);
+    let files = [ready(owner, sample::at(0))?, upload(owner, sample::at(5))?, in_pieces, deleted];
+    put(&*given.store, &files).await?;
+    put(&*given.store, &[ready(other, sample::at(0))?, upload(other, sample::at(0))?]).await?;
+    let sorted = |mut ids: Vec<FileId>| {
+        ids.sort_by_key(|id| id.uuid());
+        ids
+    };
+    let list = async |limit| given.store.queries().list_files_of(owner, limit).await;
+    equal(sorted(list(9).await?), sorted(files.iter().map(|file| file.id).collect()))?;
+    equal(list(3).await?.len(), 3)?;
+    equal(list(1).await?.len(), 1)?;
+    equal(given.store.queries().list_files_of(sample::user_id(), 9).await?, vec![])
 }
 
 async fn known_ids_are_found_and_no_others(given: &Given) -> Checked {

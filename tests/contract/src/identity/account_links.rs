@@ -23,6 +23,7 @@ clauses! { clauses of "account_links" on dyn AccountLinks:
     a_link_is_used_once_in_time_and_no_other_with_it ["AccountLinkRepository 2"],
     of_fifty_that_use_a_link_at_once_one_does ["AccountLinkRepository 2"],
     expired_links_are_swept_and_no_others ["AccountLinkRepository 3"],
+    a_sweep_judges_links_with_one_hash_apart ["AccountLinkRepository 3"],
     a_sweep_forgets_no_more_than_its_limit ["AccountLinkRepository 3"],
 }
 
@@ -182,6 +183,14 @@ async fn expired_links_are_swept_and_no_others(given: &Given) -> Checked {
     equal(sweep(given, sample::at(100), 100).await?, 1)?;
     equal(found(given, &links[0]).await?, [None, None])?;
     equal(found(given, &links[1]).await?, [Some(links[1].clone()), Some(links[1].clone())])?;
+    equal(sweep(given, sample::at(101), 100).await?, 1)
+}
+
+async fn a_sweep_judges_links_with_one_hash_apart(given: &Given) -> Checked {
+    let first = link(sample::user_id(), RESET, sample::at(100));
+    let second = AccountLink { hash: first.hash, ..link(sample::user_id(), RESET, sample::at(101)) };
+    put(&*given.store, &[first, second]).await?;
+    equal(sweep(given, sample::at(100), 100).await?, 1)?;
     equal(sweep(given, sample::at(101), 100).await?, 1)
 }
 

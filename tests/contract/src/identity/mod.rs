@@ -1,6 +1,7 @@
 //! Clauses of identity: accounts, their known networks, sessions, links and setup tokens.
 
 mod account_links;
+mod erasure;
 mod known_networks;
 mod roles;
 mod session_queries;
@@ -101,6 +102,7 @@ pub fn clauses() -> Vec<Clause<dyn IdentityStore>> {
         of(users(), |store| Arc::new(Whole(store))),
         of(sessions(), |store| Arc::new(Whole(store))),
         sessions::whole(),
+        erasure::clauses(),
         roles::whole(),
         of(known_networks(), |store| Arc::new(Whole(store))),
         of(account_links(), |store| Arc::new(Whole(store))),

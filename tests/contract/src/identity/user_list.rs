@@ -15,7 +15,7 @@ use skep_application::{
 };
 use skep_domain::{
     access::Role,
-    identity::{AccountState, EmailPrefix, NamePrefix, User},
+    identity::{AccountGrace, AccountState, EmailPrefix, NamePrefix, User},
     shared::{Direction, Email, Text, UserId},
 };
 use std::sync::Arc;
@@ -81,6 +81,7 @@ fn various() -> Checked<Vec<User>> {
             display_name: Text::stored(name.to_owned()),
             roles,
             disabled_at: (number % 3 == 0).then_some(sample::at(5)),
+            erase_at: (number % 5 == 0).then_some(sample::at(7)),
             invited_at: (number % 4 < 2).then_some(sample::at(6)),
             created_at: sample::at(i64::try_from(number)?),
             ..sample::user()?
@@ -142,7 +143,8 @@ async fn another_account_with_a_role_is_active_and_has_it(given: &Given) -> Chec
     let one = sample::admin()?;
     let disabled = User { disabled_at: Some(sample::at(1)), ..sample::admin()? };
     let invited = sample::admin()?.invited();
-    put(&*given.store, &[one.clone(), disabled, invited, sample::user()?]).await?;
+    let deleted = User { erase_at: Some(sample::at(1)), ..sample::admin()? };
+    put(&*given.store, &[one.clone(), disabled, invited, deleted, sample::user()?]).await?;
     equal(another(given, one.id).await?, None)?;
     equal(another(given, sample::user_id()).await?, Some(one.id))?;
     let mut second: User = put_sample(&*given.store).await?;
@@ -156,16 +158,16 @@ async fn another_account_with_a_role_is_active_and_has_it(given: &Given) -> Chec
     equal(another(given, one.id).await?, None)
 }
 
-/// Takes an admin away if another one stays: by the account or by the role. Returns whether it did.
-async fn taken(store: &dyn Users, id: UserId, by_account: bool) -> Result<bool, StoreError> {
+/// Takes an admin away if another one stays: by disabling or deleting the account, or by the role. Returns whether it did.
+async fn taken(store: &dyn Users, id: UserId, by: usize) -> Result<bool, StoreError> {
     commit!(store, tx => {
         let other = tx.users().hold_another_with_role(Role::ADMIN, id).await?;
         match tx.users().find(id).await? {
             Some(mut user) if other.is_some() => {
-                if by_account {
-                    user.disable(sample::at(1));
-                } else {
-                    user.set_roles(&[], sample::at(1));
+                match by {
+                    0 => drop(user.disable(sample::at(1))),
+                    1 => drop(user.delete(sample::at(1), AccountGrace::USUAL)),
+                    _ => drop(user.set_roles(&[], sample::at(1))),
                 }
                 tx.users().save(&user).await?;
                 true
@@ -188,7 +190,7 @@ async fn of_admins_that_go_at_once_one_stays(given: &Given) -> Checked {
             let (store, start, id) = (given.store.clone(), start.clone(), admins[(at + 1) % count].id);
             tokio::spawn(async move {
                 start.wait().await;
-                taken(&*store, id, at % 2 == 0).await
+                taken(&*store, id, at % 3).await
             })
         });
         let mut done = 0;

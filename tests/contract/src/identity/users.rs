@@ -35,6 +35,7 @@ clauses! { clauses of "users" on dyn Users, with [
     an_account_without_a_key_does_not_shadow_the_owner_of_the_spelling ["UserRepository 1", "UserQueries 1"],
     any_number_of_accounts_may_be_without_a_key,
     accounts_without_a_key_are_listed ["UserQueries 2"],
+    accounts_to_erase_are_listed ["UserQueries 4"],
     roles_can_be_looked_for,
     credentials_are_those_of_the_address,
     a_change_of_credentials_shows_at_once,
@@ -110,6 +111,7 @@ impl Entity for User {
                 roles,
                 email_verified_at: (time == Timestamp::MIN).then_some(Timestamp::MIN),
                 disabled_at: (time == Timestamp::MAX).then_some(Timestamp::MAX),
+                erase_at: (time == Timestamp::MAX).then_some(Timestamp::MAX),
                 invited_at: (time == Timestamp::MIN).then_some(Timestamp::MAX),
                 created_at: time,
                 updated_at: Timestamp::MAX,
@@ -153,6 +155,7 @@ impl Versioned for User {
         self.auth_epoch = self.auth_epoch.next();
         self.email_verified_at = (round % 2 == 0).then_some(sample::at(10 * round));
         self.disabled_at = (round % 2 == 1).then_some(sample::at(100 * round));
+        self.erase_at = (round % 2 == 1).then_some(sample::at(500 * round));
         self.invited_at = (round % 2 == 0).then_some(sample::at(1_000 * round));
         self.updated_at = sample::at(100 * round);
         Ok(())
@@ -302,7 +305,8 @@ async fn credentials_are_those_of_the_address(given: &Given) -> Checked {
     let disabled = User { disabled_at: Some(sample::at(9)), auth_epoch: AuthEpoch::FIRST.next(), ..sample::user()? };
     let verified = User { email_verified_at: Some(sample::at(9)), ..sample::user()? };
     let invited = User { invited_at: Some(sample::at(9)), ..sample::user()? };
-    let users = [one, other, disabled, invited, verified];
+    let deleted = User { erase_at: Some(sample::at(9)), ..sample::user()? };
+    let users = [one, other, disabled, invited, verified, deleted];
     put(&*given.store, &users).await?;
     for user in users {
         let known_networks = KnownNetworks::none(user.id);
@@ -314,6 +318,21 @@ async fn credentials_are_those_of_the_address(given: &Given) -> Checked {
         equal(given.store.queries().find_credentials(&lookup).await?, Some(expected))?;
     }
     equal(given.store.queries().find_credentials(&lookup(&sample::user()?)?).await?, None)
+}
+
+async fn accounts_to_erase_are_listed(given: &Given) -> Checked {
+    let mut users = Vec::new();
+    for erase_at in [None, Some(8), Some(9), Some(10), Some(-1), Some(9)] {
+        users.push(User { erase_at: erase_at.map(sample::at), ..sample::user()? });
+    }
+    put(&*given.store, &users).await?;
+    let mut due: Vec<_> = [1, 2, 4, 5].map(|at: usize| users[at].id).to_vec();
+    due.sort();
+    let list = async |after, limit| given.store.queries().list_erasures(sample::at(9), after, limit).await;
+    equal(list(None, 9).await?, due.clone())?;
+    equal(list(None, 3).await?, due[..3].to_vec())?;
+    equal(list(Some(due[1]), 9).await?, due[2..].to_vec())?;
+    equal(list(Some(due[3]), 9).await?, vec![])
 }
 
 async fn a_change_of_credentials_shows_at_once(given: &Given) -> Checked {

@@ -212,7 +212,15 @@ async fn a_claim_waits_for_no_other_job_with_its_ordering_key(given: &Given) -> 
     let others = ClaimJobs::new(given.store.clone(), world::runtime());
     equal(others.prepare(&other.queue, 1).execute().await?.len(), 1)?;
     equal((claim.execute().await?, claim.is_unsettled()), (vec![], false))?;
-    let free = others.prepare(&queue, 9).execute().await?;
+    // A store may still roll back what was undone, and a claim passes over the rows of units that are open.
+    let mut free = vec![];
+    for _ in 0..500 {
+        free = others.prepare(&queue, 9).execute().await?;
+        if !free.is_empty() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     equal(free.iter().map(|job| job.id).collect::<Vec<_>>(), vec![jobs[1].id])
 }
 

@@ -123,6 +123,9 @@ impl FileQueries for Flawed {
     ) -> Done<Vec<FileId>> {
         self.seen.list_removable_files(until, now, after, limit).await
     }
+    async fn list_files_of(&self, owner: UserId, limit: u32) -> Done<Vec<FileId>> {
+        self.seen.list_files_of(owner, limit).await
+    }
     async fn list_known_files(&self, ids: &[FileId]) -> Done<Vec<FileId>> {
         self.seen.list_known_files(ids).await
     }
@@ -154,6 +157,9 @@ impl UserQueries for Flawed {
     }
     async fn list_without_key(&self, after: Option<UserId>, limit: u32) -> Done<Vec<(UserId, Email)>> {
         self.seen.list_without_key(after, limit).await
+    }
+    async fn list_erasures(&self, now: Timestamp, after: Option<UserId>, limit: u32) -> Done<Vec<UserId>> {
+        self.seen.list_erasures(now, after, limit).await
     }
 }
 

@@ -222,6 +222,9 @@ impl UserRepository for FlawedUnit {
         let (user, _) = self.changed(user, |state| &state.users);
         through!(self, UserRepository::save(&user))
     }
+    async fn erase(&mut self, user: &User) -> Done<()> {
+        through!(self, UserRepository::erase(user))
+    }
     async fn renew_hash(&mut self, id: UserId, old: &str, new: &str) -> Done<bool> {
         let renewed = through!(self, UserRepository::renew_hash(id, old, new))?;
         Ok(renewed || self.flaw == Flaw::ConsumesTwice)

@@ -3,9 +3,10 @@
 use crate::{
     Journey, Needs,
     shop::{ORDERS, PRODUCTS, PROFILE, Shop, all, basket, id_of, log_in, path, stock_path, stock_seen_by},
+    slice::{at_once, insist},
 };
 use serde_json::{Value, json};
-use skep_journeys::{Call, Client, Store, wait_for};
+use skep_journeys::{Client, Store, wait_for};
 use std::{
     collections::BTreeMap,
     sync::{
@@ -62,9 +63,11 @@ fn buyers_at_both_get_each_piece_once(store: &Store) {
     let second = shop.deployment.start_second();
     let buyers = shop.users(16);
     let honey = shop.product("HONEY", 1999, 32);
-    let answers = crate::slice::at_once(64, |n| {
-        let server = if n % 2 == 0 { &shop.server } else { &second };
-        server.known(&buyers[n % 16]).post(ORDERS).json(basket(&[(&honey, 1)])).send()
+    let answers = at_once(64, |n| {
+        let buyer = if n % 2 == 0 { &shop.server } else { &second }.known(&buyers[n % 16]);
+        let call = buyer.post(ORDERS).key(&format!("rush-{n}")).json(basket(&[(&honey, 1)]));
+        // Two instances queue for the same row only in the store.
+        insist(|| call.clone().send())
     });
     let placed = answers.iter().filter(|answer| answer.status == 201).count();
     let short = answers.into_iter().filter(|answer| answer.status != 201).collect::<Vec<_>>();
@@ -109,7 +112,8 @@ fn the_other_goes_on(store: &Store) {
     // Buyers without an answer repeat the call at the other instance, with the same key.
     for (key, order) in &mut orders {
         let n: usize = key.split('-').next().and_then(|n| n.parse().ok()).expect("a number");
-        let again = insist(&shop.server.known(&buyers[n]).post(ORDERS).key(key).json(cart.clone()));
+        let buyer = shop.server.known(&buyers[n]);
+        let again = insist(|| buyer.post(ORDERS).key(key).json(cart.clone()).send()).expect(201).json();
         assert_eq!(*order.get_or_insert_with(|| again.clone()), again, "{key}");
     }
     let listed = all(&shop.admin, &format!("{ORDERS}?limit=100"));
@@ -123,18 +127,6 @@ fn the_other_goes_on(store: &Store) {
     shop.server.stop();
 }
 
-/// Repeats the call until the order is placed. The open transactions of the killed instance keep their locks until the
-/// database server ends them. MongoDB does that when they reach their maximum age.
-#[track_caller]
-fn insist(order: &Call<'_>) -> Value {
-    let placed = wait_for("the store to end the open transactions", || {
-        let answer = order.clone().send();
-        let must_wait = answer.status == 503 && answer.header("retry-after").is_some();
-        (!must_wait).then_some(answer)
-    });
-    placed.expect(201).json()
-}
-
 /// Places orders until there are enough or the server is gone.
 fn buy(client: &Client, n: usize, cart: &Value, ledger: &Ledger) {
     for round in 0.. {
@@ -142,10 +134,10 @@ fn buy(client: &Client, n: usize, cart: &Value, ledger: &Ledger) {
             return;
         }
         let key = format!("{n}-{round}");
-        let answer = client.post(ORDERS).key(&key).json(cart.clone()).try_send();
+        let call = client.post(ORDERS).key(&key).json(cart.clone());
         // A call that meets an open transaction of the killed instance gets a 503.
-        let order = answer.ok().map(|answer| match answer.status {
-            503 => insist(&client.post(ORDERS).key(&key).json(cart.clone())),
+        let order = call.clone().try_send().ok().map(|answer| match answer.status {
+            503 => insist(|| call.clone().send()).expect(201).json(),
             _ => answer.expect(201).json(),
         });
         let is_gone = order.is_none();

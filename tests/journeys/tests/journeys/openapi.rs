@@ -18,7 +18,7 @@ pub(crate) const JOURNEYS: &[Journey] = &[
 
 /// Answers that need a mail, another setting or a cookie. `slice::links`, `slice::email_change`, `slice::invitations` and
 /// `slice::cookies` get them.
-const OF_OTHER_JOURNEYS: [&str; 8] = [
+const OF_OTHER_JOURNEYS: [&str; 9] = [
     "register_user 202",
     "reset_password 204",
     "verify_email 204",
@@ -27,6 +27,7 @@ const OF_OTHER_JOURNEYS: [&str; 8] = [
     "accept_invitation 204",
     "resend_invitation 200",
     "get_csrf_token 200",
+    "delete_account 202",
 ];
 
 /// Every journey checks every answer against the document. This one checks that each operation gives each of its

@@ -6,6 +6,7 @@ mod accounts;
 mod catalog;
 mod categories;
 mod cookies;
+mod deletion;
 mod email_change;
 mod events;
 mod file_links;
@@ -24,7 +25,7 @@ mod sessions;
 mod uploads;
 mod users;
 
-pub(crate) use rush::at_once;
+pub(crate) use rush::{at_once, insist};
 
 use crate::{Journey, scene::Scene, shop::Shop};
 use serde_json::Value;
@@ -34,6 +35,7 @@ use skep_journeys::Client;
 pub(crate) const CONTEXTS: &[Context] = &[
     accounts::CONTEXT, //
     links::CONTEXT,
+    deletion::CONTEXT,
     email_change::CONTEXT,
     invitations::CONTEXT,
     sessions::CONTEXT,

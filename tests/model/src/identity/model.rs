@@ -58,6 +58,7 @@ impl Model {
             roles: vec![Role::USER],
             email_verified_at: None,
             disabled_at: None,
+            erase_at: None,
             invited_at: None,
             created_at: now.at,
             updated_at: now.at,

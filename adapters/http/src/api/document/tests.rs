@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use skep_domain::{
     access::{Resource, Subject, decide},
     catalog::{DESCRIPTION_MAX, NAME_MAX, Sku, Slug},
-    identity::actions::{CHANGE_EMAIL, CHANGE_PASSWORD},
+    identity::actions::{CHANGE_EMAIL, CHANGE_PASSWORD, DELETE_ACCOUNT},
     shared::{Audience, Email, Text},
 };
 use std::collections::BTreeSet;
@@ -97,7 +97,8 @@ fn operations_have_names_tags_summaries_and_problems() {
         let answers = |status: &str| !operation["responses"][status].is_null();
         assert!(answers("default") && answers("429") && answers("503"), "{name}");
         // A profile is gone when its account is gone.
-        let is_of_caller = ["get_profile", "change_profile", "change_password", "change_email"].contains(&name);
+        let is_of_caller =
+            ["get_profile", "change_profile", "change_password", "change_email", "delete_account"].contains(&name);
         assert_eq!(answers("404"), path.contains('{') || is_of_caller, "{name}");
         let needs_version = matches!(method, "put" | "patch") && !speaks_tus(operation);
         assert_eq!(answers("428"), needs_version, "{name}");
@@ -172,7 +173,7 @@ fn an_operation_asks_for_a_token_if_its_action_needs_an_account() {
         assert_eq!(operation["security"], ways, "{id}");
         // A refresh token is no password: the use case counts wrong ones only.
         let has_password = id != "refresh_session"
-            && known.action.is_none_or(|action| [CHANGE_PASSWORD, CHANGE_EMAIL].contains(&action));
+            && known.action.is_none_or(|action| [CHANGE_PASSWORD, CHANGE_EMAIL, DELETE_ACCOUNT].contains(&action));
         assert_eq!(known.takes_credentials, has_password, "{id}");
     }
 }

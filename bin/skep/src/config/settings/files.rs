@@ -31,11 +31,11 @@ const SETTINGS: &[Setting] = &[
     Setting::new("SKEP_UPLOADS_PER_USER", "files.uploads_per_user", Shape::Number)
         .default("8")
         .form("a number of at least 1", "8")
-        .doc("The most uploads of one user at the same time. One that arrives in pieces counts until it is complete, ended or expired."),
+        .doc("The most uploads of one user at the same time. One that arrives in pieces counts until it is complete, ended, or removed by the sweep after it has expired."),
     Setting::new("SKEP_UPLOAD_HOURS", "files.upload_hours", Shape::Number)
         .default("2")
         .form("a number of hours from 2 to 168", "2")
-        .doc("The time after which an upload that is not complete is given up and removed. No upload takes as long."),
+        .doc("The time after which an upload at once that is not complete is given up and removed. It is longer than any such upload takes. Uploads in pieces have `SKEP_RESUMABLE_HOURS`."),
     Setting::new("SKEP_RESUMABLE_HOURS", "files.resumable_hours", Shape::Number)
         .default("24")
         .form("a number of hours from 1 to 168", "24")

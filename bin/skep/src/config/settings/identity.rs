@@ -10,7 +10,7 @@ use skep_application::{
     Policies,
     identity::{AccountPolicy, Registration, RolePolicy, SessionPolicy},
 };
-use skep_domain::identity::{KnownNetworkPolicy, KnownNetworks, PasswordPolicy};
+use skep_domain::identity::{AccountGrace, KnownNetworkPolicy, KnownNetworks, PasswordPolicy};
 
 const DAY_MILLIS: i64 = 24 * 60 * 60 * 1_000;
 
@@ -57,6 +57,10 @@ const SETTINGS: &[Setting] = &[
         .default("259200")
         .form("seconds from 60 to 2592000", "259200")
         .doc("How long an address that was replaced can be restored through the link in its mail."),
+    Setting::new("SKEP_ACCOUNT_GRACE_DAYS", "identity.account_grace_days", Shape::Number)
+        .default("30")
+        .form("days from 0 to 3650", "30")
+        .doc("How long a deleted account can be taken back before it is erased. With 0, it is erased by the next sweep, within about a minute."),
     Setting::new("SKEP_LINK_MAILS", "limits.link_mails", Shape::Number)
         .default("3")
         .form(AN_HOUR, "3")
@@ -131,6 +135,7 @@ fn read(source: &mut Source, policies: &mut Policies) {
         verification_lifetime: source.required("SKEP_VERIFICATION_LINK_LIFETIME", |text| seconds(text, 60, 2_592_000)),
         invitation_lifetime: source.required("SKEP_INVITATION_LIFETIME", |text| seconds(text, 60, 2_592_000)),
         restore_lifetime: source.required("SKEP_RESTORE_LINK_LIFETIME", |text| seconds(text, 60, 2_592_000)),
+        grace: source.required("SKEP_ACCOUNT_GRACE_DAYS", |text| AccountGrace::days(text.parse().ok()?)),
         mails_per_address: source.required("SKEP_LINK_MAILS", an_hour),
         requests_per_network: source.required("SKEP_LINK_REQUESTS", an_hour),
     };

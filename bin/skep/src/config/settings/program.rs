@@ -61,7 +61,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting::new("SKEP_DRAIN_TIMEOUT", "server.drain_timeout", Shape::Number)
         .default("20")
         .form(TIMEOUT, "20")
-        .doc("How long running requests may continue after SIGTERM or SIGINT. Then they are cut, and the process needs up to 6 s more to end what they have begun. Set it lower, by that time, than the time after which the service manager kills the process."),
+        .doc("How long running requests may continue after SIGTERM or SIGINT. Set it at least 6 s lower than the time after which the service manager kills the process: after the cut, the server stores what requests have begun."),
     Setting::new("SKEP_DOCS", "server.docs", Shape::Switch)
         .default("on")
         .form("on or off", "off")

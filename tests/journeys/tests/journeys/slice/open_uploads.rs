@@ -129,7 +129,7 @@ fn an_upload_that_a_stop_has_cut_goes_on_at_once(store: &Store) {
     assert_eq!(server.wait().code, Some(0));
     let server = deployment.start();
     let ada = server.known(&ada);
-    // The hold would last for another minute.
+    // Before its process ended, the server stored what had arrived.
     assert_eq!(head(&ada, &path), 5);
     add(&ada, &path, 5, b"comb!").expect(204);
     drop(connection);

@@ -1,7 +1,7 @@
 //! Many orders at once.
 
 use crate::shop::{ORDERS, Shop, all, basket, id_of};
-use skep_journeys::{Answer, Store};
+use skep_journeys::{Answer, Store, wait_for};
 use std::{collections::BTreeSet, sync::Barrier, thread, time::Instant};
 
 pub(crate) fn sixty_four_buyers_of_thirty_two_pieces(store: &Store) {
@@ -45,6 +45,18 @@ pub(crate) fn carts_in_opposite_order(store: &Store) {
     });
     assert_eq!((shop.stock(&honey), shop.stock(&wax)), ((100, 24), (100, 24)));
     shop.server.stop();
+}
+
+/// Asks until the store lets a call through. It is answered 503 with `Retry-After` while a row that it needs is in use for
+/// too long: by a transaction of a killed server, which MongoDB ends only at its maximum age, or by many others on a busy
+/// machine.
+#[track_caller]
+pub(crate) fn insist(ask: impl Fn() -> Answer) -> Answer {
+    wait_for("the store to let a call through", || {
+        let answer = ask();
+        let must_wait = answer.status == 503 && answer.header("retry-after").is_some();
+        (!must_wait).then_some(answer)
+    })
 }
 
 /// Calls `ask` from `count` threads, which start together.

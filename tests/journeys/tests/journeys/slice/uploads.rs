@@ -3,6 +3,7 @@
 use super::{
     Context, Thing,
     files::{FILES, at, content_of, kept, shop_with},
+    insist,
 };
 use crate::{
     Journey, Needs,
@@ -18,6 +19,7 @@ pub(crate) const CONTEXT: Context = Context {
     journeys: &[
         Journey::new("slice::uploads", a_file_arrives_in_two_pieces),
         Journey::new("slice::uploads_cut_off", a_file_arrives_over_twenty_cut_connections),
+        Journey::new("slice::uploads_over_kills", a_file_arrives_over_kills),
         Journey::new("slice::uploads_of_two_clients", one_client_at_a_time_adds_to_an_upload),
         Journey::new("slice::uploads_that_are_refused", what_does_not_fit_is_refused_and_changes_nothing),
         Journey::new("slice::uploads_with_checksums", nothing_of_a_damaged_piece_is_kept),
@@ -198,6 +200,33 @@ fn a_file_arrives_over_twenty_cut_connections(store: &Store) {
     assert_eq!(kept(folder.path()), 1);
     assert!(shop.server.metric("skep_upload_pieces_total") >= 41.0, "20 cuts, 20 empty pieces and the last one");
     shop.server.stop();
+}
+
+fn a_file_arrives_over_kills(store: &Store) {
+    store.end_abandoned_soon();
+    let (shop, folder) = shop_with(store, &[]);
+    let (ada, content) = (shop.user("ada"), vec![0xbe; 600_000]);
+    let path = create(&ada, content.len() as u64, "");
+    let Shop { mut server, deployment, .. } = shop;
+    let mut known = 0;
+    for kill in 1..=5 {
+        let ada = server.known(&ada);
+        let acknowledged = known + kill * 10_007;
+        insist(|| add(&ada, &path, known as u64, &content[known..acknowledged])).expect(204);
+        let rest = &content[acknowledged..];
+        let begun = hold(&ada, &path, acknowledged as u64, rest.len(), &rest[..kill * 50_021]);
+        server.kill();
+        drop(begun);
+        server = deployment.start();
+        known = usize::try_from(head(&server.known(&ada), &path)).expect("a place");
+        assert!(known >= acknowledged, "{known} of {acknowledged} acknowledged bytes");
+    }
+    // No request waits for one that was lost with its server.
+    let ada = server.known(&ada);
+    insist(|| add(&ada, &path, known as u64, &content[known..])).expect(204);
+    assert!(ada.get(content_of(id_of(&path))).send().expect(200).body == content);
+    assert_eq!(kept(folder.path()), 1);
+    server.stop();
 }
 
 fn one_client_at_a_time_adds_to_an_upload(store: &Store) {

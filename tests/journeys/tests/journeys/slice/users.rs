@@ -35,26 +35,26 @@ pub(crate) const CONTEXT: Context = Context {
     bodies: &[],
 };
 
-fn id(client: &Client) -> String {
+pub(super) fn id(client: &Client) -> String {
     client.get(PROFILE).send().expect(200).text("/id")
 }
 
-fn path(id: &str) -> String {
+pub(super) fn path(id: &str) -> String {
     format!("{USERS}/{id}")
 }
 
 #[track_caller]
-fn is_alive(client: &Client) {
+pub(super) fn is_alive(client: &Client) {
     client.get(PROFILE).send().expect(200);
 }
 
 #[track_caller]
-fn is_dead(client: &Client) {
+pub(super) fn is_dead(client: &Client) {
     client.get(PROFILE).send().refused(401, "invalid_token");
 }
 
 #[track_caller]
-fn has_no_login(server: &Server, name: &str) {
+pub(super) fn has_no_login(server: &Server, name: &str) {
     let refused = server.visitor().post(LOGIN).json(credentials(name)).send().refused(401, "invalid_credentials");
     let stranger = server.visitor().post(LOGIN).json(credentials("stranger")).send();
     let stranger = stranger.refused(401, "invalid_credentials");
@@ -67,11 +67,11 @@ fn has_no_login(server: &Server, name: &str) {
 }
 
 #[track_caller]
-fn set_roles(admin: &Client, id: &str, roles: &[&str]) -> Answer {
+pub(super) fn set_roles(admin: &Client, id: &str, roles: &[&str]) -> Answer {
     admin.put(format!("{}/roles", path(id))).if_match("*").json(json!({ "roles": roles })).send()
 }
 
-fn names(users: &[Value]) -> Vec<&str> {
+pub(super) fn names(users: &[Value]) -> Vec<&str> {
     users.iter().map(|user| user["display_name"].as_str().expect("a name")).collect()
 }
 

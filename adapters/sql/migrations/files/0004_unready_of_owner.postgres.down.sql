@@ -1,0 +1,1 @@
+DROP INDEX files_unready_owner_idx;
