@@ -143,9 +143,10 @@ impl InstanceSecret {
 
     /// A key for this purpose alone.
     pub(crate) fn derive_key(&self, purpose: &str) -> Result<[u8; 32], SealError> {
+        let (root, info) = (self.root(), [b"key for ", purpose.as_bytes()]);
         let mut key = [0; 32];
-        let filled = self.root().expand(&[b"key for ", purpose.as_bytes()], hkdf::HKDF_SHA256);
-        filled.and_then(|okm| okm.fill(&mut key)).map_err(|_| SealError::Failed)?;
+        let filled = root.expand(&info, hkdf::HKDF_SHA256).and_then(|okm| okm.fill(&mut key));
+        filled.map_err(|_| SealError::Failed)?;
         Ok(key)
     }
 

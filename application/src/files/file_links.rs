@@ -10,12 +10,9 @@ use crate::{
 };
 use skep_domain::{
     files::{FileDisposition, FileId, actions},
-    shared::Timestamp,
+    shared::{Timestamp, UserId},
 };
 use std::{sync::Arc, time::Duration};
-
-/// The hexadecimal digits of a signature.
-const DIGITS: usize = 64;
 
 refusal! {
     /// The link to the content is not complete, was changed, or was signed with a key that is no longer used.
@@ -30,25 +27,29 @@ refusal! {
 /// A link to the content of a file, as the query of its URL has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileLink {
+    /// The id of the account that made it.
+    pub signer: String,
     /// The time at which it expires, in seconds since 1970.
     pub expires: String,
     /// What a browser does with the content: the name of a [`FileDisposition`].
     pub disposition: String,
-    /// The HMAC of the file and both other values, in hexadecimal digits.
+    /// The HMAC of the file and the other values, in hexadecimal digits.
     pub signature: String,
 }
 
 /// What a valid link says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LinkedUse {
+    /// The account that made it.
+    pub signer: UserId,
     /// The time until it expires, in whole seconds.
     pub left: Duration,
     /// What a browser does with the content.
     pub disposition: FileDisposition,
 }
 
-/// Signs and checks links. Nothing is stored: the signature follows from the link, by a keyed function that is used for
-/// nothing else.
+/// Signs and checks links. Nothing is stored: the signature follows from the rest of the link, by a keyed function that is
+/// used for nothing else.
 #[derive(Clone)]
 pub struct FileLinks {
     keyed: Arc<dyn Fingerprints>,
@@ -62,32 +63,31 @@ impl FileLinks {
         Self { keyed, secrets }
     }
 
-    fn of(&self, id: FileId, expires: i64, disposition: FileDisposition) -> FileLink {
-        let (expires, disposition) = (expires.to_string(), disposition.name().to_owned());
-        let signature = hex(&self.sign(id, &expires, &disposition));
-        FileLink { expires, disposition, signature }
+    fn sign(&self, id: FileId, signer: UserId, expires: i64, disposition: FileDisposition) -> FileLink {
+        let name = disposition.name();
+        let text = format!("file content\0GET\0{id}\0{signer}\0{expires}\0{name}");
+        FileLink {
+            signer: signer.to_string(),
+            expires: expires.to_string(),
+            disposition: name.to_owned(),
+            signature: hex(&self.keyed.fingerprint(text.as_bytes())),
+        }
     }
 
-    /// The values are signed as their texts, so no other spelling of a link is valid. A value with a NUL is never signed.
-    fn sign(&self, id: FileId, expires: &str, disposition: &str) -> [u8; 32] {
-        let text = format!("file content\0GET\0{}\0{expires}\0{disposition}", id.uuid().simple());
-        self.keyed.fingerprint(text.as_bytes())
-    }
-
-    /// Checks a link to this file.
+    /// Checks a link to this file. Only the spelling that was signed is valid.
     pub(super) fn check(&self, id: FileId, link: &FileLink, now: Timestamp) -> Result<LinkedUse, ReadLinkError> {
-        let signed = hex(&self.sign(id, &link.expires, &link.disposition));
-        let is_plain = link.signature.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-        let is_signed = is_plain
-            && link.signature.len() == DIGITS
-            && self.secrets.same(&self.secrets.hash(&signed), &self.secrets.hash(&link.signature));
-        let (expires, disposition) = (link.expires.parse::<i64>(), FileDisposition::from_name(&link.disposition));
-        let (true, Ok(expires), Some(disposition)) = (is_signed, expires, disposition) else {
+        let parts = (link.signer.parse(), link.expires.parse(), FileDisposition::from_name(&link.disposition));
+        let (Ok(signer), Ok(expires), Some(disposition)) = parts else { return Err(FileLinkInvalid.into()) };
+        let signed = self.sign(id, signer, expires, disposition);
+        let is_signed = (&link.signer, &link.expires) == (&signed.signer, &signed.expires)
+            && link.signature.len() == signed.signature.len()
+            && self.secrets.same(&self.secrets.hash(&signed.signature), &self.secrets.hash(&link.signature));
+        if !is_signed {
             return Err(FileLinkInvalid.into());
-        };
+        }
         let left = expires.saturating_mul(1_000).saturating_sub(now.as_millis());
         match u64::try_from(left) {
-            Ok(left) if left > 0 => Ok(LinkedUse { left: Duration::from_secs(left / 1_000), disposition }),
+            Ok(left) if left > 0 => Ok(LinkedUse { signer, left: Duration::from_secs(left / 1_000), disposition }),
             _ => Err(FileLinkExpired.into()),
         }
     }
@@ -140,7 +140,7 @@ pub struct SignedFileLink {
     pub expires_at: Timestamp,
 }
 
-/// Makes links to the contents of files, for callers that may read them.
+/// Makes links to the contents of files, for callers that can read them.
 pub struct SignFileLink {
     get_file: GetFile,
     links: FileLinks,
@@ -164,7 +164,7 @@ impl SignFileLink {
         actor: &Actor,
         command: SignFileLinkCommand,
     ) -> Result<SignedFileLink, SignFileLinkError> {
-        account(actor, actions::READ_FILE)?;
+        let signer = account(actor, actions::READ_FILE)?;
         let SignFileLinkCommand { file_id, expires_in, disposition } = command;
         self.get_file.execute(actor, file_id).await?;
         let most = seconds(self.policy.longest_link);
@@ -175,7 +175,7 @@ impl SignFileLink {
         }
         let expires = self.clock.now().as_millis().div_euclid(1_000).saturating_add(lasts);
         let expires_at = Timestamp::from_millis(expires.saturating_mul(1_000)).map_err(StoreError::unreadable)?;
-        Ok(SignedFileLink { link: self.links.of(file_id, expires, disposition), expires_at })
+        Ok(SignedFileLink { link: self.links.sign(file_id, signer, expires, disposition), expires_at })
     }
 }
 

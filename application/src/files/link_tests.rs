@@ -1,9 +1,15 @@
 //! Tests of links to the contents of files, with mocks.
 
 use super::*;
-use crate::{kernel::Actor, testing::*};
+use crate::{
+    identity::{AccountScopes, MockRoleQueries, MockUserQueries, UserView},
+    kernel::{Actor, Clock},
+    testing::*,
+};
 use skep_domain::{
+    access::Role,
     files::{File, FileDisposition, FileId, FileState, FileVisibility},
+    identity::User,
     shared::Timestamp,
 };
 use std::{sync::Arc, time::Duration};
@@ -41,10 +47,26 @@ async fn link(expires_in: i64) -> FileLink {
     sign(Some(file(1)), &user(1), Some(expires_in)).await.unwrap().link
 }
 
+/// Reads by links that these accounts have made.
+fn reader(files: Arc<MockFileQueries>, signers: Vec<User>, clock: Arc<dyn Clock>) -> ReadFile {
+    let (mut users, roles) = (MockUserQueries::new(), Arc::new(MockRoleQueries::new()));
+    users.expect_find_user().returning(move |_, id| Ok(signers.iter().find(|user| user.id == id).map(UserView::from)));
+    ReadFile::new(files, Arc::new(Shelves::default()), links(), AccountScopes::new(Arc::new(users), roles), clock)
+}
+
+fn owner() -> User {
+    User { roles: vec![Role::USER], ..ada() }
+}
+
+async fn read_by(signers: Vec<User>, found: File, link: &FileLink) -> Result<LinkedUse, ReadFileError> {
+    let read_file = reader(queries(Some(found)), signers, fixed_runtime().0.clock);
+    read_file.find_linked(&visitor(), file_id(1), link).await.map(|(_, linked)| linked)
+}
+
 async fn read(found: Option<File>, id: FileId, link: &FileLink, later: i64) -> Result<LinkedUse, ReadFileError> {
     let (runtime, clock) = fixed_runtime();
     clock.jump_to(now().plus_millis(later));
-    let read_file = ReadFile::new(queries(found), Arc::new(Shelves::default()), links(), runtime.clock);
+    let read_file = reader(queries(found), vec![owner()], runtime.clock);
     read_file.find_linked(&visitor(), id, link).await.map(|(_, linked)| linked)
 }
 
@@ -100,6 +122,12 @@ async fn a_wrong_link_is_refused_before_the_file_is_looked_for() {
     let mut wrong = vec![
         FileLink { expires: format!("{}0", right.expires), ..right.clone() },
         FileLink { expires: format!("0{}", right.expires), ..right.clone() },
+        FileLink { expires: format!("+{}", right.expires), ..right.clone() },
+        FileLink { expires: "9".repeat(8_000), ..right.clone() },
+        FileLink { signer: user_id(2).to_string(), ..right.clone() },
+        FileLink { signer: right.signer.to_ascii_uppercase(), ..right.clone() },
+        FileLink { signer: right.signer.replace('-', ""), ..right.clone() },
+        FileLink { signer: String::new(), ..right.clone() },
         FileLink { expires: String::new(), ..right.clone() },
         FileLink { disposition: "inline".to_owned(), ..right.clone() },
         FileLink { disposition: String::new(), ..right.clone() },
@@ -114,10 +142,34 @@ async fn a_wrong_link_is_refused_before_the_file_is_looked_for() {
         wrong.push(FileLink { signature: String::from_utf8(signature).unwrap(), ..right.clone() });
     }
     let nowhere = || Arc::new(MockFileQueries::new());
-    let read_file = ReadFile::new(nowhere(), Arc::new(Shelves::default()), links(), fixed_runtime().0.clock);
+    let accounts = AccountScopes::new(Arc::new(MockUserQueries::new()), Arc::new(MockRoleQueries::new()));
+    let blobs = Arc::new(Shelves::default());
+    let read_file = ReadFile::new(nowhere(), blobs, links(), accounts, fixed_runtime().0.clock);
     for link in wrong {
         assert_eq!(code(&read_file.find_linked(&user(1), file_id(1), &link).await), "file_link_invalid", "{link:?}");
     }
     // A link to one file is not a link to another one.
     assert_eq!(code(&read_file.find_linked(&user(1), file_id(2), &right).await), "file_link_invalid");
+}
+
+#[tokio::test]
+async fn a_link_to_a_private_file_holds_as_long_as_its_maker_may_read_the_file() {
+    let public = || File { visibility: FileVisibility::Public, ..file(1) };
+    let at = Some(Timestamp::MIN);
+    let staff = |role| User { id: user_id(99), roles: vec![role], ..owner() };
+    let (by_owner, by_staff) = (link(10).await, sign(Some(file(1)), &admin(), Some(10)).await.unwrap().link);
+    for (link, signer, private_one) in [
+        (&by_owner, vec![owner()], "ok"),
+        (&by_owner, vec![User { disabled_at: at, ..owner() }], "not_found"),
+        (&by_owner, vec![User { erase_at: at, ..owner() }], "not_found"),
+        (&by_owner, vec![User { roles: vec![], ..owner() }], "not_found"),
+        (&by_owner, vec![staff(Role::ADMIN)], "not_found"),
+        (&by_owner, vec![], "not_found"),
+        (&by_staff, vec![staff(Role::ADMIN)], "ok"),
+        (&by_staff, vec![staff(Role::USER)], "not_found"),
+    ] {
+        assert_eq!(code(&read_by(signer.clone(), file(1), link).await), private_one, "{signer:?}");
+        // Every caller may read a public one without a link.
+        assert_eq!(code(&read_by(signer, public(), link).await), "ok");
+    }
 }

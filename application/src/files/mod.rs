@@ -1,7 +1,7 @@
 //! The use cases of files. A row says what a file is, and a store of contents keeps its bytes. The order of the steps is
 //! such that a crash never leaves a file that is shown without its content.
 //!
-//! Uses `identity`, whose port compares secrets in constant time.
+//! Uses `identity`, which compares secrets in constant time and knows what the makers of links may read.
 
 mod blobs;
 mod complete_upload;
@@ -52,7 +52,7 @@ pub use upload_file::{
 pub use upload_parts::{ReserveUploadError, UploadParts};
 pub use verify_files::{Damage, VerifiedFiles, VerifyFiles};
 
-use crate::{app::Ports, kernel::Commands};
+use crate::{app::Ports, identity::AccountScopes, kernel::Commands};
 use std::sync::Arc;
 
 /// The use cases of files.
@@ -93,6 +93,7 @@ impl Files {
     pub fn new(ports: &Ports, policy: FilePolicy) -> Self {
         let Ports { store, runtime, fingerprints, blobs, content_types, link_key, secrets, .. } = ports.clone();
         let (links, clock) = (FileLinks::new(link_key, secrets), runtime.clock.clone());
+        let accounts = AccountScopes::new(store.clone(), store.clone());
         let commands = Commands::<dyn FilesTx>::new(store.clone(), fingerprints, runtime.clone());
         let remove = Arc::new(RemoveFiles::new(store.clone(), blobs.clone(), runtime.clone()));
         let contents = (blobs.clone(), content_types);
@@ -108,7 +109,7 @@ impl Files {
             append_upload: AppendUpload::new(parts),
             terminate_upload: TerminateUpload::new(store.clone(), delete_file.clone(), remove.clone()),
             get_file: GetFile::new(store.clone()),
-            read_file: ReadFile::new(store.clone(), blobs.clone(), links.clone(), clock.clone()),
+            read_file: ReadFile::new(store.clone(), blobs.clone(), links.clone(), accounts, clock.clone()),
             sign_file_link: SignFileLink::new(GetFile::new(store.clone()), links, policy, clock),
             verify_files: VerifyFiles::new(store.clone(), blobs),
             list_files: ListFiles::new(store, runtime.clock),

@@ -4,6 +4,7 @@ use super::{
     BlobReader, BlobStore, FileLink, FileLinkExpired, FileLinkInvalid, FileLinks, FileQueries, FileView, LinkedUse,
     ReadLinkError,
 };
+use crate::identity::AccountScopes;
 use crate::kernel::{
     Actor, Clock, Denied, GetError, ListError, LongList, NotFound, Page, PageRequest, Reader, Scope, StoreError,
     permit, scope, use_case_error,
@@ -72,19 +73,22 @@ pub struct ReadFile {
     files: Arc<dyn FileQueries>,
     blobs: Arc<dyn BlobStore>,
     links: FileLinks,
+    accounts: AccountScopes,
     clock: Arc<dyn Clock>,
 }
 
 impl ReadFile {
-    /// Reads files from the one store and contents from the other. The clock decides which links have expired.
+    /// Reads files from the one store and contents from the other. `accounts` decides which links still hold, and the clock
+    /// which ones have expired.
     #[must_use]
     pub fn new(
         files: Arc<dyn FileQueries>,
         blobs: Arc<dyn BlobStore>,
         links: FileLinks,
+        accounts: AccountScopes,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { get_file: GetFile::new(files.clone()), files, blobs, links, clock }
+        Self { get_file: GetFile::new(files.clone()), files, blobs, links, accounts, clock }
     }
 
     /// Reads the file, as [`GetFile::execute`] does.
@@ -95,8 +99,8 @@ impl ReadFile {
         self.get_file.execute(actor, id).await
     }
 
-    /// Reads the file of a link, for any actor. The link is checked first, so a wrong one says nothing about the
-    /// file.
+    /// Reads the file of a link, for any actor. The link is checked first, so a wrong one says nothing about the file. A
+    /// link to a private file shows it as long as the account that made the link may read it.
     ///
     /// # Errors
     /// [`ReadFileError`].
@@ -108,7 +112,10 @@ impl ReadFile {
     ) -> Result<(FileView, LinkedUse), ReadFileError> {
         permit(actor, actions::READ_PUBLIC_FILE)?;
         let linked = self.links.check(id, link, self.clock.now())?;
-        Ok((self.ready(id).await?, linked))
+        let file = self.ready(id).await?;
+        let is_shown = file.visibility == FileVisibility::Public
+            || self.accounts.find(linked.signer, actions::READ_FILE).await?.admits(file.owner_id);
+        if is_shown { Ok((file, linked)) } else { Err(NotFound("file").into()) }
     }
 
     async fn ready(&self, id: FileId) -> Result<FileView, GetError> {

@@ -4,6 +4,7 @@
 
 mod account_mails;
 mod account_policy;
+mod account_scopes;
 mod add_email_keys;
 mod authenticate;
 mod authenticate_cookie;
@@ -73,6 +74,7 @@ mod verify_email;
 
 pub use account_mails::{AccountMail, AccountMailKind, AccountMails};
 pub use account_policy::{AccountPolicy, Registration};
+pub use account_scopes::AccountScopes;
 pub use add_email_keys::AddEmailKeys;
 pub use authenticate::{Authenticate, AuthenticateError, InvalidToken};
 pub use authenticate_cookie::{AuthenticateCookie, AuthenticateCookieError, CookieUse, CsrfTokenInvalid};

@@ -3,7 +3,7 @@
 use super::{
     content::{self, ContentAnswer},
     dto::{FILES, FileBody},
-    links::{self, FileLinkBody, LinkDisposition, LinkExpires, LinkSignature, SignFileLinkRequest},
+    links::{self, FileLinkBody, LinkDisposition, LinkExpires, LinkSignature, LinkSigner, SignFileLinkRequest},
     parameters::ReprDigest,
     upload::Content,
 };
@@ -88,22 +88,25 @@ impl FilesApi {
 
     /// Get the content of a file
     ///
-    /// Returns the bytes of a file. Anyone may call it for a public file, and other callers as for its facts. A `Range` of bytes returns a part of it, with `If-Range` only
-    /// if the content is the same. A browser shows pictures and plain text; any other content is downloaded. The content
-    /// never changes, so caches keep that of a public file. A link from `POST /api/v1/files/{id}/links` gives it to every
-    /// caller until it expires or the file is deleted; a link that is not valid is refused whether the file exists or not.
+    /// Returns the bytes of a file. Anyone may call it for a public file, and other callers as for its facts. A `Range` of
+    /// bytes returns a part of it, with `If-Range` only if the content is the same. A browser shows pictures and plain text;
+    /// any other content is downloaded. The content never changes, so caches keep that of a public file. A link from
+    /// `POST /api/v1/files/{id}/links` gives it to every caller until it expires, the file is deleted, or the account that
+    /// made the link may no longer read the file. A wrong link is refused whether the file exists or not.
+    #[expect(clippy::too_many_arguments, reason = "the parameters of the operation")]
     #[oai(path = "/files/:id/content", method = "get", operation_id = "get_file_content")]
     async fn content(
         &self,
         caller: Anyone,
         Path(id): Path<Id<FileId>>,
+        Sent(signer): Sent<LinkSigner>,
         Sent(expires): Sent<LinkExpires>,
         Sent(disposition): Sent<LinkDisposition>,
         Sent(signature): Sent<LinkSignature>,
         request: &Request,
     ) -> Result<ContentAnswer, Problem> {
         let read_file = &caller.app().files.read_file;
-        let (file, linked) = match links::link(expires, disposition, signature) {
+        let (file, linked) = match links::link(signer, expires, disposition, signature) {
             None => (read_file.find(&caller.actor, id.0).await?, None),
             Some(link) => {
                 let (file, linked) = read_file.find_linked(&caller.actor, id.0, &link).await?;
@@ -116,8 +119,9 @@ impl FilesApi {
     /// Make a link to the content of a file
     ///
     /// Makes a link that gives the content to every caller, without a token, until it expires. Needs an account. Callers
-    /// make links to public files and to their own ones, and accounts that may read the file do so, too. For any other
-    /// file, the answer is 404. The link ends when the file is deleted, and when the secret of the deployment changes.
+    /// make links to the files that they may read; for any other file, the answer is 404. The link to a private file holds
+    /// only as long as its maker may read the file. Every link ends when the file is deleted, and when the secret of the
+    /// deployment is replaced.
     #[oai(path = "/files/:id/links", method = "post", operation_id = "sign_file_link")]
     async fn sign_link(
         &self,

@@ -23,7 +23,8 @@ pub(super) fn complete(schemas: &mut Schemas<'_>, policies: &Policies) {
     schemas.limit(request, "expires_in", &json!({ "minimum": 1, "maximum": most }));
     schemas.values("SignFileLinkRequest", "disposition", FileDisposition::NAMES.iter().copied());
     schemas.example("SignFileLinkRequest", json!({ "expires_in": most.min(600), "disposition": "attachment" }));
-    let query = format!("expires=1767226200&disposition=attachment&signature={}", "5c4c1b3f".repeat(8));
+    let signature = "5c4c1b3f".repeat(8);
+    let query = format!("signer={id}&expires=1767226200&disposition=attachment&signature={signature}");
     let url = format!("https://shop.example/api/v1/files/{id}/content?{query}");
     schemas.example("FileLink", json!({ "url": url, "expires_at": EXAMPLE_TIME }));
     schemas.example("File", file);

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use skep_application::files::{FileLink, SignFileLinkCommand, SignedFileLink};
 use skep_domain::files::{FileDisposition, FileId};
 
+const SIGNER: &str = "signer";
 const EXPIRES: &str = "expires";
 const DISPOSITION: &str = "disposition";
 const SIGNATURE: &str = "signature";
@@ -64,9 +65,10 @@ pub(super) struct FileLinkBody {
 impl FileLinkBody {
     /// The URL below this address.
     pub(super) fn of(public_url: Option<&str>, file_id: FileId, signed: &SignedFileLink) -> Self {
-        let FileLink { expires, disposition, signature } = &signed.link;
+        let FileLink { signer, expires, disposition, signature } = &signed.link;
         let path = path_of(FILES, file_id, "/content");
-        let query = format!("{EXPIRES}={expires}&{DISPOSITION}={disposition}&{SIGNATURE}={signature}");
+        let query =
+            format!("{SIGNER}={signer}&{EXPIRES}={expires}&{DISPOSITION}={disposition}&{SIGNATURE}={signature}");
         let expires_at = signed.expires_at.to_string();
         Self { url: format!("{}{path}?{query}", public_url.unwrap_or_default()), expires_at }
     }
@@ -98,6 +100,11 @@ macro_rules! part {
 }
 
 part! {
+    /// The account that made a link.
+    LinkSigner = SIGNER, "A part of a link: the id of the account that made it.", "019a9d3c-5a00-7000-8000-000000000001"
+}
+
+part! {
     /// The time at which a link expires.
     LinkExpires = EXPIRES, "A part of a link: the time at which it expires, in seconds since 1970.", "1767225600"
 }
@@ -116,11 +123,13 @@ part! {
 
 /// The link of a request. `None` if it has no part of one.
 pub(super) fn link(
+    LinkSigner(signer): LinkSigner,
     LinkExpires(expires): LinkExpires,
     LinkDisposition(disposition): LinkDisposition,
     LinkSignature(signature): LinkSignature,
 ) -> Option<FileLink> {
-    let is_any = expires.is_some() || disposition.is_some() || signature.is_some();
-    let text = Option::unwrap_or_default;
-    is_any.then(|| FileLink { expires: text(expires), disposition: text(disposition), signature: text(signature) })
+    let parts = [signer, expires, disposition, signature];
+    let is_link = parts.iter().any(Option::is_some);
+    let [signer, expires, disposition, signature] = parts.map(Option::unwrap_or_default);
+    is_link.then_some(FileLink { signer, expires, disposition, signature })
 }
