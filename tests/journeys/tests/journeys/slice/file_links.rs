@@ -7,16 +7,19 @@ use super::{
 use crate::{
     Journey, Needs,
     clocks::start_at,
-    shop::{Shop, log_in},
+    shop::{PROFILE, Shop, log_in},
 };
 use serde_json::json;
 use skep_journeys::{Answer, Client, Deployment, Store};
 use std::{fs, os::unix::fs::PermissionsExt as _};
 
+const USERS: &str = "/api/v1/users";
+
 pub(crate) const CONTEXT: Context = Context {
     journeys: &[
         Journey::new("slice::file_links", a_link_gives_a_content_without_a_token),
         Journey::new("slice::file_links_that_are_wrong", a_wrong_link_says_nothing_about_the_file),
+        Journey::new("slice::file_links_and_their_makers", a_link_ends_with_the_right_of_its_maker),
         Journey::new("slice::file_links_and_secrets", another_secret_ends_links),
         Journey::new("slice::file_links_that_expire", an_old_link_is_refused).needing(Needs::FakeTime),
     ],
@@ -64,6 +67,12 @@ fn a_link_gives_a_content_without_a_token(store: &Store) {
         assert_eq!((part.body.as_slice(), part.etag()), (b"comb".as_slice(), content.etag()));
         client.get(path).header("If-None-Match", content.etag()).send().expect(304);
     }
+    // A page would run in the origin of the API.
+    let html = put(&ada, "name=page.html", "<!DOCTYPE html><script>alert(1)</script>").expect(201).text("/id");
+    let page = sign(&ada, &html, json!({ "disposition": "inline" })).expect(200).text("/url");
+    let page = visitor.get(page.strip_prefix("https://shop.example").expect("the public address")).send().expect(200);
+    assert_eq!(page.header("content-disposition"), Some("attachment; filename=\"page.html\""));
+
     let saved = sign(&shop.admin, &id, json!({ "disposition": "attachment" })).expect(200).text("/url");
     let saved = visitor.get(saved.strip_prefix("https://shop.example").expect("the public address")).send().expect(200);
     assert_eq!(saved.header("content-disposition"), Some("attachment; filename=\"a.txt\""));
@@ -97,17 +106,58 @@ fn a_wrong_link_says_nothing_about_the_file(store: &Store) {
         path.replace("disposition=inline", "disposition=attachment"),
         path.replace("expires=", "expires=9"),
         path.replace("expires=", "expires=0"),
-        format!("{plain}?{}", query.split('&').next().expect("a part")),
+        path.replace("signer=", "signer=1"),
+        path.replace("signature=", "signature=0"),
+        format!("{plain}?{}", query.to_ascii_uppercase().replace("SIGN", "sign")),
+        format!("{plain}?expires={}", "9".repeat(4_000)),
         format!("{plain}?signature="),
     ];
+    let parts: Vec<&str> = query.split('&').collect();
+    let without = |left_out: &str| parts.iter().filter(|part| **part != left_out).copied().collect::<Vec<_>>().join("&");
+    let incomplete = parts.iter().map(|part| format!("{plain}?{}", without(part)));
+    let wrong: Vec<String> = wrong.into_iter().chain(incomplete).collect();
     for wrong in &wrong {
         for client in [&visitor, &bob] {
             client.get(wrong).send().refused(403, "file_link_invalid");
         }
     }
+    for part in &parts {
+        visitor.get(format!("{path}&{part}")).send().refused(400, "invalid_parameter");
+    }
+    visitor.get(format!("{path}&name=a.txt")).send().refused(400, "invalid_parameter");
+    visitor.get(format!("{path}{}", "0".repeat(20_000))).send().refused(414, "target_too_long");
     // Other requests do not take it.
     visitor.delete(format!("{}?{query}", at(&id))).send().refused(401, "unauthenticated");
-    visitor.get(format!("{}?{query}", at(&id))).send().refused(404, "not_found");
+    visitor.get(format!("{}?{query}", at(&id))).send().refused(400, "invalid_parameter");
+    visitor.post(format!("{plain}?{query}")).send().refused(405, "method_not_allowed");
+    visitor.get(&path).send().expect(200);
+    shop.server.stop();
+}
+
+fn a_link_ends_with_the_right_of_its_maker(store: &Store) {
+    let shop = Shop::open(store);
+    let (ada, bob, visitor) = (shop.user("ada"), shop.user("bob"), shop.server.visitor());
+    let user = |client: &Client| format!("{USERS}/{}", client.get(PROFILE).send().ok().text("/id"));
+    let (of_ada, of_bob) = (user(&ada), user(&bob));
+    let change = |path: String, body: serde_json::Value| shop.admin.put(path).if_match("*").json(body).send().ok();
+    change(format!("{of_bob}/roles"), json!({ "roles": ["moderator"] }));
+    let private = put(&ada, "name=a.txt", "honey").expect(201).text("/id");
+    let public = put(&ada, "name=b.txt&visibility=public", "wax").expect(201).text("/id");
+    let [by_ada, by_bob, to_all] = [(&ada, &private), (&bob, &private), (&ada, &public)].map(|(by, id)| url(by, id));
+    for link in [&by_ada, &by_bob, &to_all] {
+        visitor.get(link).send().expect(200);
+    }
+    // Staff may still read the file of a disabled account, and so may the links of staff.
+    shop.admin.post(format!("{of_ada}/disable")).if_match("*").send().ok();
+    for (link, status) in [(&by_ada, 404), (&by_bob, 200), (&to_all, 200)] {
+        visitor.get(link).send().expect(status);
+    }
+    change(format!("{of_bob}/roles"), json!({ "roles": ["user"] }));
+    visitor.get(&by_bob).send().refused(404, "not_found");
+    shop.admin.post(format!("{of_ada}/enable")).if_match("*").send().ok();
+    visitor.get(&by_ada).send().expect(200);
+    shop.admin.delete(&of_ada).if_match("*").send().ok();
+    visitor.get(&by_ada).send().refused(404, "not_found");
     shop.server.stop();
 }
 
