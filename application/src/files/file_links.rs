@@ -1,11 +1,10 @@
 //! Links that give the content of a file to every client that has them, until they expire.
 
-use super::{FilePolicy, GetFile};
+use super::{FilePolicy, FileQueries, FileView};
 use crate::{
     identity::OneTimeSecrets,
     kernel::{
-        Actor, Clock, Denied, Fingerprints, GetError, Invalid, NotFound, StoreError, account, hex, refusal,
-        use_case_error,
+        Actor, Clock, Denied, Fingerprints, Invalid, NotFound, Reader, StoreError, account, hex, refusal, use_case_error,
     },
 };
 use skep_domain::{
@@ -110,16 +109,6 @@ use_case_error! {
     }
 }
 
-impl From<GetError> for SignFileLinkError {
-    fn from(error: GetError) -> Self {
-        match error {
-            GetError::Denied(denied) => denied.into(),
-            GetError::NotFound(missing) => missing.into(),
-            GetError::Store(error) => error.into(),
-        }
-    }
-}
-
 /// The link that a caller asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SignFileLinkCommand {
@@ -142,20 +131,21 @@ pub struct SignedFileLink {
 
 /// Makes links to the contents of files, for callers that can read them.
 pub struct SignFileLink {
-    get_file: GetFile,
+    files: Reader<dyn FileQueries>,
     links: FileLinks,
     policy: FilePolicy,
     clock: Arc<dyn Clock>,
 }
 
 impl SignFileLink {
-    /// `get_file` decides which files a caller may read.
+    /// Makes links to the files of this store.
     #[must_use]
-    pub fn new(get_file: GetFile, links: FileLinks, policy: FilePolicy, clock: Arc<dyn Clock>) -> Self {
-        Self { get_file, links, policy, clock }
+    pub fn new(files: Arc<dyn FileQueries>, links: FileLinks, policy: FilePolicy, clock: Arc<dyn Clock>) -> Self {
+        Self { files: Reader::new(actions::READ_FILE, files), links, policy, clock }
     }
 
-    /// Makes a link. It needs an account, also for a public file.
+    /// Makes a link to a file that the actor may read as a private one. Any other file counts as not found, also if it is
+    /// public, because everyone can read it without a link.
     ///
     /// # Errors
     /// [`SignFileLinkError`].
@@ -165,8 +155,10 @@ impl SignFileLink {
         command: SignFileLinkCommand,
     ) -> Result<SignedFileLink, SignFileLinkError> {
         let signer = account(actor, actions::READ_FILE)?;
+        let (files, own) = self.files.scoped(actor)?;
         let SignFileLinkCommand { file_id, expires_in, disposition } = command;
-        self.get_file.execute(actor, file_id).await?;
+        let file = files.find_file(file_id).await?.as_ref().and_then(FileView::of);
+        file.filter(|file| own.admits(file.owner_id)).ok_or(NotFound("file"))?;
         let most = seconds(self.policy.longest_link);
         let lasts = expires_in.unwrap_or_else(|| seconds(self.policy.link_time).min(most));
         if !(1..=most).contains(&lasts) {

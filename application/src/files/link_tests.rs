@@ -38,7 +38,7 @@ async fn sign(
         longest_link: Duration::from_secs(100),
         ..FilePolicy::default()
     };
-    let sign_file_link = SignFileLink::new(GetFile::new(queries(found)), links(), policy, fixed_runtime().0.clock);
+    let sign_file_link = SignFileLink::new(queries(found), links(), policy, fixed_runtime().0.clock);
     let disposition = FileDisposition::Attachment;
     sign_file_link.execute(actor, SignFileLinkCommand { file_id: file_id(1), expires_in, disposition }).await
 }
@@ -76,7 +76,7 @@ async fn only_a_caller_that_may_read_a_file_makes_links_to_it() {
     for (actor, private_one, public_one) in [
         (user(1), "ok", "ok"),
         (admin(), "ok", "ok"),
-        (user(2), "not_found", "ok"),
+        (user(2), "not_found", "not_found"),
         (visitor(), "unauthenticated", "unauthenticated"),
     ] {
         assert_eq!(code(&sign(Some(file(1)), &actor, None).await), private_one);

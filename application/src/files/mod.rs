@@ -110,7 +110,7 @@ impl Files {
             terminate_upload: TerminateUpload::new(store.clone(), delete_file.clone(), remove.clone()),
             get_file: GetFile::new(store.clone()),
             read_file: ReadFile::new(store.clone(), blobs.clone(), links.clone(), accounts, clock.clone()),
-            sign_file_link: SignFileLink::new(GetFile::new(store.clone()), links, policy, clock),
+            sign_file_link: SignFileLink::new(store.clone(), links, policy, clock),
             verify_files: VerifyFiles::new(store.clone(), blobs),
             list_files: ListFiles::new(store, runtime.clock),
             delete_file,
