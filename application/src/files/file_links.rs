@@ -4,7 +4,8 @@ use super::{FilePolicy, FileQueries, FileView};
 use crate::{
     identity::OneTimeSecrets,
     kernel::{
-        Actor, Clock, Denied, Fingerprints, Invalid, NotFound, Reader, StoreError, account, hex, refusal, use_case_error,
+        Actor, Clock, Denied, Fingerprints, Invalid, NotFound, Reader, StoreError, account, hex, refusal,
+        use_case_error,
     },
 };
 use skep_domain::{

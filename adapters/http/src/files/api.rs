@@ -43,9 +43,10 @@ pub(super) struct FilesApi;
 impl FilesApi {
     /// Upload a file
     ///
-    /// Stores the body as a file of the caller. Needs an account. The body is the content itself, without a form around
-    /// it. Its media type is judged by the content; the `Content-Type` of the request does not count. The answer comes
-    /// when the file is stored durably. A user can keep a limited number of files and bytes; above that, the answer is
+    /// Stores the body as a file of the caller. Needs an account. The body is the content itself, or a form
+    /// (`multipart/form-data`) whose last part is the content; its fields then take the place of the parameters. The media
+    /// type is judged by the content, and the one that the request names does not count. The answer comes when the file is
+    /// stored durably. A user can keep a limited number of files and bytes; above that, the answer is
     /// 409 `file_quota_exceeded`. Every call stores another file, unless it repeats an `Idempotency-Key` with the same
     /// content.
     #[expect(clippy::too_many_arguments, reason = "the parameters of the operation")]

@@ -33,8 +33,14 @@ fn named(title: &str, description: &'static str, names: &[&'static str]) -> Meta
     }
 }
 
-fn one_of<T>(request: &Request, name: &str, from_name: fn(&str) -> Option<T>, first: T) -> Result<T, Problem> {
-    match in_query(request, name) {
+/// The value with this name, or the first one if no name was sent.
+pub(super) fn one_of<T>(
+    sent: Option<String>,
+    name: &str,
+    from_name: fn(&str) -> Option<T>,
+    first: T,
+) -> Result<T, Problem> {
+    match sent {
         None => Ok(first),
         Some(text) => from_name(&text).ok_or_else(|| invalid(name, "must be one of the names in the document")),
     }
@@ -48,7 +54,7 @@ impl Parameter for FilePurpose {
     }
 
     fn read(request: &Request) -> Result<Self, Problem> {
-        one_of(request, "purpose", Self::from_name, Self::Attachment)
+        one_of(in_query(request, "purpose"), "purpose", Self::from_name, Self::Attachment)
     }
 }
 
@@ -60,7 +66,7 @@ impl Parameter for FileVisibility {
     }
 
     fn read(request: &Request) -> Result<Self, Problem> {
-        one_of(request, "visibility", Self::from_name, Self::Private)
+        one_of(in_query(request, "visibility"), "visibility", Self::from_name, Self::Private)
     }
 }
 
@@ -115,7 +121,17 @@ impl Parameter for ReprDigest {
     }
 
     fn read(request: &Request) -> Result<Self, Problem> {
-        let lines = request.headers().get_all(REPR_DIGEST).iter();
+        Self::of(request.headers())
+    }
+}
+
+impl ReprDigest {
+    /// Reads the header of a request, or of a part of a form.
+    ///
+    /// # Errors
+    /// 400 if it cannot be read.
+    pub(super) fn of(headers: &HeaderMap) -> Result<Self, Problem> {
+        let lines = headers.get_all(REPR_DIGEST).iter();
         let lines: Result<Vec<&str>, _> = lines.map(http::HeaderValue::to_str).collect();
         let unreadable = || invalid(REPR_DIGEST, "must be like sha-256=:BASE64:, with 32 bytes");
         let text = lines.map_err(|_| unreadable())?.join(",");

@@ -11,6 +11,7 @@ mod email_change;
 mod events;
 mod file_links;
 mod files;
+mod forms;
 mod invitations;
 mod jobs;
 mod links;
@@ -52,6 +53,7 @@ pub(crate) const CONTEXTS: &[Context] = &[
     events::CONTEXT,
     files::CONTEXT,
     file_links::CONTEXT,
+    forms::CONTEXT,
     uploads::CONTEXT,
     open_uploads::CONTEXT,
 ];

@@ -114,7 +114,8 @@ fn a_wrong_link_says_nothing_about_the_file(store: &Store) {
         format!("{plain}?signature="),
     ];
     let parts: Vec<&str> = query.split('&').collect();
-    let without = |left_out: &str| parts.iter().filter(|part| **part != left_out).copied().collect::<Vec<_>>().join("&");
+    let without =
+        |left_out: &str| parts.iter().filter(|part| **part != left_out).copied().collect::<Vec<_>>().join("&");
     let incomplete = parts.iter().map(|part| format!("{plain}?{}", without(part)));
     let wrong: Vec<String> = wrong.into_iter().chain(incomplete).collect();
     for wrong in &wrong {
