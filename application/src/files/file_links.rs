@@ -113,7 +113,7 @@ use_case_error! {
 /// The link that a caller asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SignFileLinkCommand {
-    /// The file.
+    /// The file whose content it gives.
     pub file_id: FileId,
     /// The number of seconds after which it expires. `None` for the default of the deployment.
     pub expires_in: Option<i64>,
@@ -124,7 +124,7 @@ pub struct SignFileLinkCommand {
 /// A new link.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignedFileLink {
-    /// The link.
+    /// The parts that go into a URL.
     pub link: FileLink,
     /// When it expires.
     pub expires_at: Timestamp,

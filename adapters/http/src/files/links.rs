@@ -115,7 +115,7 @@ part! {
 }
 
 part! {
-    /// The signature of a link.
+    /// The proof that this deployment made a link.
     LinkSignature = SIGNATURE,
     "A part of a link: its signature. A request with any part of a link is answered by the link alone, for every caller.",
     "5c4c1b3f2c0f1a7e7c0e0a8d6b5f4e3d2c1b0a99887766554433221100ffeedd"
