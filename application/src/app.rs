@@ -32,6 +32,8 @@ pub struct Ports {
     pub tokens: Arc<dyn AccessTokens>,
     /// Fingerprints commands.
     pub fingerprints: Arc<dyn Fingerprints>,
+    /// Signs links to the contents of files, and nothing else. With another key, all links that were made before end.
+    pub link_key: Arc<dyn Fingerprints>,
     /// Creates and compares one-time tokens.
     pub secrets: Arc<dyn OneTimeSecrets>,
     /// Counts requests, login attempts and mails.

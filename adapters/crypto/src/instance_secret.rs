@@ -141,9 +141,21 @@ impl InstanceSecret {
         Ok(hex(&self.derive()?.secret_id))
     }
 
+    /// A key for this purpose alone.
+    pub(crate) fn derive_key(&self, purpose: &str) -> Result<[u8; 32], SealError> {
+        let (root, info) = (self.root(), [b"key for ", purpose.as_bytes()]);
+        let mut key = [0; 32];
+        let filled = root.expand(&info, hkdf::HKDF_SHA256).and_then(|okm| okm.fill(&mut key));
+        filled.map_err(|_| SealError::Failed)?;
+        Ok(key)
+    }
+
+    fn root(&self) -> hkdf::Prk {
+        hkdf::Salt::new(hkdf::HKDF_SHA256, b"skep instance secret 1").extract(self.0.expose_secret())
+    }
+
     fn derive(&self) -> Result<Derived, SealError> {
-        let salt = hkdf::Salt::new(hkdf::HKDF_SHA256, b"skep instance secret 1");
-        let root = salt.extract(self.0.expose_secret());
+        let root = self.root();
         let aead = root.expand(&[b"sealing key"], &AES_256_GCM).map_err(|_| SealError::Failed)?;
         let mut secret_id = [0; SECRET_ID_LEN];
         root.expand(&[b"secret id"], SecretId)

@@ -1,6 +1,6 @@
 //! The secrets of a deployment while its secret is replaced.
 
-use crate::{InstanceSecret, SealError, sealed_with};
+use crate::{HmacFingerprints, InstanceSecret, SealError, sealed_with};
 
 /// The current secret, which seals, and the previous one, which only opens. `Debug` never shows them.
 #[derive(Debug)]
@@ -30,6 +30,15 @@ impl InstanceSecrets {
         self.current.seal(context, plaintext)
     }
 
+    /// Fingerprints by a key that is derived from the current secret for this purpose, and for no other one. They change
+    /// with the secret.
+    ///
+    /// # Errors
+    /// `Failed` if it cannot be derived.
+    pub fn fingerprints(&self, purpose: &str) -> Result<HmacFingerprints, SealError> {
+        Ok(HmacFingerprints::new(&self.current.derive_key(purpose)?))
+    }
+
     /// Opens data that was sealed with either secret for the same context.
     ///
     /// # Errors
@@ -54,6 +63,20 @@ impl InstanceSecrets {
 mod tests {
     use super::*;
     use crate::testing::CountingRandom;
+    use skep_application::kernel::Fingerprints as _;
+
+    #[test]
+    fn each_secret_and_each_purpose_has_other_fingerprints() {
+        let random = CountingRandom::default();
+        let [one, two] = [(); 2].map(|()| InstanceSecret::generate(&random).to_text());
+        let read = |text: &str| InstanceSecret::from_text(text).unwrap();
+        let of = |secrets: &InstanceSecrets, purpose| secrets.fingerprints(purpose).unwrap().fingerprint(b"text");
+        let before = InstanceSecrets::from(read(&one));
+        assert_eq!(of(&before, "a"), of(&InstanceSecrets::from(read(&one)), "a"));
+        assert_ne!(of(&before, "a"), of(&before, "b"));
+        let after = InstanceSecrets::new(read(&two), Some(read(&one)));
+        assert_ne!(of(&before, "a"), of(&after, "a"));
+    }
 
     #[test]
     fn the_current_secret_seals_and_both_open() {

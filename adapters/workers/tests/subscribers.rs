@@ -70,6 +70,7 @@ impl Scene {
             hasher: Arc::new(MockPasswordHasher::new()),
             tokens: Arc::new(MockAccessTokens::new()),
             fingerprints: Arc::new(MockFingerprints::new()),
+            link_key: Arc::new(MockFingerprints::new()),
             secrets: Arc::new(MockOneTimeSecrets::new()),
             limits: Arc::new(MockRateLimits::new()),
             renderer: Arc::new(MockRenderer::new()),

@@ -16,11 +16,15 @@ pub struct FilePolicy {
     pub resumable_time: Duration,
     /// The age from which a stored content without a file is removed.
     pub orphan_age: Duration,
+    /// The time after which a link to a content expires, if its caller names none.
+    pub link_time: Duration,
+    /// The longest time for which a link to a content can be valid.
+    pub longest_link: Duration,
 }
 
 impl Default for FilePolicy {
     /// 1,000 files and 1 GiB for each user, 8 uploads at the same time, 100 MiB for one file, 2 hours for an upload,
-    /// a day for one that arrives in pieces, and a day for a content without a file.
+    /// a day for one that arrives in pieces, and a day for a content without a file. A link lasts an hour, and at most 7 days.
     fn default() -> Self {
         Self {
             quota: FileQuota { files: 1_000, bytes: 1 << 30, uploads: 8 },
@@ -28,6 +32,8 @@ impl Default for FilePolicy {
             upload_time: Duration::from_secs(2 * 60 * 60),
             resumable_time: Duration::from_secs(24 * 60 * 60),
             orphan_age: Duration::from_secs(24 * 60 * 60),
+            link_time: Duration::from_secs(60 * 60),
+            longest_link: Duration::from_secs(7 * 24 * 60 * 60),
         }
     }
 }

@@ -317,19 +317,6 @@ async fn a_private_file_is_shown_to_its_owner_and_admins_and_a_public_one_to_all
 }
 
 #[tokio::test]
-async fn only_its_owner_reads_the_content_of_an_export() {
-    let export = File { purpose: FilePurpose::Export, ..file(1) };
-    for (actor, seen) in [(visitor(), "not_found"), (user(2), "not_found"), (user(1), "ok"), (admin(), "not_found")] {
-        for visibility in [FileVisibility::Private, FileVisibility::Public] {
-            let (mut queries, file) = (MockFileQueries::new(), File { visibility, ..export.clone() });
-            queries.expect_find_file().returning(move |_| Ok(Some(file.clone())));
-            let read = ReadFile::new(Arc::new(queries), Arc::new(Shelves::default()));
-            assert_eq!(code(&read.find(&actor, export.id).await), seen);
-        }
-    }
-}
-
-#[tokio::test]
 async fn no_client_sends_an_export() {
     let uploads = uploading(&Scripted::untouched(), &Shelves::default(), "text/plain", FilePolicy::default());
     for size in [None, Some(0), Some(5)] {

@@ -1,6 +1,7 @@
 //! The use cases of files. A row says what a file is, and a store of contents keeps its bytes. The order of the steps is
 //! such that a crash never leaves a file that is shown without its content.
 //!
+//! Uses `identity`, which compares secrets in constant time and knows what the makers of links may read.
 //! Uses `jobs`, which make archives.
 
 mod blobs;
@@ -10,9 +11,12 @@ mod delete_file;
 mod erase_files;
 pub(crate) mod erasures;
 mod export_files;
+mod file_links;
 mod file_policy;
 #[cfg(test)]
 mod file_tests;
+#[cfg(test)]
+mod link_tests;
 mod ports;
 mod queries;
 mod remove_files;
@@ -32,9 +36,13 @@ pub use complete_upload::{CompleteUpload, CompleteUploadCommand};
 pub use delete_file::{DeleteFile, DeleteFileCommand, DeleteFileError, MarkFileDeleted};
 pub use erase_files::EraseFiles;
 pub use export_files::{ExportFiles, ExportUploads};
+pub use file_links::{
+    FileLink, FileLinkExpired, FileLinkInvalid, FileLinks, LinkedUse, ReadLinkError, SignFileLink, SignFileLinkCommand,
+    SignFileLinkError, SignedFileLink,
+};
 pub use file_policy::FilePolicy;
 pub use ports::*;
-pub use queries::{GetFile, ListFiles, ReadFile};
+pub use queries::{GetFile, ListFiles, ReadFile, ReadFileError};
 pub use remove_files::{RemoveFiles, SweepFiles, SweepOrphanBlobs};
 pub use resumable::{
     AppendUpload, AppendUploadCommand, AppendUploadError, Appended, Appending, CreateUpload, CreateUploadCommand,
@@ -49,7 +57,7 @@ pub use upload_file::{
 pub use upload_parts::{ReserveUploadError, UploadParts};
 pub use verify_files::{Damage, VerifiedFiles, VerifyFiles};
 
-use crate::{app::Ports, kernel::Commands};
+use crate::{app::Ports, identity::AccountScopes, kernel::Commands};
 use std::sync::Arc;
 
 /// The use cases of files.
@@ -70,6 +78,8 @@ pub struct Files {
     pub get_file: GetFile,
     /// Opens the content of a file.
     pub read_file: ReadFile,
+    /// Makes a link to the content of a file.
+    pub sign_file_link: SignFileLink,
     /// Returns a page of files.
     pub list_files: ListFiles,
     /// Deletes a file and its content.
@@ -88,7 +98,9 @@ impl Files {
     /// Builds the use cases over these ports.
     #[must_use]
     pub fn new(ports: &Ports, policy: FilePolicy) -> Self {
-        let Ports { store, runtime, fingerprints, blobs, content_types, .. } = ports.clone();
+        let Ports { store, runtime, fingerprints, blobs, content_types, link_key, secrets, .. } = ports.clone();
+        let (links, clock) = (FileLinks::new(link_key, secrets), runtime.clock.clone());
+        let accounts = AccountScopes::new(store.clone(), store.clone());
         let commands = Commands::<dyn FilesTx>::new(store.clone(), fingerprints, runtime.clone());
         let remove = Arc::new(RemoveFiles::new(store.clone(), blobs.clone(), runtime.clone()));
         let contents = (blobs.clone(), content_types);
@@ -105,7 +117,8 @@ impl Files {
             append_upload: AppendUpload::new(parts),
             terminate_upload: TerminateUpload::new(store.clone(), delete_file.clone(), remove.clone()),
             get_file: GetFile::new(store.clone()),
-            read_file: ReadFile::new(store.clone(), blobs.clone()),
+            read_file: ReadFile::new(store.clone(), blobs.clone(), links.clone(), accounts, clock.clone()),
+            sign_file_link: SignFileLink::new(store.clone(), links, policy, clock),
             verify_files: VerifyFiles::new(store.clone(), blobs),
             list_files: ListFiles::new(store, runtime.clock),
             delete_file,

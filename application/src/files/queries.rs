@@ -1,11 +1,16 @@
 //! Reading files and their contents.
 
-use super::{BlobReader, BlobStore, FileQueries, FileView};
+use super::{
+    BlobReader, BlobStore, FileLink, FileLinkExpired, FileLinkInvalid, FileLinks, FileQueries, FileView, LinkedUse,
+    ReadLinkError,
+};
+use crate::identity::AccountScopes;
 use crate::kernel::{
-    Actor, Clock, GetError, ListError, LongList, NotFound, Page, PageRequest, Reader, Scope, StoreError, scope,
+    Actor, Clock, Denied, GetError, ListError, LongList, NotFound, Page, PageRequest, Reader, Scope, StoreError,
+    permit, scope, use_case_error,
 };
 use skep_domain::{
-    files::{FileId, FilePurpose, FileVisibility, actions},
+    files::{FileId, FileVisibility, actions},
     shared::Direction,
 };
 use std::{ops::Range, sync::Arc};
@@ -32,18 +37,59 @@ impl GetFile {
     }
 }
 
-/// Opens the content of a file for the callers that [`GetFile`] shows it to. Only its owner reads the content of an export,
-/// because it has more than any other role may see.
+use_case_error! {
+    /// The reason why a content is not shown.
+    ReadFileError {
+        Denied(Denied),
+        NotFound(NotFound),
+        LinkInvalid(FileLinkInvalid),
+        LinkExpired(FileLinkExpired),
+    }
+}
+
+impl From<GetError> for ReadFileError {
+    fn from(error: GetError) -> Self {
+        match error {
+            GetError::Denied(denied) => denied.into(),
+            GetError::NotFound(missing) => missing.into(),
+            GetError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<ReadLinkError> for ReadFileError {
+    fn from(error: ReadLinkError) -> Self {
+        match error {
+            ReadLinkError::Invalid(refused) => refused.into(),
+            ReadLinkError::Expired(refused) => refused.into(),
+            ReadLinkError::Store(error) => error.into(),
+        }
+    }
+}
+
+/// Opens the content of a file for the callers that [`GetFile`] shows it to, and for those that have a link to it. The
+/// content of an export is only for its owner and for those that have a link from its owner.
 pub struct ReadFile {
     get_file: GetFile,
+    files: Arc<dyn FileQueries>,
     blobs: Arc<dyn BlobStore>,
+    links: FileLinks,
+    accounts: AccountScopes,
+    clock: Arc<dyn Clock>,
 }
 
 impl ReadFile {
-    /// Reads files from the one store and contents from the other.
+    /// Reads files from the one store and contents from the other. `accounts` decides which links still hold, and the clock
+    /// which ones have expired.
     #[must_use]
-    pub fn new(files: Arc<dyn FileQueries>, blobs: Arc<dyn BlobStore>) -> Self {
-        Self { get_file: GetFile::new(files), blobs }
+    pub fn new(
+        files: Arc<dyn FileQueries>,
+        blobs: Arc<dyn BlobStore>,
+        links: FileLinks,
+        accounts: AccountScopes,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { get_file: GetFile::new(files.clone()), files, blobs, links, accounts, clock }
     }
 
     /// Reads the file, as [`GetFile::execute`] does. The export of another user counts as not found.
@@ -52,8 +98,33 @@ impl ReadFile {
     /// [`GetError`].
     pub async fn find(&self, actor: &Actor, id: FileId) -> Result<FileView, GetError> {
         let file = self.get_file.execute(actor, id).await?;
-        let is_read = file.purpose != FilePurpose::Export || actor.user_id() == Some(file.owner_id);
-        Ok(Some(file).filter(|_| is_read).ok_or(NotFound("file"))?)
+        let gives = file.gives_content_to(actor.user_id());
+        Ok(Some(file).filter(|_| gives).ok_or(NotFound("file"))?)
+    }
+
+    /// Reads the file of a link, for any actor. The link is checked first, so a wrong one says nothing about the file. A
+    /// link to a private file shows it as long as the account that made the link may read it.
+    ///
+    /// # Errors
+    /// [`ReadFileError`].
+    pub async fn find_linked(
+        &self,
+        actor: &Actor,
+        id: FileId,
+        link: &FileLink,
+    ) -> Result<(FileView, LinkedUse), ReadFileError> {
+        permit(actor, actions::READ_PUBLIC_FILE)?;
+        let linked = self.links.check(id, link, self.clock.now())?;
+        let file = self.ready(id).await?;
+        let is_shown = file.gives_content_to(Some(linked.signer))
+            && (file.visibility == FileVisibility::Public
+                || self.accounts.find(linked.signer, actions::READ_FILE).await?.admits(file.owner_id));
+        if is_shown { Ok((file, linked)) } else { Err(NotFound("file").into()) }
+    }
+
+    async fn ready(&self, id: FileId) -> Result<FileView, GetError> {
+        let file = self.files.find_file(id).await?.as_ref().and_then(FileView::of);
+        Ok(file.ok_or(NotFound("file"))?)
     }
 
     /// Opens the content of a file that was found, or a range of its bytes. A whole content is compared with its checksum
@@ -61,12 +132,7 @@ impl ReadFile {
     ///
     /// # Errors
     /// [`GetError`]. `Corrupt` if the content is missing.
-    pub async fn open(
-        &self,
-        actor: &Actor,
-        file: &FileView,
-        range: Option<Range<u64>>,
-    ) -> Result<Box<dyn BlobReader>, GetError> {
+    pub async fn open(&self, file: &FileView, range: Option<Range<u64>>) -> Result<Box<dyn BlobReader>, GetError> {
         let opened = match range {
             Some(_) => self.blobs.open(file.id, range).await?,
             None => self.blobs.open_whole(file.id, file.written()).await?,
@@ -74,7 +140,7 @@ impl ReadFile {
         if let Some(reader) = opened {
             return Ok(reader);
         }
-        self.find(actor, file.id).await?;
+        self.ready(file.id).await?;
         Err(StoreError::corrupt("files", file.id, "the content is missing").into())
     }
 }

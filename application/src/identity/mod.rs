@@ -6,6 +6,7 @@
 mod account_export;
 mod account_mails;
 mod account_policy;
+mod account_scopes;
 mod add_email_keys;
 mod authenticate;
 mod authenticate_cookie;
@@ -78,6 +79,7 @@ mod verify_email;
 pub use account_export::{AccountExport, ExportState, ExportView, GetExport, RequestExport, RequestExportError};
 pub use account_mails::{AccountMail, AccountMailKind, AccountMails};
 pub use account_policy::{AccountPolicy, Registration};
+pub use account_scopes::AccountScopes;
 pub use add_email_keys::AddEmailKeys;
 pub use authenticate::{Authenticate, AuthenticateError, InvalidToken};
 pub use authenticate_cookie::{AuthenticateCookie, AuthenticateCookieError, CookieUse, CsrfTokenInvalid};

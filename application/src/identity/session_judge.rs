@@ -32,7 +32,7 @@ impl SessionJudge {
 
     /// The user of the session, with what the present roles of the account allow.
     pub(super) async fn principal(&self, session: SessionId, found: &SessionView) -> Result<Principal, StoreError> {
-        let permissions = if found.roles.iter().any(|role| matches!(role, Role::Own(_))) {
+        let permissions = if needs_policy(&found.roles) {
             Permissions::of(&found.roles, &*self.policy.at(found.policy).await?)
         } else {
             Permissions::of(&found.roles, &Policy::default())
@@ -40,4 +40,9 @@ impl SessionJudge {
         let credential = if found.cookie.is_some() { SessionKind::Cookie } else { SessionKind::Token };
         Ok(Principal::User { id: found.user_id, session, credential, permissions })
     }
+}
+
+/// Whether what these roles allow follows from the policy of the deployment.
+pub(super) fn needs_policy(roles: &[Role]) -> bool {
+    roles.iter().any(|role| matches!(role, Role::Own(_)))
 }

@@ -6,7 +6,7 @@
 
 use super::{Actor, Call, ErrorKind, Outbox, OutboxEvent, Refusal, StoreError};
 use skep_domain::{
-    access::{Denial, Resource, Subject, decide},
+    access::{Denial, Permissions, Resource, Subject, decide},
     shared::{Action, Event, Timestamp, UserId, Version},
 };
 use std::ops::{Deref, DerefMut};
@@ -206,15 +206,22 @@ impl Scope {
 /// Returns the rows to which the actor may do `action`.
 #[must_use]
 pub fn scope(actor: &Actor, action: Action) -> Scope {
+    scope_of(actor.subject(), action)
+}
+
+/// Returns the rows to which an account with these permissions may do `action`, for work on its behalf.
+pub(crate) fn account_scope(id: UserId, permissions: &Permissions, action: Action) -> Scope {
+    scope_of(Subject::User { id, permissions }, action)
+}
+
+fn scope_of(subject: Subject<'_>, action: Action) -> Scope {
     // Ask about a resource whose owner is not a user. If that is allowed, ownership does not matter.
     let stranger = UserId::new(Uuid::max());
-    if decide(actor.subject(), action, Resource::OwnedBy(stranger)).is_ok() {
+    if decide(subject, action, Resource::OwnedBy(stranger)).is_ok() {
         return Scope::All;
     }
-    match actor.subject() {
-        Subject::User { id, .. } if decide(actor.subject(), action, Resource::OwnedBy(id)).is_ok() => {
-            Scope::OwnedBy(id)
-        }
+    match subject {
+        Subject::User { id, .. } if decide(subject, action, Resource::OwnedBy(id)).is_ok() => Scope::OwnedBy(id),
         _ => Scope::None,
     }
 }

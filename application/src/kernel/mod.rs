@@ -28,6 +28,7 @@ mod unit_of_work;
 mod unit_outcome;
 mod wake_ups;
 
+pub(crate) use access::account_scope;
 pub use access::{Authorized, Denied, Guarded, Scope, account, permit, scope};
 pub use actor::{Actor, Principal};
 pub use attempt::{Attempt, run};

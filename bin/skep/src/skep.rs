@@ -170,7 +170,6 @@ impl Builder {
         }
         let ring = KeyRing::load_or_create(&*store.store, &secrets, &runtime).await?;
         let hashers = HashPool::for_cores(config.hash_wait);
-        let hasher = Argon2Hasher::new(Argon2Cost::default(), hashers.clone());
         let issuer = issuer.or_else(|| config.public_url.clone()).unwrap_or_else(|| ISSUER.to_owned());
         let tokens = Arc::new(ring.tokens(issuer.clone(), AUDIENCE)?);
         let post = post(&config, &data, runtime.clone()).map_err(StartError::Mail)?;
@@ -178,9 +177,10 @@ impl Builder {
         let ports = Ports {
             store: store.store.clone(),
             runtime: runtime.clone(),
-            hasher: Arc::new(RequestHasher(hasher)),
+            hasher: Arc::new(RequestHasher(Argon2Hasher::new(Argon2Cost::default(), hashers.clone()))),
             tokens: tokens.clone(),
             fingerprints: Arc::new(ring.fingerprints()),
+            link_key: Arc::new(secrets.fingerprints("links to contents of files").map_err(StartError::LinkKey)?),
             secrets: Arc::new(Sha256Secrets::new(runtime.random.clone())),
             limits: stores::limits(&config, runtime.clock.clone()).map_err(StartError::Limits)?,
             renderer: Arc::new(MinijinjaRenderer),

@@ -5,7 +5,7 @@ use skep_application::{
     kernel::{BoxError, StoreError},
     operations::{Defect, MigrationError},
 };
-use skep_crypto::{KeyRingError, TokenSetupError};
+use skep_crypto::{KeyRingError, SealError, TokenSetupError};
 use std::time::Duration;
 
 /// Why an instance does not start.
@@ -75,6 +75,9 @@ pub enum StartError {
     /// The keys in the store cannot be opened or made.
     #[error("the keys of this deployment cannot be used")]
     Keys(#[from] KeyRingError),
+    /// The key of links to contents of files cannot be derived from the secret.
+    #[error("links to contents of files cannot be signed")]
+    LinkKey(#[source] SealError),
     /// The subscribers of events could not be made known to the store.
     #[error("the subscribers of events could not be stored")]
     Subscribers(#[source] StoreError),

@@ -31,6 +31,16 @@ named! {
     }
 }
 
+named! {
+    /// What a browser does with a content that it gets by a link.
+    FileDisposition {
+        /// It shows the content, if that is safe for its media type, and saves it otherwise.
+        Inline = "inline",
+        /// It saves the content.
+        Attachment = "attachment",
+    }
+}
+
 /// The facts about the content of a file.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct FileContent {

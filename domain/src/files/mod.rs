@@ -11,7 +11,7 @@ mod resumable;
 mod usage;
 
 pub use checksum::{Checksum, InvalidChecksum};
-pub use file::{File, FileContent, FileId, FileState, FileVisibility, NotUploading};
+pub use file::{File, FileContent, FileDisposition, FileId, FileState, FileVisibility, NotUploading};
 pub use media_type::{InvalidMediaType, MEDIA_TYPE_MAX, MediaType};
 pub use name::{FILE_NAME_MAX, FileName, InvalidFileName};
 pub use purpose::FilePurpose;

@@ -46,6 +46,7 @@ impl Application {
             hasher: Arc::new(PlainHasher),
             tokens: Arc::new(PlainTokens),
             fingerprints: Arc::new(PlainFingerprints),
+            link_key: Arc::new(PlainFingerprints),
             secrets: Arc::new(NoSecrets),
             limits: Arc::new(NoLimits),
             renderer: testing::renderer(),

@@ -32,7 +32,7 @@ impl<'a> MediaType<'a> {
     }
 
     /// Whether it is this media type.
-    pub(super) fn is(&self, name: &str) -> bool {
+    pub(crate) fn is(&self, name: &str) -> bool {
         self.name.eq_ignore_ascii_case(name)
     }
 

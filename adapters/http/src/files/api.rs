@@ -3,15 +3,17 @@
 use super::{
     content::{self, ContentAnswer},
     dto::{FILES, FileBody},
+    links::{self, FileLinkBody, LinkDisposition, LinkExpires, LinkSignature, LinkSigner, SignFileLinkRequest},
     parameters::ReprDigest,
     upload::Content,
 };
 use crate::{
-    parts::{Anyone, Created, Done, Id, IfMatch, List, Listed, RepeatKey, Sent, Shown, SignedIn, path_of},
+    body::Strict,
+    parts::{Answer, Anyone, Created, Done, Id, IfMatch, List, Listed, RepeatKey, Sent, Shown, SignedIn, path_of},
     problem::Problem,
 };
 use poem::Request;
-use poem_openapi::{OpenApi, Tags, param::Path};
+use poem_openapi::{ApiResponse, OpenApi, Tags, param::Path};
 use skep_application::files::{DeleteFileCommand, UploadFileCommand};
 use skep_domain::files::{FileId, FileName, FilePurpose, FileVisibility};
 
@@ -21,6 +23,19 @@ enum Tag {
     Files,
 }
 
+/// 200 with a new link.
+#[derive(ApiResponse)]
+enum LinkSigned {
+    /// The link. Nothing was stored.
+    #[oai(status = 200)]
+    Ok(
+        Answer<FileLinkBody>,
+        /// `no-store`.
+        #[oai(header = "Cache-Control")]
+        String,
+    ),
+}
+
 #[derive(Default)]
 pub(super) struct FilesApi;
 
@@ -28,9 +43,10 @@ pub(super) struct FilesApi;
 impl FilesApi {
     /// Upload a file
     ///
-    /// Stores the body as a file of the caller. Needs an account. The body is the content itself, without a form around
-    /// it. Its media type is judged by the content; the `Content-Type` of the request does not count. The answer comes
-    /// when the file is stored durably. A user can keep a limited number of files and bytes; above that, the answer is
+    /// Stores the body as a file of the caller. Needs an account. The body is the content itself, or a form
+    /// (`multipart/form-data`) whose last part is the content; its fields then take the place of the parameters. The media
+    /// type is judged by the content, and the one that the request names does not count. The answer comes when the file is
+    /// stored durably. A user can keep a limited number of files and bytes; above that, the answer is
     /// 409 `file_quota_exceeded`. Every call stores another file, unless it repeats an `Idempotency-Key` with the same
     /// content.
     #[expect(clippy::too_many_arguments, reason = "the parameters of the operation")]
@@ -73,19 +89,51 @@ impl FilesApi {
 
     /// Get the content of a file
     ///
-    /// Returns the bytes of a file. Anyone may call it for a public file, and other callers as for its facts. A `Range` of bytes returns a part of it, with `If-Range` only
-    /// if the content is the same. A browser shows pictures and plain text; any other content is downloaded. The content
-    /// never changes, so caches keep that of a public file.
+    /// Returns the bytes of a file. Anyone may call it for a public file, and other callers as for its facts. A `Range` of
+    /// bytes returns a part of it, with `If-Range` only if the content is the same. A browser shows pictures and plain text;
+    /// any other content is downloaded. The content never changes, so caches keep that of a public file. A link from
+    /// `POST /api/v1/files/{id}/links` gives it to every caller until it expires, the file is deleted, or the account that
+    /// made the link may no longer read the file. A wrong link is refused whether the file exists or not.
+    #[expect(clippy::too_many_arguments, reason = "the parameters of the operation")]
     #[oai(path = "/files/:id/content", method = "get", operation_id = "get_file_content")]
     async fn content(
         &self,
         caller: Anyone,
         Path(id): Path<Id<FileId>>,
+        Sent(signer): Sent<LinkSigner>,
+        Sent(expires): Sent<LinkExpires>,
+        Sent(disposition): Sent<LinkDisposition>,
+        Sent(signature): Sent<LinkSignature>,
         request: &Request,
     ) -> Result<ContentAnswer, Problem> {
         let read_file = &caller.app().files.read_file;
-        let file = read_file.find(&caller.actor, id.0).await?;
-        content::answer(read_file, &caller.actor, file, request.headers()).await
+        let (file, linked) = match links::link(signer, expires, disposition, signature) {
+            None => (read_file.find(&caller.actor, id.0).await?, None),
+            Some(link) => {
+                let (file, linked) = read_file.find_linked(&caller.actor, id.0, &link).await?;
+                (file, Some(linked))
+            }
+        };
+        content::answer(read_file, (file, linked), request.headers()).await
+    }
+
+    /// Make a link to the content of a file
+    ///
+    /// Makes a link that gives the content to every caller, without a token, until it expires. Needs an account. Callers
+    /// make links to their own files, and accounts with a role that may read private files make links to every file. For
+    /// any other file, the answer is 404; a public one needs no link. The link to a private file holds
+    /// only as long as its maker may read the file. Every link ends when the file is deleted, and when the secret of the
+    /// deployment is replaced.
+    #[oai(path = "/files/:id/links", method = "post", operation_id = "sign_file_link")]
+    async fn sign_link(
+        &self,
+        caller: SignedIn,
+        Path(id): Path<Id<FileId>>,
+        Strict(request): Strict<SignFileLinkRequest>,
+    ) -> Result<LinkSigned, Problem> {
+        let signed = caller.app().files.sign_file_link.execute(&caller.actor, request.of(id.0)?).await?;
+        let body = FileLinkBody::of(caller.state.public_url.as_deref(), id.0, &signed);
+        Ok(LinkSigned::Ok(Answer(body), "no-store".to_owned()))
     }
 
     /// Delete a file

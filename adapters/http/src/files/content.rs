@@ -24,10 +24,10 @@ use poem_openapi::{
     registry::{MetaHeader, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry},
 };
 use skep_application::{
-    files::{BlobReader, FileView, ReadFile},
-    kernel::{Actor, GetError, StoreError},
+    files::{BlobReader, FileView, LinkedUse, ReadFile},
+    kernel::{GetError, StoreError},
 };
-use skep_domain::files::{FileId, FileVisibility};
+use skep_domain::files::{FileDisposition, FileId, FileVisibility};
 use std::{fmt::Display, io};
 
 const CORP: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
@@ -84,8 +84,9 @@ fn value(text: impl Display) -> Result<HeaderValue, Problem> {
 }
 
 /// The headers of every answer with a content.
-fn describe(file: &FileView, headers: &mut HeaderMap) -> Result<(), Problem> {
-    let is_shown = file.media_type.is_shown_safely();
+fn describe(file: &FileView, linked: Option<LinkedUse>, headers: &mut HeaderMap) -> Result<(), Problem> {
+    let is_saved = linked.is_some_and(|linked| linked.disposition == FileDisposition::Attachment);
+    let is_shown = file.media_type.is_shown_safely() && !is_saved;
     let media_type = match file.media_type.as_str() {
         "text/plain" => value("text/plain; charset=utf-8")?,
         other => value(other)?,
@@ -97,6 +98,10 @@ fn describe(file: &FileView, headers: &mut HeaderMap) -> Result<(), Problem> {
     headers.insert(ETAG, value(etag(file))?);
     headers.insert(REPR_DIGEST, value(repr_digest(&file.checksum))?);
     headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    if let Some(linked) = linked {
+        headers.insert(CACHE_CONTROL, value(format_args!("private, max-age={}", linked.left.as_secs()))?);
+        return Ok(());
+    }
     let cached = match file.visibility {
         FileVisibility::Public => "public, max-age=31536000, immutable",
         FileVisibility::Private => "private, no-cache",
@@ -110,15 +115,15 @@ fn describe(file: &FileView, headers: &mut HeaderMap) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Answers a request for the content of a file that the actor may see. The conditions are judged first, then the range.
+/// Answers a request for the content of a file that the caller may see, perhaps by a link. The conditions are judged first,
+/// then the range.
 pub(super) async fn answer(
     read_file: &ReadFile,
-    actor: &Actor,
-    file: FileView,
+    (file, linked): (FileView, Option<LinkedUse>),
     asked_by: &HeaderMap,
 ) -> Result<ContentAnswer, Problem> {
     let mut response = Response::builder().status(StatusCode::OK).finish();
-    describe(&file, response.headers_mut())?;
+    describe(&file, linked, response.headers_mut())?;
     if let Some(conditions) = Conditions::of(asked_by) {
         response = conditions.judge_read(response)?;
         if response.status() == StatusCode::NOT_MODIFIED {
@@ -140,7 +145,7 @@ pub(super) async fn answer(
         response.headers_mut().insert(CONTENT_RANGE, place);
     }
     let read = async {
-        let mut reader = read_file.open(actor, &file, part).await?;
+        let mut reader = read_file.open(&file, part).await?;
         let first = reader.read().await.map_err(GetError::from)?;
         Ok((first, reader))
     };

@@ -3,9 +3,9 @@
 use crate::parts::{EXAMPLE_TIME, Schemas};
 use serde_json::json;
 use skep_application::Policies;
-use skep_domain::files::{FilePurpose, FileVisibility};
+use skep_domain::files::{FileDisposition, FilePurpose, FileVisibility};
 
-pub(super) fn complete(schemas: &mut Schemas<'_>, _: &Policies) {
+pub(super) fn complete(schemas: &mut Schemas<'_>, policies: &Policies) {
     schemas.values("File", "purpose", FilePurpose::NAMES.iter().copied());
     schemas.values("File", "visibility", FileVisibility::NAMES.iter().copied());
     schemas.limit(&["File"], "sha256", &json!({ "pattern": "^[0-9a-f]{64}$" }));
@@ -18,6 +18,15 @@ pub(super) fn complete(schemas: &mut Schemas<'_>, _: &Policies) {
         "created_at": EXAMPLE_TIME, "links": links.clone(),
     });
     schemas.example("FileLinks", links);
+    let request = &["SignFileLinkRequest"];
+    let most = policies.files.longest_link.as_secs();
+    schemas.limit(request, "expires_in", &json!({ "minimum": 1, "maximum": most }));
+    schemas.values("SignFileLinkRequest", "disposition", FileDisposition::NAMES.iter().copied());
+    schemas.example("SignFileLinkRequest", json!({ "expires_in": most.min(600), "disposition": "attachment" }));
+    let signature = "5c4c1b3f".repeat(8);
+    let query = format!("signer={id}&expires=1767226200&disposition=attachment&signature={signature}");
+    let url = format!("https://shop.example/api/v1/files/{id}/content?{query}");
+    schemas.example("FileLink", json!({ "url": url, "expires_at": EXAMPLE_TIME }));
     schemas.example("File", file);
     let links = json!({ "self": format!("/api/v1/uploads/{id}"), "file": format!("/api/v1/files/{id}") });
     let upload = json!({

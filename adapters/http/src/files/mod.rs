@@ -5,6 +5,8 @@ mod content;
 mod document;
 mod dto;
 mod file_name;
+mod form;
+mod links;
 mod operations;
 mod parameters;
 mod piece;

@@ -6,7 +6,8 @@ use crate::{
 };
 use skep_application::{
     files::{
-        AppendUploadError, CreateUploadError, DeleteFileError, GetUploadError, TerminateUploadError, UploadFileError,
+        AppendUploadError, CreateUploadError, DeleteFileError, GetUploadError, ReadFileError, SignFileLinkError,
+        TerminateUploadError, UploadFileError,
     },
     kernel::{GetError, ListError},
 };
@@ -15,12 +16,16 @@ use skep_domain::files::actions::{DELETE_FILE, READ_FILE, READ_PUBLIC_FILE, UPLO
 /// The largest file that a client can send. A sender may be slower than 16 KiB per second for 30 s in all.
 const CONTENT: BodyLimit = BodyLimit::streamed(100 << 10, 30, 16);
 
+/// The request for a link.
+const LINK: BodyLimit = BodyLimit::new(4, 10);
+
 /// Each operation with its action and the refusals of its use case.
 pub(super) const OPERATIONS: &[Operation] = &[
     Operation::new("upload_file", UPLOAD_FILE, UploadFileError::REFUSALS).body(CONTENT),
     Operation::new("list_files", READ_FILE, ListError::REFUSALS).cost(Cost::Page),
     Operation::new("get_file", READ_PUBLIC_FILE, GetError::REFUSALS),
-    Operation::new("get_file_content", READ_PUBLIC_FILE, GetError::REFUSALS),
+    Operation::new("get_file_content", READ_PUBLIC_FILE, ReadFileError::REFUSALS),
+    Operation::new("sign_file_link", READ_FILE, SignFileLinkError::REFUSALS).body(LINK),
     Operation::new("delete_file", DELETE_FILE, DeleteFileError::REFUSALS),
     Operation::new("create_upload", UPLOAD_FILE, CreateUploadError::REFUSALS),
     Operation::new("list_uploads", UPLOAD_FILE, ListError::REFUSALS).cost(Cost::Page),

@@ -16,7 +16,7 @@ pub(super) const UNNAMED: &str = "file";
 /// The header with the digests of a content (RFC 9530).
 const REPR_DIGEST: &str = "Repr-Digest";
 
-fn in_query(request: &Request, name: &str) -> Option<String> {
+pub(super) fn in_query(request: &Request, name: &str) -> Option<String> {
     let query = request.uri().query().unwrap_or_default();
     form_urlencoded::parse(query.as_bytes()).find(|(known, _)| known == name).map(|(_, value)| value.into_owned())
 }
@@ -33,8 +33,14 @@ fn named(title: &str, description: &'static str, names: &[&'static str]) -> Meta
     }
 }
 
-fn one_of<T>(request: &Request, name: &str, from_name: fn(&str) -> Option<T>, first: T) -> Result<T, Problem> {
-    match in_query(request, name) {
+/// The value with this name, or the first one if no name was sent.
+pub(super) fn one_of<T>(
+    sent: Option<String>,
+    name: &str,
+    from_name: fn(&str) -> Option<T>,
+    first: T,
+) -> Result<T, Problem> {
+    match sent {
         None => Ok(first),
         Some(text) => from_name(&text).ok_or_else(|| invalid(name, "must be one of the names in the document")),
     }
@@ -49,7 +55,7 @@ impl Parameter for FilePurpose {
     }
 
     fn read(request: &Request) -> Result<Self, Problem> {
-        one_of(request, "purpose", Self::sent, Self::Attachment)
+        one_of(in_query(request, "purpose"), "purpose", Self::sent, Self::Attachment)
     }
 }
 
@@ -61,7 +67,7 @@ impl Parameter for FileVisibility {
     }
 
     fn read(request: &Request) -> Result<Self, Problem> {
-        one_of(request, "visibility", Self::from_name, Self::Private)
+        one_of(in_query(request, "visibility"), "visibility", Self::from_name, Self::Private)
     }
 }
 
@@ -116,7 +122,17 @@ impl Parameter for ReprDigest {
     }
 
     fn read(request: &Request) -> Result<Self, Problem> {
-        let lines = request.headers().get_all(REPR_DIGEST).iter();
+        Self::of(request.headers())
+    }
+}
+
+impl ReprDigest {
+    /// Reads the header of a request, or of a part of a form.
+    ///
+    /// # Errors
+    /// 400 if it cannot be read.
+    pub(super) fn of(headers: &HeaderMap) -> Result<Self, Problem> {
+        let lines = headers.get_all(REPR_DIGEST).iter();
         let lines: Result<Vec<&str>, _> = lines.map(http::HeaderValue::to_str).collect();
         let unreadable = || invalid(REPR_DIGEST, "must be like sha-256=:BASE64:, with 32 bytes");
         let text = lines.map_err(|_| unreadable())?.join(",");

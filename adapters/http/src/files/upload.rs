@@ -1,5 +1,6 @@
 //! The body of an upload, which is passed on while it arrives.
 
+use super::form::{self, Form};
 use crate::{
     body::{self, ANY},
     edge::RequestContext,
@@ -7,6 +8,7 @@ use crate::{
     problem::{self, Problem, from_body_io},
 };
 use bytes::Bytes;
+use futures_util::{Stream, TryStreamExt as _};
 use http::header::CONTENT_LENGTH;
 use http_body_util::{BodyExt as _, combinators::BoxBody};
 use poem::{Request, RequestBody, Result};
@@ -18,7 +20,7 @@ use skep_application::{
     files::{FileView, Upload, UploadFile, UploadFileCommand},
     kernel::{Actor, IdempotencyKey},
 };
-use std::io;
+use std::{io, pin::pin};
 use tokio::{runtime::Handle, task::JoinHandle};
 use tokio_util::task::TaskTracker;
 
@@ -35,7 +37,11 @@ impl<'a> ApiExtractor<'a> for Content<'a> {
     type ParamRawType = ();
 
     fn request_meta() -> Option<MetaRequest> {
-        Some(MetaRequest { description: None, content: vec![any_content()], required: true })
+        Some(MetaRequest {
+            description: None,
+            content: vec![any_content(), form::content_in_document()],
+            required: true,
+        })
     }
 
     async fn from_request(request: &'a Request, body: &mut RequestBody, _: ExtractParamOptions<()>) -> Result<Self> {
@@ -97,9 +103,23 @@ impl<'a> Content<'a> {
         command: UploadFileCommand,
     ) -> Result<Stored, Problem> {
         let Self { request, body } = self;
+        let (command, source) = match form::boundary(request, &command)? {
+            None => (command, Source::Body(body)),
+            Some(boundary) => {
+                let mut form = Form::new(body, boundary);
+                let (command, file) = form.open(command).await?;
+                (command, Source::Form(form, file))
+            }
+        };
         let mut begun = Begun::new(upload_file.begin(actor, command).await?, endings(request));
         let received = async {
-            begun.receive(body).await?;
+            match source {
+                Source::Body(body) => begun.receive(body).await?,
+                Source::Form(form, file) => {
+                    begun.receive_pieces(form::content(file)).await?;
+                    form.end().await?;
+                }
+            }
             turn_after_body(request).await
         };
         if let Err(problem) = received.await {
@@ -111,6 +131,14 @@ impl<'a> Content<'a> {
         let file = upload.finish(actor, key).await?;
         Ok(Stored { is_repeat: file.id != id, file })
     }
+}
+
+/// The place of the content in a request.
+enum Source {
+    /// The body is the content.
+    Body(BoxBody<Bytes, io::Error>),
+    /// A part of a form is the content.
+    Form(Form, multer::Field<'static>),
 }
 
 struct Stored {
@@ -179,11 +207,19 @@ impl<U: Unfinished> Begun<U> {
     }
 
     /// Passes each piece of the body on as it arrives.
-    pub(super) async fn receive(&mut self, mut body: BoxBody<Bytes, io::Error>) -> Result<(), Problem> {
+    pub(super) async fn receive(&mut self, body: BoxBody<Bytes, io::Error>) -> Result<(), Problem> {
+        // Trailers are ignored.
+        self.receive_pieces(body.into_data_stream().map_err(|error| from_body_io(&error))).await
+    }
+
+    /// Passes each piece on as it arrives.
+    pub(super) async fn receive_pieces(
+        &mut self,
+        pieces: impl Stream<Item = Result<Bytes, Problem>> + Send,
+    ) -> Result<(), Problem> {
         let Some(work) = &mut self.work else { return Ok(()) };
-        while let Some(frame) = body.frame().await {
-            // Trailers are ignored.
-            let Ok(piece) = frame.map_err(|error| from_body_io(&error))?.into_data() else { continue };
+        let mut pieces = pin!(pieces);
+        while let Some(piece) = pieces.try_next().await? {
             work.take(&piece).await?;
         }
         Ok(())

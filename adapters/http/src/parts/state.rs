@@ -16,6 +16,8 @@ pub struct State {
     pub app: Arc<App>,
     /// The deployment, in the envelopes of events.
     pub(crate) source: String,
+    /// The address at which clients reach the deployment, without a slash at its end. `None` if it is not known.
+    pub(crate) public_url: Option<String>,
     pub(crate) cursors: Cursors,
     pub(crate) browsers: Browsers,
     pub(crate) limiter: Arc<Limiter>,
@@ -34,6 +36,7 @@ impl State {
         let limiter = Limiter::new(limits, Arc::clone(&app.ports.limits), operations);
         let in_flight = InFlight::new(limits.in_flight);
         let (cursors, browsers) = (Cursors::new(cursor_key), Browsers::at(public_url));
-        Self { app, source, cursors, browsers, limiter: Arc::new(limiter), in_flight }
+        let public_url = public_url.map(|url| url.trim_end_matches('/').to_owned());
+        Self { app, source, public_url, cursors, browsers, limiter: Arc::new(limiter), in_flight }
     }
 }

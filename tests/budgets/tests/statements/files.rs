@@ -16,6 +16,10 @@ pub(super) async fn ask(World { server, buyer, costs, .. }: &mut World) {
     costs.add("GET /api/v1/files/{id}", &server.send("GET", &path, &buyer, None).await);
     let read = server.send("GET", &format!("{path}/content"), &buyer, None).await;
     costs.add("GET /api/v1/files/{id}/content", &read);
+    let link = server.send("POST", &format!("{path}/links"), &buyer, Some(&json!({}))).await;
+    costs.add("POST /api/v1/files/{id}/links", &link);
+    let read = server.send("GET", &link.text("url"), &[], None).await;
+    costs.add("GET /api/v1/files/{id}/content, by a link", &read);
     costs.add("GET /api/v1/files", &server.send("GET", list, &buyer, None).await);
     server.send("POST", list, &buyer, Some(&content)).await;
     costs.same("GET /api/v1/files", "3 rows", &server.send("GET", list, &buyer, None).await);

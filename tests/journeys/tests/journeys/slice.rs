@@ -10,7 +10,9 @@ mod deletion;
 mod email_change;
 mod events;
 mod exports;
+mod file_links;
 mod files;
+mod forms;
 mod invitations;
 mod jobs;
 mod links;
@@ -53,6 +55,8 @@ pub(crate) const CONTEXTS: &[Context] = &[
     mail_templates::CONTEXT,
     events::CONTEXT,
     files::CONTEXT,
+    file_links::CONTEXT,
+    forms::CONTEXT,
     uploads::CONTEXT,
     open_uploads::CONTEXT,
 ];

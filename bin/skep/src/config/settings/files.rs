@@ -44,11 +44,20 @@ const SETTINGS: &[Setting] = &[
         .default("24")
         .form("a number of hours from 1 to 8760", "24")
         .doc("The age from which a stored content that belongs to no file is removed."),
+    Setting::new("SKEP_FILE_LINK_SECONDS", "files.link_seconds", Shape::Number)
+        .default("3600")
+        .form("a number of seconds from 1 to 31536000", "3600")
+        .doc("The time after which a link to the content of a file expires, if its caller names none. It is at most SKEP_FILE_LINK_MAX_SECONDS."),
+    Setting::new("SKEP_FILE_LINK_MAX_SECONDS", "files.link_max_seconds", Shape::Number)
+        .default("604800")
+        .form("a number of seconds from 1 to 31536000", "604800")
+        .doc("The longest time for which a link to the content of a file can be valid."),
 ];
 
 fn read(source: &mut Source, policies: &mut Policies) {
     let many = |text: &str| u32::try_from(number(text, 1, u64::from(u32::MAX))?).ok();
     let hours = |text: &str, least, most| number(text, least, most).map(|hours| Duration::from_secs(hours * 3_600));
+    let seconds = |text: &str| number(text, 1, 31_536_000).map(Duration::from_secs);
     policies.files = FilePolicy {
         quota: FileQuota {
             files: source.required("SKEP_FILES_PER_USER", many),
@@ -59,6 +68,8 @@ fn read(source: &mut Source, policies: &mut Policies) {
         upload_time: source.required("SKEP_UPLOAD_HOURS", |text| hours(text, 2, 168)),
         resumable_time: source.required("SKEP_RESUMABLE_HOURS", |text| hours(text, 1, 168)),
         orphan_age: source.required("SKEP_ORPHAN_HOURS", |text| hours(text, 1, 8_760)),
+        link_time: source.required("SKEP_FILE_LINK_SECONDS", seconds),
+        longest_link: source.required("SKEP_FILE_LINK_MAX_SECONDS", seconds),
     };
 }
 

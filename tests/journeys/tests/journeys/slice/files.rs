@@ -34,7 +34,7 @@ pub(crate) const CONTEXT: Context = Context {
     bodies: &[],
 };
 
-fn put(client: &Client, query: &str, content: impl Into<Vec<u8>>) -> Answer {
+pub(super) fn put(client: &Client, query: &str, content: impl Into<Vec<u8>>) -> Answer {
     client.post(format!("{FILES}?{query}")).text(BYTES, content).send()
 }
 

@@ -1,0 +1,135 @@
+//! Links to the contents of files, in bodies and in queries.
+
+use super::{dto::FILES, parameters::in_query};
+use crate::{
+    parts::{Parameter, path_of},
+    problem::{FieldError, Problem},
+};
+use poem::Request;
+use poem_openapi::{
+    Object,
+    registry::{MetaParamIn, MetaSchema},
+};
+use serde::{Deserialize, Serialize};
+use skep_application::files::{FileLink, SignFileLinkCommand, SignedFileLink};
+use skep_domain::files::{FileDisposition, FileId};
+
+const SIGNER: &str = "signer";
+const EXPIRES: &str = "expires";
+const DISPOSITION: &str = "disposition";
+const SIGNATURE: &str = "signature";
+
+/// The link that a caller asks for.
+#[derive(Debug, Object, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SignFileLinkRequest {
+    /// The number of seconds after which the link expires. If it is absent, the server chooses.
+    #[serde(default)]
+    expires_in: Option<i64>,
+    /// `inline` if a browser may show the content, `attachment` if it must save it. Contents that are not safe to show
+    /// are always saved.
+    #[oai(default = "inline")]
+    #[serde(default = "inline")]
+    disposition: String,
+}
+
+fn inline() -> String {
+    FileDisposition::Inline.name().to_owned()
+}
+
+impl SignFileLinkRequest {
+    /// The command for this file.
+    ///
+    /// # Errors
+    /// 422 if there is no such disposition.
+    pub(super) fn of(self, file_id: FileId) -> Result<SignFileLinkCommand, Problem> {
+        let unknown =
+            || FieldError::at("/disposition".to_owned(), "invalid_value", "must be inline or attachment".to_owned());
+        let disposition = FileDisposition::from_name(&self.disposition);
+        let disposition = disposition.ok_or_else(|| Problem::validation(vec![unknown()]))?;
+        Ok(SignFileLinkCommand { file_id, expires_in: self.expires_in, disposition })
+    }
+}
+
+/// A link to the content of a file.
+#[derive(Object, Serialize)]
+#[oai(rename = "FileLink")]
+pub(super) struct FileLinkBody {
+    /// The URL of the content, which needs no token. It is a secret as long as it is valid. It is a path if the server does
+    /// not know its public address.
+    url: String,
+    /// The time at which it expires.
+    expires_at: String,
+}
+
+impl FileLinkBody {
+    /// The URL below this address.
+    pub(super) fn of(public_url: Option<&str>, file_id: FileId, signed: &SignedFileLink) -> Self {
+        let FileLink { signer, expires, disposition, signature } = &signed.link;
+        let path = path_of(FILES, file_id, "/content");
+        let query =
+            format!("{SIGNER}={signer}&{EXPIRES}={expires}&{DISPOSITION}={disposition}&{SIGNATURE}={signature}");
+        let expires_at = signed.expires_at.to_string();
+        Self { url: format!("{}{path}?{query}", public_url.unwrap_or_default()), expires_at }
+    }
+}
+
+/// A part of a link in the query.
+macro_rules! part {
+    ($(#[$doc:meta])* $type:ident = $name:ident, $description:literal, $example:literal) => {
+        $(#[$doc])*
+        pub(super) struct $type(Option<String>);
+
+        impl Parameter for $type {
+            const PLACE: MetaParamIn = MetaParamIn::Query;
+
+            fn schema() -> MetaSchema {
+                MetaSchema {
+                    title: Some($name.to_owned()),
+                    description: Some($description),
+                    example: Some($example.into()),
+                    ..MetaSchema::new("string")
+                }
+            }
+
+            fn read(request: &Request) -> Result<Self, Problem> {
+                Ok(Self(in_query(request, $name)))
+            }
+        }
+    };
+}
+
+part! {
+    /// The account that made a link.
+    LinkSigner = SIGNER, "A part of a link: the id of the account that made it.", "019a9d3c-5a00-7000-8000-000000000001"
+}
+
+part! {
+    /// The time at which a link expires.
+    LinkExpires = EXPIRES, "A part of a link: the time at which it expires, in seconds since 1970.", "1767225600"
+}
+
+part! {
+    /// What a browser does with the content of a link.
+    LinkDisposition = DISPOSITION, "A part of a link: `inline` or `attachment`.", "inline"
+}
+
+part! {
+    /// The proof that this deployment made a link.
+    LinkSignature = SIGNATURE,
+    "A part of a link: its signature. A request with any part of a link is answered by the link alone, for every caller.",
+    "5c4c1b3f2c0f1a7e7c0e0a8d6b5f4e3d2c1b0a99887766554433221100ffeedd"
+}
+
+/// The link of a request. `None` if it has no part of one.
+pub(super) fn link(
+    LinkSigner(signer): LinkSigner,
+    LinkExpires(expires): LinkExpires,
+    LinkDisposition(disposition): LinkDisposition,
+    LinkSignature(signature): LinkSignature,
+) -> Option<FileLink> {
+    let parts = [signer, expires, disposition, signature];
+    let is_link = parts.iter().any(Option::is_some);
+    let [signer, expires, disposition, signature] = parts.map(Option::unwrap_or_default);
+    is_link.then_some(FileLink { signer, expires, disposition, signature })
+}
