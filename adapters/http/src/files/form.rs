@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     body::MediaType,
-    parts::{Parameter as _, invalid},
+    parts::invalid,
     problem::{Problem, code, from_body_io},
 };
 use bytes::Bytes;
@@ -18,7 +18,6 @@ use http::{
 use http_body_util::{BodyDataStream, combinators::BoxBody};
 use multer::{Field, Multipart};
 use poem::Request;
-use poem_openapi::registry::{MetaMediaType, MetaSchema, MetaSchemaRef};
 use skep_application::files::UploadFileCommand;
 use skep_domain::files::{FILE_NAME_MAX, FileName, FilePurpose, FileVisibility};
 use std::{
@@ -68,26 +67,6 @@ pub(super) fn boundary(request: &Request, command: &UploadFileCommand) -> Result
         return Err(invalid("Repr-Digest", "must be a header of the part with the file"));
     }
     Ok(Some(boundary.to_owned()))
-}
-
-/// A form, in the document.
-pub(super) fn content_in_document() -> MetaMediaType {
-    let field = |schema| MetaSchemaRef::Inline(Box::new(MetaSchema { title: None, ..schema }));
-    let file = MetaSchema {
-        description: Some("The content. It is the last part, and may have a `filename` and a `Repr-Digest`."),
-        ..MetaSchema::new_with_format("string", "binary")
-    };
-    let schema = MetaSchema {
-        properties: vec![
-            (FIELDS[0], field(FileName::schema())),
-            (FIELDS[1], field(FilePurpose::schema())),
-            (FIELDS[2], field(FileVisibility::schema())),
-            (FILE, field(file)),
-        ],
-        required: vec![FILE],
-        ..MetaSchema::new("object")
-    };
-    MetaMediaType { content_type: FORM, schema: MetaSchemaRef::Inline(Box::new(schema)) }
 }
 
 /// A form that arrives.

@@ -37,11 +37,7 @@ impl<'a> ApiExtractor<'a> for Content<'a> {
     type ParamRawType = ();
 
     fn request_meta() -> Option<MetaRequest> {
-        Some(MetaRequest {
-            description: None,
-            content: vec![any_content(), form::content_in_document()],
-            required: true,
-        })
+        Some(MetaRequest { description: None, content: vec![any_content()], required: true })
     }
 
     async fn from_request(request: &'a Request, body: &mut RequestBody, _: ExtractParamOptions<()>) -> Result<Self> {
@@ -108,14 +104,15 @@ impl<'a> Content<'a> {
             Some(boundary) => {
                 let mut form = Form::new(body, boundary);
                 let (command, file) = form.open(command).await?;
-                (command, Source::Form(form, file))
+                (command, Source::Form(Box::new((form, file))))
             }
         };
         let mut begun = Begun::new(upload_file.begin(actor, command).await?, endings(request));
         let received = async {
             match source {
                 Source::Body(body) => begun.receive(body).await?,
-                Source::Form(form, file) => {
+                Source::Form(parts) => {
+                    let (form, file) = *parts;
                     begun.receive_pieces(form::content(file)).await?;
                     form.end().await?;
                 }
@@ -138,7 +135,7 @@ enum Source {
     /// The body is the content.
     Body(BoxBody<Bytes, io::Error>),
     /// A part of a form is the content.
-    Form(Form, multer::Field<'static>),
+    Form(Box<(Form, multer::Field<'static>)>),
 }
 
 struct Stored {

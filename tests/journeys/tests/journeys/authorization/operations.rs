@@ -74,7 +74,6 @@ impl Operation {
         };
         let media_types = operation["requestBody"]["content"].as_object();
         let is_raw = |name: &&String| !name.contains("json") && *name != "*/*";
-        let media_types = media_types.filter(|types| !types.contains_key("*/*"));
         let media_type = media_types.into_iter().flat_map(|types| types.keys()).find(is_raw).cloned();
         let schema = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].as_str();
         let schema = schema.and_then(|reference| document.pointer(reference.trim_start_matches('#')));
