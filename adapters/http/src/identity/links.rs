@@ -32,8 +32,9 @@ impl LinkApi {
     ///
     /// Replaces the password through a link, uses the link up, and ends every session of the account: their tokens are
     /// refused from the next request on, by every instance. The address then counts as verified. If it was not verified
-    /// before, a deletion of the account is taken back. Anyone with the token of a link may call it. It does not log in. A link that is wrong, has expired, was used, or was replaced by a newer
-    /// one gets 403 `link_invalid`. If the password is refused, the link can be used again.
+    /// before, a deletion of the account is taken back. Anyone with the token of a link may call it. It does not log in.
+    /// A link that is wrong, has expired, was used, or was replaced by a newer one gets 403 `link_invalid`. If the
+    /// password is refused, the link can be used again.
     #[oai(path = "/auth/reset-password", method = "post", operation_id = "reset_password")]
     async fn reset_password(&self, caller: Visitor, body: Strict<ResetPasswordRequest>) -> Result<Done, Problem> {
         caller.app().identity.reset_password.execute(&caller.actor, body.0.into()).await?;
@@ -101,9 +102,9 @@ impl LinkApi {
     /// every link to reset the password ends, and the password no longer works, because the caller that changed the
     /// address knew it: `POST /api/v1/auth/forgot-password` mails a link to set another one. The link is mailed to that
     /// address when it is replaced, works for 72 hours by default, also after a new password, and stays if the address is
-    /// changed again meanwhile. A deletion of the account is taken back, unless the account is disabled, too. Anyone with the token of the link may call it. It does not log in. If another account has
-    /// the address meanwhile, the answer is 409 `email_taken`. A link that is wrong, has expired or was used gets 403
-    /// `link_invalid`.
+    /// changed again meanwhile. A deletion of the account is taken back, unless the account is disabled, too. Anyone with
+    /// the token of the link may call it. It does not log in. If another account has the address meanwhile, the answer is
+    /// 409 `email_taken`. A link that is wrong, has expired or was used gets 403 `link_invalid`.
     #[oai(path = "/auth/restore-email", method = "post", operation_id = "restore_email")]
     async fn restore_email(&self, caller: Visitor, body: Strict<RestoreEmailRequest>) -> Result<Done, Problem> {
         caller.app().identity.restore_email.execute(&caller.actor, body.0.into()).await?;
