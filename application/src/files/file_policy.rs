@@ -24,7 +24,8 @@ pub struct FilePolicy {
 
 impl Default for FilePolicy {
     /// 1,000 files and 1 GiB for each user, 8 uploads at the same time, 100 MiB for one file, 2 hours for an upload,
-    /// a day for one that arrives in pieces, and a day for a content without a file. A link lasts an hour, and at most 7 days.
+    /// a day for one that arrives in pieces, and a day for a content without a file. A link lasts an hour, and at most 7
+    /// days.
     fn default() -> Self {
         Self {
             quota: FileQuota { files: 1_000, bytes: 1 << 30, uploads: 8 },

@@ -68,7 +68,7 @@ impl From<ReadLinkError> for ReadFileError {
 }
 
 /// Opens the content of a file for the callers that [`GetFile`] shows it to, and for those that have a link to it. The
-/// content of an export is only for its owner and for those that have a link from its owner.
+/// content of an export is only for its owner.
 pub struct ReadFile {
     get_file: GetFile,
     files: Arc<dyn FileQueries>,
@@ -116,7 +116,7 @@ impl ReadFile {
         permit(actor, actions::READ_PUBLIC_FILE)?;
         let linked = self.links.check(id, link, self.clock.now())?;
         let file = self.ready(id).await?;
-        let is_shown = file.gives_content_to(Some(linked.signer))
+        let is_shown = file.purpose.has_links()
             && (file.visibility == FileVisibility::Public
                 || self.accounts.find(linked.signer, actions::READ_FILE).await?.admits(file.owner_id));
         if is_shown { Ok((file, linked)) } else { Err(NotFound("file").into()) }

@@ -1,8 +1,8 @@
 //! Storing a file that a job makes, such as the export of the data of an account.
 //!
 //! The steps are those of an upload. The last unit of work makes the file ready and puts the job off until the file
-//! expires, so exactly one attempt of the job stores an archive, and the same job deletes it. What another attempt has left is
-//! removed as an upload that was given up.
+//! expires, so exactly one attempt of the job stores an archive, and the same job deletes it. What another attempt has
+//! left is removed as an upload that was given up.
 
 use super::{EraseFiles, FileTooLarge, FilesTx, ReserveUploadError, StagedBlob, UploadParts, remove_files::usage};
 use crate::{

@@ -20,7 +20,7 @@ use skep_domain::{
 };
 use std::{sync::Arc, time::Duration};
 
-/// The time between two exports of an account.
+/// The time between two exports of an account, if its user deletes the first one.
 const INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
 
 named! {

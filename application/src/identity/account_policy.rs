@@ -46,7 +46,8 @@ pub struct AccountPolicy {
 
 impl Default for AccountPolicy {
     /// Registration is open. A password is reset within 30 minutes, an address is verified within 24 hours, and an old
-    /// address is restored and an invitation accepted within 72 hours. A deleted account is erased after 30 days. An export is kept for 7 days. An hour has 3 mails to one address and 10 requests from one network.
+    /// address is restored and an invitation accepted within 72 hours. A deleted account is erased after 30 days. An
+    /// export is kept for 7 days. An hour has 3 mails to one address and 10 requests from one network.
     fn default() -> Self {
         let an_hour = |burst| Limit { burst, period: Duration::from_secs(3_600) };
         Self {

@@ -18,7 +18,7 @@ impl AccountMails {
     }
 
     /// Deletes the account, ends its sessions, and stores the job of the mail. Returns the event, or `None` if the account
-    /// was deleted before.
+    /// was deleted before. Unless its user deletes it, the account is disabled, too, so that no mail takes the deletion back.
     pub(super) async fn delete<E: From<LastAdmin> + From<StoreError>>(
         &self,
         unit: &mut dyn IdentityTx,
@@ -30,6 +30,9 @@ impl AccountMails {
         let before = user.clone();
         if !user.delete(now, self.policy.grace) {
             return Ok(None);
+        }
+        if actor.user_id() != Some(user.id) {
+            user.disable(now);
         }
         keep_an_admin::<E>(unit, &before, user).await?;
         user.version = unit.users().save(user).await?;

@@ -59,8 +59,8 @@ impl ExportAccount {
         self.sections.iter().map(|section| section.section())
     }
 
-    /// Makes the archive, or deletes the one that the job has made before, once that has expired. A read at a time: the
-    /// archive does not show all rows as of one moment.
+    /// Makes the archive, or deletes the one that the job has made before, once that has expired. Each page is
+    /// a read of its own, so the archive does not show all rows as of one moment.
     ///
     /// # Errors
     /// The attempt failed, and left nothing that a caller sees.

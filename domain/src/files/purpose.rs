@@ -28,6 +28,15 @@ impl FilePurpose {
         }
     }
 
+    /// Whether a link can give the content to every client that has the link.
+    #[must_use]
+    pub const fn has_links(self) -> bool {
+        match self {
+            Self::Attachment | Self::Image => true,
+            Self::Export => false,
+        }
+    }
+
     /// The purpose with this name, if a client can send a file for it.
     #[must_use]
     pub fn sent(name: &str) -> Option<Self> {

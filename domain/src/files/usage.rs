@@ -28,8 +28,8 @@ pub enum QuotaExceeded {
     Uploads(u32),
 }
 
-/// What a user keeps: the files in every state that clients have sent, because each may still have a content. Every unit of work that adds or
-/// removes a file saves it, so of two units that compete for the last bytes one is stale.
+/// What a user keeps: the files in every state that clients have sent, because each may still have a content. Every unit of
+/// work that adds or removes a file saves it, so of two units that compete for the last bytes one is stale.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileUsage {
     /// The owner of the files.

@@ -121,9 +121,9 @@ impl FilesApi {
     ///
     /// Makes a link that gives the content to every caller, without a token, until it expires. Needs an account. Callers
     /// make links to their own files, and accounts with a role that may read private files make links to every file. For
-    /// any other file, the answer is 404; a public one needs no link. The link to a private file holds
-    /// only as long as its maker may read the file. Every link ends when the file is deleted, and when the secret of the
-    /// deployment is replaced.
+    /// any other file, the answer is 404: a public one needs no link, and an export has none. The link to a private file
+    /// holds only as long as its maker may read the file. Every link ends when the file is deleted, and when the secret of
+    /// the instances is replaced.
     #[oai(path = "/files/:id/links", method = "post", operation_id = "sign_file_link")]
     async fn sign_link(
         &self,

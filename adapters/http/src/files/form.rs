@@ -125,7 +125,7 @@ impl Form {
         let name = take("name").or(file_name).unwrap_or_else(|| UNNAMED.to_owned());
         let command = UploadFileCommand {
             name: FileName::parse(&name).map_err(|error| invalid("name", error.to_string()))?,
-            purpose: one_of(take("purpose"), "purpose", FilePurpose::from_name, command.purpose)?,
+            purpose: one_of(take("purpose"), "purpose", FilePurpose::sent, command.purpose)?,
             visibility: one_of(take("visibility"), "visibility", FileVisibility::from_name, command.visibility)?,
             checksum: ReprDigest::of(part.headers())?.0,
             // The form says only how long it is as a whole.

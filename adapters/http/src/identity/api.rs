@@ -206,9 +206,9 @@ impl IdentityApi {
     /// Ends every session of the account: their tokens are refused from the next request on, by every instance. A login is
     /// then answered like one with a wrong password. The account and its files are erased from the time `erase_at` on, by
     /// default 30 days later; orders stay, and have only the id of the user. Until then, an admin can take the deletion
-    /// back; if the address was never verified, a reset of the password by mail takes it back, too. A mail to the user has that time. Needs an account. If the current password is wrong, the answer is 403
-    /// `wrong_password`; wrong passwords count with those of logins to the account. If no other active account is an admin,
-    /// the answer is 409 `last_admin`.
+    /// back; if the address was never verified, a reset of the password by mail takes it back, too. A mail to the user has
+    /// that time. Needs an account. If the current password is wrong, the answer is 403 `wrong_password`; wrong passwords
+    /// count with those of logins to the account. If no other active account is an admin, the answer is 409 `last_admin`.
     #[oai(path = "/users/me", method = "delete", operation_id = "delete_account")]
     async fn delete_account(
         &self,

@@ -79,8 +79,8 @@ impl ExportApi {
     /// files (without their contents) and uploads. It has no passwords, tokens or hashes. Follow the path in `Location` until
     /// the state is `ready`, and then download the file. Only the account itself can read its content. The user gets a mail,
     /// too. The archive is deleted after 7 days by default, and does not count in the quota of files. An account has one
-    /// export at a time: while it is pending or ready, the answer has that one. After its file was deleted, another one
-    /// can begin 24 hours after the first one; until then, the answer is 429. Needs an account.
+    /// export at a time: while it is pending or ready, the answer has that one. If its user deletes the file, another one
+    /// can begin 24 hours after the request for the deleted one; until then, the answer is 429. Needs an account.
     #[oai(path = "/users/me/export", method = "post", operation_id = "request_export")]
     async fn request(&self, caller: SignedIn) -> Result<ExportBegun, Problem> {
         let export = caller.app().identity.request_export.execute(&caller.actor).await?;
@@ -90,8 +90,8 @@ impl ExportApi {
 
     /// Get an export
     ///
-    /// Returns the state of an export of the caller's account. A day after an export has ended, the answer is 404. Needs an
-    /// account.
+    /// Returns the state of an export of the caller's account. Exports that have ended are kept for a day by default, and
+    /// failed ones for 30 days; then the answer is 404. Needs an account.
     #[oai(path = "/users/me/export/:id", method = "get", operation_id = "get_export")]
     async fn get(&self, caller: SignedIn, Path(id): Path<Id<JobId>>) -> Result<ExportShown, Problem> {
         let export = caller.app().identity.get_export.execute(&caller.actor, id.0).await?;

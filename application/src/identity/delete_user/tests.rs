@@ -36,7 +36,8 @@ async fn a_deleted_account_loses_its_sessions_and_its_owner_is_mailed_when_it_is
     let units = Scripted::of([house.open()]);
     let user = use_case(command(), &units).execute(&admin(), of_ada(Precondition::Missing)).await.unwrap();
     let saved = house.seen.one::<User>("users.save");
-    assert_eq!((saved.state(), saved.auth_epoch), (AccountState::Deleting, ada().auth_epoch.next()));
+    assert_eq!((saved.state(), saved.disabled_at), (AccountState::Deleting, Some(now())));
+    assert!(saved.auth_epoch > ada().auth_epoch && !saved.can_reset_password(now()), "no mail takes it back");
     let erase_at = now().plus_millis(30 * DAY);
     assert_eq!(
         (user.erase_at, user.state(), user.version),

@@ -38,7 +38,8 @@ pub(super) enum Keys {
     ///
     /// This is a step in replacing the secret of the instances. First start every instance with the new secret in
     /// SKEP_SECRET_FILE and the old one in SKEP_PREVIOUS_SECRET_FILE. Then run this command once, and remove
-    /// SKEP_PREVIOUS_SECRET_FILE. Keys and access tokens stay valid.
+    /// SKEP_PREVIOUS_SECRET_FILE. Keys and access tokens stay valid. Links to contents
+    /// of files end when an instance gets the new secret.
     #[command(after_long_help = "Example:
   SKEP_SECRET_FILE=/run/secrets/skep SKEP_PREVIOUS_SECRET_FILE=/run/secrets/skep-previous skep keys reseal")]
     Reseal,

@@ -121,6 +121,7 @@ async fn a_field_that_cannot_be_used_is_named() {
         (vec![field("name", "")], "name"),
         (vec![field("name", "a/b")], "name"),
         (vec![field("purpose", "theft")], "purpose"),
+        (vec![field("purpose", "export")], "purpose"),
         (vec![field("visibility", "PUBLIC")], "visibility"),
     ] {
         let parts: Vec<&str> = parts.iter().map(String::as_str).chain([FILE_PART]).collect();
