@@ -159,7 +159,8 @@ impl SignFileLink {
         let (files, own) = self.files.scoped(actor)?;
         let SignFileLinkCommand { file_id, expires_in, disposition } = command;
         let file = files.find_file(file_id).await?.as_ref().and_then(FileView::of);
-        file.filter(|file| own.admits(file.owner_id) && file.purpose.has_links()).ok_or(NotFound("file"))?;
+        file.filter(|file| own.admits(file.owner_id) && !file.purpose.is_for_its_owner_alone())
+            .ok_or(NotFound("file"))?;
         let most = seconds(self.policy.longest_link);
         let lasts = expires_in.unwrap_or_else(|| seconds(self.policy.link_time).min(most));
         if !(1..=most).contains(&lasts) {

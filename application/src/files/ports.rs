@@ -114,11 +114,10 @@ impl FileView {
         })
     }
 
-    /// Whether this account, or a visitor, may have the content if the file is shown to them. An export has more than any
-    /// role may see, so only its owner has the content.
+    /// Whether this account, or a visitor, may have the content if the file is shown to them.
     #[must_use]
     pub fn gives_content_to(&self, reader: Option<UserId>) -> bool {
-        self.purpose != FilePurpose::Export || reader == Some(self.owner_id)
+        !self.purpose.is_for_its_owner_alone() || reader == Some(self.owner_id)
     }
 
     /// The size and the checksum of the content.

@@ -116,7 +116,7 @@ impl ReadFile {
         permit(actor, actions::READ_PUBLIC_FILE)?;
         let linked = self.links.check(id, link, self.clock.now())?;
         let file = self.ready(id).await?;
-        let is_shown = file.purpose.has_links()
+        let is_shown = !file.purpose.is_for_its_owner_alone()
             && (file.visibility == FileVisibility::Public
                 || self.accounts.find(linked.signer, actions::READ_FILE).await?.admits(file.owner_id));
         if is_shown { Ok((file, linked)) } else { Err(NotFound("file").into()) }

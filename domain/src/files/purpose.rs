@@ -28,12 +28,13 @@ impl FilePurpose {
         }
     }
 
-    /// Whether a link can give the content to every client that has the link.
+    /// Whether only the owner of a file may have its content, whatever the roles of others allow. No link gives it away.
     #[must_use]
-    pub const fn has_links(self) -> bool {
+    pub const fn is_for_its_owner_alone(self) -> bool {
         match self {
-            Self::Attachment | Self::Image => true,
-            Self::Export => false,
+            Self::Attachment | Self::Image => false,
+            // It has more than any role may see.
+            Self::Export => true,
         }
     }
 
