@@ -4,7 +4,10 @@ use crate::{
     Store,
     catalog::Catalog,
     events::{EventPolicy, Events, PlaceEvents, SweepEvents},
-    files::{BlobStore, ContentTypes, ExportFiles, ExportUploads, FilePolicy, Files, SweepFiles, SweepOrphanBlobs},
+    files::{
+        BlobStore, ContentTypes, ExportFiles, ExportUploads, FilePolicy, Files, SweepExpiredFiles, SweepFiles,
+        SweepOrphanBlobs,
+    },
     identity::{
         AccessTokens, AccountPolicy, AddEmailKeys, EraseAccounts, ExportAccount, ExportKnownNetworks, ExportProfile,
         ExportSessions, Identity, OneTimeSecrets, PasswordHasher, RolePolicy, SessionPolicy, SweepAccountLinks,
@@ -133,6 +136,7 @@ impl App {
             Arc::new(SweepEvents::new(ports.store.clone(), policies.events)),
             Arc::new(SweepJobs::new(ports.store.clone(), policies.jobs)),
             Arc::new(SweepFiles::new(ports.store.clone(), files.remove_files.clone(), policies.files.upload_time)),
+            Arc::new(SweepExpiredFiles::new(ports.store.clone(), files.erase_files.clone())),
             Arc::new(SweepOrphanBlobs::new(ports.store.clone(), ports.blobs.clone(), policies.files.orphan_age)),
             // The last one, because it can take longer than the others together.
             Arc::new(EraseAccounts::new(store.clone(), store, erasures, runtime, policies.accounts.grace)),

@@ -24,7 +24,8 @@ impl Row for File {
                 Some(saved) => Resumable { offset: saved.offset, appender: saved.appender, ..stored },
                 None => stored,
             });
-            Self { size, content, state, resumable, updated_at, ..stored.clone() }
+            let delete_at = file.delete_at;
+            Self { size, content, state, resumable, delete_at, updated_at, ..stored.clone() }
         },
         ..Rules::of(FILE_ID, |file| file.id, |file| &mut file.version)
     };
@@ -107,6 +108,14 @@ impl FileQueries for MemoryStore {
         let follows = |id: &FileId| after.is_none_or(|after| after < *id);
         let removable = state.files.rows().filter(is_removable).map(|file| file.id).filter(follows);
         Ok(removable.take(limit as usize).collect())
+    }
+    async fn list_expired_files(&self, now: Timestamp, limit: u32) -> Done<Vec<FileId>> {
+        let state = self.state();
+        let ready = state.files.rows().filter(|file| file.state == FileState::Ready);
+        let mut expired: Vec<_> = ready.filter_map(|file| Some((file.delete_at?, file.id))).collect();
+        expired.retain(|(delete_at, _)| *delete_at <= now);
+        expired.sort_unstable();
+        Ok(expired.into_iter().map(|(_, id)| id).take(limit as usize).collect())
     }
     async fn list_files_of(&self, owner: UserId, limit: u32) -> Done<Vec<FileId>> {
         let state = self.state();

@@ -20,10 +20,10 @@ impl EraseFiles {
         Self { files, mark: UseCase::new(MarkFileDeleted, commands), remove }
     }
 
-    /// Deletes a file and its content, or gives an upload up.
-    pub(super) async fn erase(&self, file_id: FileId) -> Result<(), StoreError> {
+    /// Deletes a file and its content, or gives an upload up. The event names `cause` as its request.
+    pub(super) async fn erase(&self, file_id: FileId, cause: &str) -> Result<(), StoreError> {
         let command = DeleteFileCommand { file_id, precondition: Precondition::Any };
-        match self.mark.execute(&Actor::system("erasure"), command).await {
+        match self.mark.execute(&Actor::system(cause), command).await {
             // It is an upload, or deleted already.
             Ok(()) | Err(DeleteFileError::NotFound(_)) => {}
             Err(DeleteFileError::Store(error)) => return Err(error),
@@ -44,7 +44,7 @@ impl EraseUser for EraseFiles {
                     return failed;
                 }
                 // The others may succeed.
-                failed = failed.and(self.erase(*id).await);
+                failed = failed.and(self.erase(*id, "erasure").await);
             }
             failed?;
             // An upload may have become ready before it was given up. So the last look finds nothing.

@@ -491,3 +491,37 @@ async fn a_content_that_cannot_be_deleted_ends_the_erasure_with_an_error() {
     let failed = crate::kernel::EraseUser::erase_user(&erase, user_id(1), &round).await;
     assert_eq!(failed.map_err(|error| crate::kernel::AppError::code(&error)), Err("store_unavailable"));
 }
+
+fn expiring(queries: MockFileQueries, store: &Arc<Scripted<dyn FilesTx>>, shelves: &Shelves) -> SweepExpiredFiles {
+    let commands = Commands::new(store.clone() as Arc<_>, fingerprints(), fixed_runtime().0);
+    let erase = EraseFiles::new(Arc::new(MockFileQueries::new()), &commands, removing(store, shelves));
+    SweepExpiredFiles::new(Arc::new(queries), Arc::new(erase))
+}
+
+#[tokio::test]
+async fn a_file_whose_time_is_over_goes_with_its_content_and_its_event() {
+    let (ready, deleted, shelves) = (with(FileState::Ready), with(FileState::Deleted), Shelves::default());
+    shelves.put(file_id(1), b"{}");
+    let store = Scripted::of([ready.open(), deleted.open(), deleted.open()]);
+    let (mut queries, now) = (MockFileQueries::new(), fixed_runtime().0.clock.now());
+    queries.expect_list_expired_files().times(1).returning(move |at, limit| {
+        assert_eq!((at, limit), (now, 2));
+        Ok(vec![file_id(1)])
+    });
+    assert_eq!(sweep(&expiring(queries, &store, &shelves)).await, (1, "ok"));
+    assert_eq!((shelves.contents().len(), ready.seen.event().name), (0, "files.file_deleted.v1".to_owned()));
+    assert_eq!(deleted.seen.calls().last(), Some(&"files.delete"));
+}
+
+#[tokio::test]
+async fn an_expired_file_that_cannot_be_deleted_holds_up_no_other_of_its_round() {
+    let shelves = Shelves::default();
+    shelves.go_away();
+    let files = [1, 2].map(|number| File { state: FileState::Deleted, ..file(number) });
+    let deleted = Cabinet { files: files.to_vec(), ..with(FileState::Deleted) };
+    let store = Scripted::of([deleted.open(), deleted.open(), deleted.open(), deleted.open()]);
+    let mut queries = MockFileQueries::new();
+    queries.expect_list_expired_files().times(1).returning(|_, _| Ok(vec![file_id(1), file_id(2)]));
+    assert_eq!(sweep(&expiring(queries, &store, &shelves)).await, (0, "store_unavailable"));
+    assert_eq!(store.left(), 0, "both were tried");
+}

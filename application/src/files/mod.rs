@@ -22,6 +22,7 @@ mod queries;
 mod remove_files;
 mod resumable;
 mod store_archive;
+mod sweep_expired_files;
 mod upload_file;
 mod upload_parts;
 mod verify_files;
@@ -50,6 +51,7 @@ pub use resumable::{
     TerminateUpload, TerminateUploadError, UploadComplete, UploadExpired, UploadLocked, WrongOffset,
 };
 pub use store_archive::{Archive, ArchiveEnd, StoreArchive, StoreArchiveError, StoredArchive};
+pub use sweep_expired_files::SweepExpiredFiles;
 pub use upload_file::{
     ContentMismatch, FileQuotaExceeded, FileTooLarge, MediaTypeNotAllowed, Upload, UploadFile, UploadFileCommand,
     UploadFileError, UploadGivenUp,
@@ -90,7 +92,7 @@ pub struct Files {
     pub remove_files: Arc<RemoveFiles>,
     /// Deletes the files of a user whose account is erased.
     pub erase_files: Arc<EraseFiles>,
-    /// Stores the archives that jobs make, and deletes them.
+    /// Stores the archives that jobs make.
     pub store_archive: Arc<StoreArchive>,
 }
 
@@ -110,7 +112,7 @@ impl Files {
         let parts = Arc::new(parts);
         Self {
             upload_file: UploadFile::new(parts.clone()),
-            store_archive: Arc::new(StoreArchive::new(parts.clone(), erase_files.clone())),
+            store_archive: Arc::new(StoreArchive::new(parts.clone())),
             create_upload: CreateUpload::new(parts.clone(), &commands),
             get_upload: GetUpload::new(store.clone(), runtime.clock.clone()),
             list_uploads: ListUploads::new(store.clone(), runtime.clock.clone()),

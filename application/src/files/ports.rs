@@ -179,6 +179,8 @@ pub fn file_position(file: &File) -> Position {
 /// 4. A list of open uploads has the uploads in pieces of the owner that are neither complete nor deleted, and that expire
 ///    after `now`.
 /// 5. The files of a user are those in any state, and no file of another user.
+/// 6. The expired files are those that are ready and have a `delete_at` at `now` or before it, in the order of that time
+///    and the id.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait FileQueries: Send + Sync {
@@ -209,6 +211,8 @@ pub trait FileQueries: Send + Sync {
         after: Option<FileId>,
         limit: u32,
     ) -> Result<Vec<FileId>, StoreError>;
+    /// The first `limit` expired files.
+    async fn list_expired_files(&self, now: Timestamp, limit: u32) -> Result<Vec<FileId>, StoreError>;
     /// At most `limit` files of this user, in any order.
     async fn list_files_of(&self, owner: UserId, limit: u32) -> Result<Vec<FileId>, StoreError>;
     /// Those of these ids that belong to a file, in any order.

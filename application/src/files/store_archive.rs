@@ -1,10 +1,10 @@
 //! Storing a file that a job makes, such as the export of the data of an account.
 //!
-//! The steps are those of an upload. The last unit of work makes the file ready and puts the job off until the file
-//! expires, so exactly one attempt of the job stores an archive, and the same job deletes it. What another attempt has
-//! left is removed as an upload that was given up.
+//! The steps are those of an upload. The last unit of work makes the file ready and puts the job off, so exactly one attempt
+//! of the job stores an archive. What another attempt has left is removed as an upload that was given up. The file has the
+//! time at which a sweep deletes it.
 
-use super::{EraseFiles, FileTooLarge, FilesTx, ReserveUploadError, StagedBlob, UploadParts, remove_files::usage};
+use super::{FileTooLarge, FilesTx, ReserveUploadError, StagedBlob, UploadParts, remove_files::usage};
 use crate::{
     jobs::{JobRun, enqueue_internal},
     kernel::{Actor, Attempt, Key, OutboxEvent, StoreError, TxMode, run, use_case_error},
@@ -31,7 +31,7 @@ use_case_error! {
 pub struct StoredArchive {
     /// Has the archive as its content.
     pub file_id: FileId,
-    /// The time at which the job deletes the file.
+    /// The time from which on a sweep deletes the file.
     pub expires_at: Timestamp,
 }
 
@@ -48,17 +48,16 @@ impl StoredArchive {
     }
 }
 
-/// Stores archives, and deletes them.
+/// Stores archives.
 pub struct StoreArchive {
     parts: Arc<UploadParts>,
-    erase: Arc<EraseFiles>,
 }
 
 impl StoreArchive {
-    /// Stores with these ports and rules. `erase` deletes archives that have expired.
+    /// Stores with these ports and rules.
     #[must_use]
-    pub const fn new(parts: Arc<UploadParts>, erase: Arc<EraseFiles>) -> Self {
-        Self { parts, erase }
+    pub const fn new(parts: Arc<UploadParts>) -> Self {
+        Self { parts }
     }
 
     /// Begins a private file of this user. From here on, an erasure of the account finds it.
@@ -83,21 +82,15 @@ impl StoreArchive {
             }
         }
     }
-
-    /// Deletes an archive and its content, if it is still there.
-    ///
-    /// # Errors
-    /// The store's error.
-    pub async fn remove(&self, id: FileId) -> Result<(), StoreError> {
-        self.erase.erase(id).await
-    }
 }
 
 /// What a job does when its archive is stored.
 pub struct ArchiveEnd<'a> {
-    /// Has made the archive, and deletes it.
+    /// Has made the archive.
     pub job: &'a JobRun,
-    /// The time from which on the job deletes the archive.
+    /// The time at which the job runs again.
+    pub put_off_until: Timestamp,
+    /// The time from which on a sweep deletes the archive.
     pub expires_at: Timestamp,
     /// A job that is stored with the archive.
     pub follows: NewJob,
@@ -193,6 +186,7 @@ impl Ready {
         let mut file = unit.files().find(self.id).await?.ok_or_else(given_up)?;
         let reserved = file.size;
         file.complete(None, self.content.clone(), self.now).map_err(|_| given_up())?;
+        file.delete_at = Some(end.expires_at);
         let mut usage = usage(unit, &file).await?;
         usage.end(reserved, &file);
         unit.file_usage().save(&usage).await?;
@@ -200,7 +194,7 @@ impl Ready {
         let event = FileUploaded::of(&file, &self.content);
         let event = OutboxEvent::of(self.event_id, &event, file.version, actor, file.updated_at)?;
         unit.outbox().append(&event).await?;
-        end.job.put_off_in(unit.jobs(), archive.progress()?, archive.expires_at, self.now).await?;
+        end.job.put_off_in(unit.jobs(), archive.progress()?, end.put_off_until, self.now).await?;
         enqueue_internal(unit.jobs(), self.job_id, end.follows.clone(), actor, self.now).await?;
         Ok(archive)
     }

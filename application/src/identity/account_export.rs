@@ -1,7 +1,7 @@
 //! The export of the data of an account, as its user asks for it and follows it.
 //!
-//! An account has one export at a time. It is a job that makes the archive, waits until the archive expires, and deletes it.
-//! So the job has the state, and its unique key holds as long as the archive is kept.
+//! An account has one export at a time. It is a job that makes the archive, and then waits until the next export may begin. So
+//! the job has the state, and its unique key keeps other exports of the account away.
 
 use super::session_tokens::millis;
 use crate::{
@@ -20,7 +20,7 @@ use skep_domain::{
 };
 use std::{sync::Arc, time::Duration};
 
-/// The time between two exports of an account, if its user deletes the first one.
+/// The least time between two exports of an account.
 const INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
 
 named! {
@@ -49,6 +49,17 @@ impl AccountExport {
     pub const JOB_KIND: &'static str = "identity.export_account";
     /// How often an archive is tried.
     pub const ATTEMPTS: u32 = Job::ATTEMPTS;
+
+    /// The time until which the job waits that has made an archive: until that has expired, and the account may have
+    /// another export.
+    pub(super) fn waits_until(job: &Job, archive_expires_at: Timestamp) -> Timestamp {
+        archive_expires_at.not_before(Self::next_after(job))
+    }
+
+    /// The time from which on the account may have another export than that of this job.
+    fn next_after(job: &Job) -> Timestamp {
+        job.created_at.plus_millis(millis(INTERVAL))
+    }
 
     fn job(self) -> Result<NewJob, StoreError> {
         let args = serde_json::to_string(&self).map_err(StoreError::unreadable)?;
@@ -161,13 +172,13 @@ async fn store(
     if view.state != ExportState::Gone {
         return Ok(view);
     }
-    let next = other.created_at.plus_millis(millis(INTERVAL));
+    let next = AccountExport::next_after(&other);
     if now < next {
         let left = next.as_millis().saturating_sub(now.as_millis());
         let retry_after = Duration::from_millis(u64::try_from(left).unwrap_or_default());
         return Err(TooManyAttempts { retry_after }.into());
     }
-    // It only waits to delete an archive that is not there.
+    // It only waits for an archive that is not there.
     other.cancel(now).map_err(|_| StoreError::Stale)?;
     unit.jobs().save_many(&[other]).await?;
     let stored = enqueue_internal(unit.jobs(), id, new.clone(), actor, now).await?;

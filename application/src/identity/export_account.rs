@@ -1,4 +1,4 @@
-//! Makes the archive of an export, and deletes it when it has expired.
+//! Makes the archive of an export.
 
 use super::{AccountExport, AccountMail, AccountMailKind, UserQueries, session_tokens::millis};
 use crate::{
@@ -13,9 +13,6 @@ use skep_domain::{
     shared::{PageLimit, Timestamp, UserId},
 };
 use std::{sync::Arc, time::Duration};
-
-/// The pause after which an archive that could not be deleted is tried again, in milliseconds.
-const AGAIN: i64 = 60 * 60 * 1_000;
 
 /// Makes the archives of accounts.
 pub struct ExportAccount {
@@ -59,14 +56,18 @@ impl ExportAccount {
         self.sections.iter().map(|section| section.section())
     }
 
-    /// Makes the archive, or deletes the one that the job has made before, once that has expired. Each page is
-    /// a read of its own, so the archive does not show all rows as of one moment.
+    /// Makes the archive. A job that has made one only waits. Each page is a read of its own, so the archive does not show
+    /// all rows as of one moment.
     ///
     /// # Errors
     /// The attempt failed, and left nothing that a caller sees.
     pub async fn execute(&self, job: &JobRun, user_id: UserId) -> Result<Outcome, JobError> {
         match StoredArchive::of(job.job()) {
-            Some(archive) => Ok(self.expire(archive).await),
+            Some(archive) => {
+                let until = AccountExport::waits_until(job.job(), archive.expires_at);
+                let is_over = until <= self.runtime.clock.now();
+                Ok(if is_over { Outcome::Complete(None) } else { Outcome::Snooze(until) })
+            }
             None => match self.make(job, user_id).await {
                 Ok(()) => Ok(Outcome::Settled),
                 Err(NotMade::NotActive) => Ok(Outcome::Complete(None)),
@@ -74,18 +75,6 @@ impl ExportAccount {
                 Err(NotMade::Archive(error @ StoreArchiveError::TooLarge(_))) => Err(JobError::never(error)),
                 Err(error) => Err(JobError::later(BoxError::from(error))),
             },
-        }
-    }
-
-    async fn expire(&self, archive: StoredArchive) -> Outcome {
-        let now = self.runtime.clock.now();
-        if now < archive.expires_at {
-            return Outcome::Snooze(archive.expires_at);
-        }
-        match self.archives.remove(archive.file_id).await {
-            Ok(()) => Outcome::Complete(None),
-            // The job is not given up, because then no one would delete the archive.
-            Err(_) => Outcome::Snooze(now.plus_millis(AGAIN)),
         }
     }
 
@@ -104,7 +93,8 @@ impl ExportAccount {
         }
         let mail = AccountMail { kind: AccountMailKind::ExportReady, user_id, id: job.id().uuid() };
         let expires_at = self.runtime.clock.now().plus_millis(millis(self.lifetime));
-        archive.finish(&actor, ArchiveEnd { job, expires_at, follows: mail.job()? }).await?;
+        let put_off_until = AccountExport::waits_until(job.job(), expires_at);
+        archive.finish(&actor, ArchiveEnd { job, put_off_until, expires_at, follows: mail.job()? }).await?;
         Ok(())
     }
 

@@ -79,6 +79,9 @@ pub struct File {
     pub state: FileState,
     /// The facts about an upload that arrives in pieces. They stay when the file is ready.
     pub resumable: Option<Resumable>,
+    /// The time from which on a sweep deletes the file, once it is ready. `None` for a file that stays until a user deletes
+    /// it.
+    pub delete_at: Option<Timestamp>,
     /// When the upload began.
     pub created_at: Timestamp,
     /// When the state last changed.
@@ -111,6 +114,7 @@ impl File {
             content: None,
             state,
             resumable: None,
+            delete_at: None,
             created_at,
             updated_at,
             version,

@@ -50,6 +50,10 @@ const CAUGHT: &[(SqlFlaw, &str, &str)] = &[
     (flaw("files.file.list_removable", "state = 'deleted' OR ", ""), "files", REMOVABLE),
     (flaw("files.file.list_removable", " AND id > $3", " AND $3 = $3"), "files", REMOVABLE),
     (flaw("files.file.list_removable", "ORDER BY id", "ORDER BY id DESC"), "files", REMOVABLE),
+    (flaw("files.file.list_expired", "delete_at <= $1", "delete_at < $1"), "files", EXPIRED),
+    (flaw("files.file.list_expired", "state = 'ready' AND ", ""), "files", EXPIRED),
+    (flaw("files.file.list_expired", "ORDER BY delete_at, id", "ORDER BY id"), "files", EXPIRED),
+    (flaw("files.file.save", "delete_at = $", "delete_at = 0 * $"), "files", STORES_EVERY_FIELD),
     (flaw("files.file.list_open_up_first", "upload_expires_at > $2", "upload_expires_at >= $2"), "files", OPEN_ONLY),
     (flaw("files.file.list_open_down_first", "state = 'uploading' AND ", ""), "files", OPEN_ONLY),
     (flaw("files.file.list_open_up_first", "owner_id = $1", "$1 = $1"), "files", OPEN_ONLY),
@@ -332,6 +336,7 @@ const REPLACES_READ: &str = "a_save_replaces_only_the_version_that_was_read";
 const MAIL_TEMPLATES: &str = "mail_templates";
 const READY_ONLY: &str = "only_files_that_are_ready_are_listed";
 const OPEN_ONLY: &str = "only_open_uploads_in_pieces_are_listed_as_such";
+const EXPIRED: &str = "ready_files_expire_at_their_time";
 const REMOVABLE: &str = "deleted_files_and_old_uploads_are_removable";
 const TRANSLATIONS: &str = "the_translations_of_a_kind_are_found_and_no_others";
 const RAISED: &str = "every_change_raises_the_version_at_once_on_every_instance";

@@ -28,7 +28,9 @@ use std::{
         atomic::{AtomicUsize, Ordering},
     },
     task::{Context, Poll, ready},
+    time::Duration,
 };
+use tokio::time::timeout;
 
 /// The media type of a form with files.
 pub(super) const FORM: &str = "multipart/form-data";
@@ -40,6 +42,9 @@ const FIELDS: [&str; 3] = ["name", "purpose", "visibility"];
 const HEAD_MAX: usize = 8 << 10;
 /// The most bytes of a field: four for each character of a name.
 const FIELD_MAX: usize = 4 * FILE_NAME_MAX;
+/// The longest time that the fields take to arrive. The upload begins after them, and an account is erased only longer after
+/// its deletion than that, so no form stores a file of an account that is erased.
+const FIELDS_TIME: Duration = Duration::from_secs(30);
 /// The most characters of a boundary (RFC 2046, 5.1.1).
 const BOUNDARY_MAX: usize = 70;
 const ENCODING: HeaderName = HeaderName::from_static("content-transfer-encoding");
@@ -96,8 +101,20 @@ impl Form {
     /// Reads the fields into the command, and returns the part with the content.
     ///
     /// # Errors
-    /// 400 if a field is unknown, repeated, too long or wrong, or if there is no file.
+    /// 400 if a field is unknown, repeated, too long or wrong, or if there is no file. 408 if they take too long.
     pub(super) async fn open(
+        &mut self,
+        command: UploadFileCommand,
+    ) -> Result<(UploadFileCommand, Field<'static>), Problem> {
+        let opened = timeout(FIELDS_TIME, self.read_fields(command)).await;
+        opened.unwrap_or_else(|_| {
+            let seconds = FIELDS_TIME.as_secs();
+            Err(Problem::of(code::BODY_TIMEOUT)
+                .with_detail(format!("what comes before the file took longer than {seconds} s")))
+        })
+    }
+
+    async fn read_fields(
         &mut self,
         command: UploadFileCommand,
     ) -> Result<(UploadFileCommand, Field<'static>), Problem> {

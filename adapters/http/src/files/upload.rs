@@ -4,7 +4,7 @@ use super::form::{self, Form};
 use crate::{
     body::{self, ANY},
     edge::RequestContext,
-    parts::turn_after_body,
+    parts::{turn_after_body, turn_within_body},
     problem::{self, Problem, from_body_io},
 };
 use bytes::Bytes;
@@ -99,15 +99,17 @@ impl<'a> Content<'a> {
         command: UploadFileCommand,
     ) -> Result<Stored, Problem> {
         let Self { request, body } = self;
-        let (command, source) = match form::boundary(request, &command)? {
-            None => (command, Source::Body(body)),
+        let (upload, source) = match form::boundary(request, &command)? {
+            None => (upload_file.begin(actor, command).await?, Source::Body(body)),
             Some(boundary) => {
                 let mut form = Form::new(body, boundary);
                 let (command, file) = form.open(command).await?;
-                (command, Source::Form(Box::new((form, file))))
+                // The request has given its place back while its fields arrived.
+                let begun = turn_within_body(request, upload_file.begin(actor, command)).await?;
+                (begun?, Source::Form(Box::new((form, file))))
             }
         };
-        let mut begun = Begun::new(upload_file.begin(actor, command).await?, endings(request));
+        let mut begun = Begun::new(upload, endings(request));
         let received = async {
             match source {
                 Source::Body(body) => begun.receive(body).await?,

@@ -28,6 +28,7 @@ use skep_application::{
 use skep_domain::shared::Network;
 use std::sync::Arc;
 use tracing::Instrument as _;
+use uuid::Uuid;
 
 const SCHEME: &str = "bearer";
 const COOKIE_SCHEME: &str = "cookie";
@@ -206,12 +207,27 @@ async fn by_cookie(request: &Request, state: &State, cookie: &str) -> Result<Opt
 /// # Errors
 /// 429 and 503 as for [`InFlight::turn`](super::in_flight::InFlight::turn).
 pub(crate) async fn turn_after_body(request: &Request) -> Result<(), Problem> {
-    let Some((meter, user)) = request.extensions().get::<Meter>().and_then(|meter| Some((meter, meter.user()?))) else {
-        return Ok(());
-    };
-    let Some(state) = request.extensions().get::<Arc<State>>() else { return Ok(()) };
+    let Some((meter, user, state)) = sender(request) else { return Ok(()) };
     meter.keep(state.in_flight.turn(user, request.extensions().get()).await?);
     Ok(())
+}
+
+/// Does work between two parts of a body that still arrives. The request has its turn and its place for this work alone.
+///
+/// # Errors
+/// 429 and 503 as for [`InFlight::turn`](super::in_flight::InFlight::turn).
+pub(crate) async fn turn_within_body<T>(request: &Request, work: impl Future<Output = T>) -> Result<T, Problem> {
+    match sender(request) {
+        Some((_, user, state)) => state.in_flight.in_turn(user, request.extensions().get(), work).await,
+        None => Ok(work.await),
+    }
+}
+
+/// The user who sends the body of the request. A visitor has none.
+fn sender(request: &Request) -> Option<(&Meter, Uuid, &State)> {
+    let extensions = request.extensions();
+    let meter = extensions.get::<Meter>()?;
+    Some((meter, meter.user()?, extensions.get::<Arc<State>>()?))
 }
 
 /// The anonymous actor of the request.

@@ -82,6 +82,26 @@ impl InFlight {
         Ok(turn)
     }
 
+    /// Does this work in a turn. Then the request waits for its client again: it keeps neither the turn, nor its place,
+    /// nor room for its answer.
+    ///
+    /// # Errors
+    /// As for [`turn`](Self::turn). The work was not begun.
+    pub(super) async fn in_turn<T>(
+        &self,
+        id: Uuid,
+        context: Option<&RequestContext>,
+        work: impl Future<Output = T>,
+    ) -> Result<T, Problem> {
+        let turn = self.turn(id, context).await?;
+        let done = work.await;
+        drop(turn);
+        if let Some(context) = context {
+            context.admission.leave();
+        }
+        Ok(done)
+    }
+
     /// Calls `leave` before it waits.
     async fn wait(&self, id: Uuid, deadline: Option<std::time::Instant>, leave: impl FnOnce()) -> Option<Turn> {
         let entered = self.enter(id)?;
@@ -169,6 +189,32 @@ mod tests {
         assert!(left.get());
         drop(first);
         second.await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn work_between_two_parts_of_a_body_waits_for_its_turn_and_ends_it() {
+        let (in_flight, ada) = (InFlight::new(1), Uuid::from_u128(1));
+        let begun = std::cell::Cell::new(0);
+        let (ends, end) = tokio::sync::oneshot::channel::<()>();
+        let work = async {
+            begun.set(begun.get() + 1);
+            end.await
+        };
+        let mut first = Box::pin(in_flight.in_turn(ada, None, work));
+        let mut others: Vec<_> = (0..WAITING)
+            .map(|_| Box::pin(in_flight.in_turn(ada, None, async { begun.set(begun.get() + 1) })))
+            .collect();
+        assert!(first.as_mut().now_or_never().is_none());
+        assert!(others.iter_mut().all(|other| other.as_mut().now_or_never().is_none()));
+        assert_eq!(begun.get(), 1, "the others wait");
+        let refused = in_flight.in_turn(ada, None, async { begun.set(0) }).await.unwrap_err();
+        assert_eq!(refused.status().as_u16(), 429);
+        ends.send(()).unwrap();
+        first.await.unwrap().unwrap();
+        for other in others {
+            other.await.unwrap();
+        }
+        assert_eq!((begun.get(), in_flight.users()), (1 + WAITING, 0));
     }
 
     #[tokio::test(start_paused = true)]

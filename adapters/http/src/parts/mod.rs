@@ -25,7 +25,7 @@ mod state;
 
 pub(crate) use answer::{Answer, Created, Done, Mailed, Shown};
 pub(crate) use browser::Browser;
-pub(crate) use caller::{Anyone, SignedIn, Visitor, bearer, turn_after_body};
+pub(crate) use caller::{Anyone, SignedIn, Visitor, bearer, turn_after_body, turn_within_body};
 pub use context::Operation;
 pub(crate) use context::{Context, EXAMPLE_TIME, OperationsByPath, Protocol, Routes, Schemas, any_text, block, line};
 pub use cost::{Cost, ITEMS_PER_UNIT, LINES_PER_UNIT, UNITS_OF_TOTAL};

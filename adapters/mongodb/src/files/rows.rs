@@ -1,6 +1,6 @@
 //! The rows of files.
 
-use super::stored_size;
+use super::{schema, stored_size};
 use crate::{
     ops::{List, Query, SortField},
     record::{self, Record, Stored, Unreadable, Versioned, date, time, version},
@@ -42,6 +42,8 @@ struct FileDoc {
     upload_offset: Option<i64>,
     upload_expires_at: Option<DateTime>,
     appender: Option<AppenderDoc>,
+    /// Files of earlier versions do not have it.
+    delete_at: Option<DateTime>,
 }
 
 /// The request that adds bytes to an upload.
@@ -95,6 +97,7 @@ impl Record for FileDoc {
             content,
             state: FileState::from_name(&self.state).ok_or("unknown state")?,
             resumable,
+            delete_at: self.delete_at.map(time).transpose()?,
             created_at: time(self.created_at)?,
             updated_at: time(self.updated_at)?,
             version: version(self.version)?,
@@ -124,13 +127,14 @@ impl Stored for FileDoc {
             upload_offset: upload.map(|upload| stored_size(upload.offset)),
             upload_expires_at: upload.map(|upload| date(upload.expires_at)),
             appender: upload.and_then(|upload| upload.appender).map(AppenderDoc::from),
+            delete_at: file.delete_at.map(date),
         }
     }
 }
 
 impl Versioned for FileDoc {
     const SAVED: Option<&'static [&'static str]> =
-        Some(&["size", "media_type", "sha256", "state", "updated_at", "upload_offset", "appender"]);
+        Some(&["size", "media_type", "sha256", "state", "updated_at", "upload_offset", "appender", "delete_at"]);
 }
 
 /// The index of all files by their states.
@@ -233,6 +237,14 @@ impl FileQueries for MongoStore {
             removable.insert("_id", doc! { "$gt": record::id(after.uuid()) });
         }
         let query = Query::of(removable).by(doc! { "_id": 1 }).at_most(limit).along(STATES);
+        self.read().await?.find::<FileIdDoc>(query).await
+    }
+
+    async fn list_expired_files(&self, now: Timestamp, limit: u32) -> Result<Vec<FileId>, StoreError> {
+        let mut expired = schema::deleted_later();
+        expired.insert("$and", [doc! { "delete_at": { "$lte": date(now) } }]);
+        let query =
+            Query::of(expired).by(doc! { "delete_at": 1, "_id": 1 }).at_most(limit).along(schema::DELETE_AT.name);
         self.read().await?.find::<FileIdDoc>(query).await
     }
 

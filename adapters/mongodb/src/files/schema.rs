@@ -1,11 +1,12 @@
 //! The migrations of files.
 
-use crate::schema::{MongoSchema, MongoSet, MongoStep, collection, index};
-use bson::doc;
+use crate::schema::{Collection, Index, MongoSchema, MongoSet, MongoStep, collection, index, partial};
+use bson::{DateTime, Document, doc};
 use skep_application::{
     kernel::StoreError,
     operations::{FOUNDATION, MigrationStep},
 };
+use skep_domain::files::{FilePurpose, FileState};
 use std::{future::Future, pin::Pin};
 
 pub(crate) const SET: MongoSet = MongoSet {
@@ -30,8 +31,20 @@ pub(crate) const SET: MongoSet = MongoSet {
         MigrationStep { name: "open_uploads", work: MongoStep::NOTHING },
         // The index of the owner has all files.
         MigrationStep { name: "unready_of_owner", work: MongoStep::NOTHING },
+        MigrationStep { name: "delete_at", work: MongoStep::change(expire_exports, EXPIRING, remove_delete_at, &[]) },
     ],
 };
+
+/// The files that are deleted at a time of their own, by that time.
+pub(super) const DELETE_AT: Index = partial("files_delete_at_idx", &["delete_at", "_id"], deleted_later);
+
+const EXPIRING: &[Collection] = &[collection("files", &[DELETE_AT])];
+
+/// The condition of that index. A partial index cannot test whether a field is null, but every time is greater than the
+/// first one.
+pub(super) fn deleted_later() -> Document {
+    doc! { "state": FileState::Ready.name(), "delete_at": { "$gt": DateTime::MIN } }
+}
 
 type Step<'a> = Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send + 'a>>;
 
@@ -44,6 +57,24 @@ fn remove_uploads<'a>(schema: &'a mut MongoSchema<'_>) -> Step<'a> {
     Box::pin(async move {
         let fields = doc! { "upload_metadata": "", "upload_offset": "", "upload_expires_at": "", "appender": "" };
         let plain = doc! { "q": {}, "u": { "$unset": fields }, "multi": true };
+        schema.command(doc! { "update": "files", "updates": [plain] }).await.map(drop)
+    })
+}
+
+/// Exports from before have the time in their documents. Their jobs kept it.
+fn expire_exports<'a>(schema: &'a mut MongoSchema<'_>) -> Step<'a> {
+    Box::pin(async move {
+        let exports = doc! { "purpose": FilePurpose::Export.name(), "state": FileState::Ready.name(), "delete_at": { "$eq": null } };
+        let after = doc! { "$dateAdd": { "startDate": "$updated_at", "unit": "day", "amount": 7 } };
+        let update = doc! { "q": exports, "u": [doc! { "$set": { "delete_at": after } }], "multi": true };
+        schema.command(doc! { "update": "files", "updates": [update] }).await.map(drop)
+    })
+}
+
+fn remove_delete_at<'a>(schema: &'a mut MongoSchema<'_>) -> Step<'a> {
+    Box::pin(async move {
+        schema.drop_index("files", DELETE_AT.name).await?;
+        let plain = doc! { "q": {}, "u": { "$unset": { "delete_at": "" } }, "multi": true };
         schema.command(doc! { "update": "files", "updates": [plain] }).await.map(drop)
     })
 }

@@ -50,6 +50,8 @@ static FILES: LazyLock<Table<File>> = LazyLock::new(|| {
         .nullable()
         .column("appender_until", Kind::Time, |file| appender(file).map(|held| held.until).into())
         .nullable()
+        .column("delete_at", Kind::Time, |file| file.delete_at.into())
+        .nullable()
         .offers(&[Verb::Find, Verb::Insert, Verb::Save, Verb::Delete])
 });
 
@@ -84,6 +86,10 @@ static LIST_REMOVABLE: LazyLock<Statement> = LazyLock::new(|| {
         OR upload_expires_at IS NULL AND created_at <= $1) AND id > $3 ORDER BY id LIMIT $4";
     FILES.command("list_removable", text, &[Kind::Time, Kind::Time, Kind::Uuid, Kind::Int], &[Kind::Uuid])
 });
+static LIST_EXPIRED: LazyLock<Statement> = LazyLock::new(|| {
+    let text = "SELECT id FROM files WHERE state = 'ready' AND delete_at <= $1 ORDER BY delete_at, id LIMIT $2";
+    FILES.command("list_expired", text, &[Kind::Time, Kind::Int], &[Kind::Uuid])
+});
 /// Each part has an index: one of the files that are ready, and one of the others.
 static LIST_OF: LazyLock<Statement> = LazyLock::new(|| {
     let text = "SELECT id FROM (SELECT id FROM files WHERE owner_id = $1 AND state = 'ready' LIMIT $2) AS ready \
@@ -98,7 +104,12 @@ static LIST_KNOWN: LazyLock<Statement> = LazyLock::new(|| {
 
 pub(super) fn declared() -> Declared {
     let statements = ALL.statements().chain(OWNED.statements()).chain(OPEN.statements());
-    Declared::table(&FILES).statements(statements).statements([&*LIST_REMOVABLE, &*LIST_OF, &*LIST_KNOWN])
+    Declared::table(&FILES).statements(statements).statements([
+        &*LIST_REMOVABLE,
+        &*LIST_EXPIRED,
+        &*LIST_OF,
+        &*LIST_KNOWN,
+    ])
 }
 
 impl Stored for File {
@@ -133,6 +144,7 @@ impl Stored for File {
             (None, None, None) if appender.is_none() => None,
             _ => row_id.read("upload_offset", None)?,
         };
+        let delete_at = row.optional_time()?;
         Ok(Self {
             id,
             owner_id,
@@ -143,6 +155,7 @@ impl Stored for File {
             content,
             state,
             resumable,
+            delete_at,
             created_at,
             updated_at,
             version,
@@ -212,6 +225,10 @@ impl FileQueries for SqlStore {
     ) -> Result<Vec<FileId>, StoreError> {
         let after = after.map_or_else(Uuid::nil, FileId::uuid);
         self.rows(&LIST_REMOVABLE, args![uploads_until, now, after, limit], id).await
+    }
+
+    async fn list_expired_files(&self, now: Timestamp, limit: u32) -> Result<Vec<FileId>, StoreError> {
+        self.rows(&LIST_EXPIRED, args![now, limit], id).await
     }
 
     async fn list_files_of(&self, owner: UserId, limit: u32) -> Result<Vec<FileId>, StoreError> {

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    files::{EraseFiles, FilesTx, MockContentTypes, MockFileQueries, RemoveFiles, UploadParts},
+    files::{FilesTx, MockContentTypes, RemoveFiles, UploadParts},
     identity::{MockUserQueries, UserView},
     jobs::WorkerLink,
     kernel::{Commands, Page, Position, SortValue},
@@ -102,9 +102,8 @@ impl Given {
         let remove = Arc::new(RemoveFiles::new(self.units.clone(), blobs.clone(), runtime.clone()));
         let contents = (blobs as Arc<_>, Arc::new(MockContentTypes::new()) as Arc<_>);
         let policy = crate::files::FilePolicy::default();
-        let parts = UploadParts::new(self.units.clone(), contents, &commands, remove.clone(), runtime.clone(), policy);
-        let erase = EraseFiles::new(Arc::new(MockFileQueries::new()), &commands, remove);
-        let archives = Arc::new(StoreArchive::new(Arc::new(parts), Arc::new(erase)));
+        let parts = UploadParts::new(self.units.clone(), contents, &commands, remove, runtime.clone(), policy);
+        let archives = Arc::new(StoreArchive::new(Arc::new(parts)));
         let (mut users, left) = (MockUserQueries::new(), Mutex::new(self.accounts.clone()));
         users.expect_find_user().returning(move |scope, id| {
             let mut left = left.lock().unwrap();
@@ -137,9 +136,11 @@ async fn an_archive_has_every_page_of_every_section_and_puts_the_job_off_until_i
     let file: File = ended.seen.one("files.save");
     assert_eq!((file.id, file.state, file.size), (*id, FileState::Ready, content.len() as u64));
     assert_eq!(file.ready().unwrap().media_type.as_str(), "application/json");
-    let job: Job = ended.seen.one("jobs.save_many");
     let expires_at = now.plus_millis(100_000);
-    assert_eq!((job.state, job.ready_at), (JobState::Scheduled, expires_at));
+    assert_eq!(file.delete_at, Some(expires_at));
+    let job: Job = ended.seen.one("jobs.save_many");
+    let next = AccountExport::waits_until(&job, expires_at);
+    assert_eq!((job.state, job.ready_at), (JobState::Scheduled, next));
     assert_eq!(StoredArchive::of(&job), Some(StoredArchive { file_id: *id, expires_at }));
     let mail: Job = ended.seen.one("jobs.insert");
     assert!(mail.args.as_str().contains(r#""kind":"export_ready""#), "{}", mail.args.as_str());
@@ -189,26 +190,17 @@ async fn a_worker_that_stops_leaves_no_archive() {
 }
 
 #[tokio::test]
-async fn an_archive_is_deleted_when_it_has_expired_and_not_before() {
+async fn a_job_with_an_archive_waits_until_that_has_expired_and_the_account_may_have_another_one() {
     let now = fixed_runtime().0.clock.now();
-    let made = |expires_at| {
+    let run = async |created_at: Timestamp, expires_at: Timestamp| {
         let archive = StoredArchive { file_id: archive(FileState::Ready).id, expires_at };
-        running(Some(serde_json::to_string(&archive).unwrap()))
+        let job = Job { created_at, ..running(Some(serde_json::to_string(&archive).unwrap())) };
+        Given::with(Scripted::untouched()).run(job).await.unwrap()
     };
-    let early = now.plus_millis(1);
-    let given = Given::with(Scripted::untouched());
-    assert_eq!(given.run(made(early)).await, Ok(Outcome::Snooze(early)));
-
-    let (ready, deleted) =
-        (cabinet(Some(archive(FileState::Ready)), None), cabinet(Some(archive(FileState::Deleted)), None));
-    let given = Given::with(Scripted::of([ready.open(), deleted.open(), deleted.open()]));
-    given.shelves.put(archive(FileState::Ready).id, b"{}");
-    assert_eq!(given.run(made(now)).await, Ok(Outcome::Complete(None)));
-    assert!(given.shelves.contents().is_empty());
-    assert_eq!(deleted.seen.calls().last(), Some(&"files.delete"));
-
-    let given = Given::with(Scripted::of([ready.open(), deleted.open()]));
-    given.shelves.go_away();
-    let again = now.plus_millis(AGAIN);
-    assert_eq!(given.run(made(now)).await, Ok(Outcome::Snooze(again)), "the job is never given up");
+    let day = 24 * 60 * 60 * 1_000;
+    let long_ago = now.plus_millis(-day);
+    assert_eq!(run(long_ago, now.plus_millis(1)).await, Outcome::Snooze(now.plus_millis(1)));
+    assert_eq!(run(long_ago, now).await, Outcome::Complete(None));
+    let today = now.plus_millis(1 - day);
+    assert_eq!(run(today, now).await, Outcome::Snooze(now.plus_millis(1)), "its archive lived for less than a day");
 }

@@ -35,6 +35,7 @@ clauses! { clauses of "files" on dyn FileRows, with [
     known_ids_are_found_and_no_others ["FileQueries 3"],
     only_open_uploads_in_pieces_are_listed_as_such ["FileQueries 4"],
     the_files_of_a_user_are_found_in_any_state ["FileQueries 5"],
+    ready_files_expire_at_their_time ["FileQueries 6"],
 }
 
 pub(super) type Given = clause::Given<dyn FileRows>;
@@ -130,6 +131,7 @@ impl Versioned for File {
             resumable.offset = 7 * round.unsigned_abs();
             resumable.appender = (round % 3 != 0).then(|| Appender { token, until: sample::at(10 * round) });
         }
+        self.delete_at = (round % 3 != 1).then(|| sample::at(1_000 * round));
         self.updated_at = sample::at(100 * round);
         Ok(())
     }
@@ -276,6 +278,38 @@ async fn deleted_files_and_old_uploads_are_removable(given: &Given) -> Checked {
     equal(list(None, 2).await?, expected[..2].to_vec())?;
     equal(list(Some(expected[1]), 3).await?, expected[2..].to_vec())?;
     equal(list(Some(expected[4]), 2).await?, vec![])
+}
+
+async fn ready_files_expire_at_their_time(given: &Given) -> Checked {
+    let owner = sample::user_id();
+    let until = |delete_at: i64| -> Checked<File> {
+        Ok(File { delete_at: Some(sample::at(delete_at)), ..ready(owner, sample::at(delete_at - 10))? })
+    };
+    let (late, edge, early) = (until(51)?, until(50)?, until(20)?);
+    let mut same = [until(30)?, until(30)?];
+    same.sort_by_key(|file| file.id.uuid());
+    let mut deleted = until(5)?;
+    deleted.remove(sample::at(6));
+    let began = File { delete_at: Some(sample::at(1)), ..upload(owner, sample::at(0))? };
+    let kept = ready(owner, sample::at(0))?;
+    put(&*given.store, &[late, edge.clone(), kept, same[1].clone(), deleted, early.clone(), same[0].clone()]).await?;
+    put(&*given.store, std::slice::from_ref(&began)).await?;
+    let list = async |limit| given.store.queries().list_expired_files(sample::at(50), limit).await;
+    let expired = [early.id, same[0].id, same[1].id, edge.id];
+    equal(list(9).await?, expired.to_vec())?;
+    equal(list(2).await?, expired[..2].to_vec())?;
+    equal(given.store.queries().list_expired_files(sample::at(19), 9).await?, vec![])?;
+
+    // The time is saved with the content.
+    let mut complete = File { delete_at: Some(sample::at(2)), ..began };
+    complete.complete(
+        None,
+        FileContent { size: 1, media_type: MediaType::parse("a/b")?, checksum: Checksum::new([0; 32]) },
+        sample::at(4),
+    )?;
+    complete.version = save(&*given.store, &complete).await?;
+    equal(given.store.queries().find_file(complete.id).await?, Some(complete.clone()))?;
+    equal(list(1).await?, vec![complete.id])
 }
 
 async fn the_files_of_a_user_are_found_in_any_state(given: &Given) -> Checked {

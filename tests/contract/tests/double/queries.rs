@@ -123,6 +123,9 @@ impl FileQueries for Flawed {
     ) -> Done<Vec<FileId>> {
         self.seen.list_removable_files(until, now, after, limit).await
     }
+    async fn list_expired_files(&self, now: Timestamp, limit: u32) -> Done<Vec<FileId>> {
+        self.seen.list_expired_files(now, limit).await
+    }
     async fn list_files_of(&self, owner: UserId, limit: u32) -> Done<Vec<FileId>> {
         self.seen.list_files_of(owner, limit).await
     }

@@ -181,3 +181,26 @@ fn the_parameters_of_a_form_are_in_the_form() {
     assert_eq!(ask("/?name=a", form, command()), Err("invalid_parameter"));
     assert_eq!(ask("/", form, UploadFileCommand { checksum: digest, ..command() }), Err("invalid_parameter"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn fields_that_do_not_arrive_are_given_up_and_a_slow_file_is_not() {
+    let whole = form_of(&[&field("name", "b.txt"), FILE_PART]);
+    let slowly = |pieces: Vec<io::Result<Bytes>>, pause: Duration| {
+        let frames = stream::iter(pieces).then(move |piece| async move {
+            tokio::time::sleep(pause).await;
+            piece.map(Frame::data)
+        });
+        Form::new(BoxBody::new(StreamBody::new(frames)), "b".to_owned())
+    };
+    let mut trickling = slowly(in_pieces(&whole, 1), Duration::from_secs(1));
+    let problem = trickling.open(command()).await.err().unwrap();
+    assert_eq!((problem.status().as_u16(), problem.code()), (408, "body_timeout"));
+    let (fields, file) = whole.split_at(whole.find("honey").unwrap());
+    let mut pieces = in_pieces(fields, fields.len());
+    pieces.extend(in_pieces(file, 1));
+    let mut form = slowly(pieces, Duration::from_secs(20));
+    let (_, part) = form.open(command()).await.unwrap();
+    let arrived: Vec<Bytes> = content(part).try_collect().await.unwrap();
+    assert_eq!(arrived.concat(), b"honey");
+    form.end().await.unwrap();
+}

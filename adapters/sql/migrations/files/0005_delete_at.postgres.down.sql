@@ -1,0 +1,2 @@
+DROP INDEX files_delete_at_idx;
+ALTER TABLE files DROP COLUMN delete_at;
