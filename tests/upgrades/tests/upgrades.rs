@@ -5,6 +5,7 @@
 //! its name, it fails.
 
 mod beside;
+mod expiry;
 mod refresh;
 
 use bson::{Document, doc};
@@ -52,6 +53,9 @@ const ON_DATABASES: &[(&str, OnDatabase)] = &[
     ("an_older_instance_shadows_no_owner", |database| Box::pin(beside::an_older_instance_shadows_no_owner(database))),
     ("an_unreadable_account_keeps_no_other_from_its_key", |database| {
         Box::pin(beside::an_unreadable_account_keeps_no_other_from_its_key(database))
+    }),
+    ("earlier_archives_are_deleted_after_a_week", |database| {
+        Box::pin(expiry::earlier_archives_are_deleted_after_a_week(database))
     }),
     ("compressed_answers_become_text_again", |database| Box::pin(compressed_answers_become_text_again(database))),
 ];
@@ -298,10 +302,10 @@ async fn goes_on_with_waiting_orders_after_an_interruption(
 /// The number of the step of identity that adds the keys of addresses. The next one fills them in.
 const KEYS: i64 = 2;
 
-/// Reverts the step of identity with this number and all later ones.
-async fn identity_from(store: &dyn Store, first: i64) -> Result<Down, Failure> {
-    let steps = store.status().await?.iter().filter(|step| step.set == "identity" && step.number >= first).count();
-    Ok(Down::of("identity", steps.try_into()?))
+/// Reverts the step of this set with this number and all later ones.
+async fn all_from(store: &dyn Store, set: &str, first: i64) -> Result<Down, Failure> {
+    let steps = store.status().await?.iter().filter(|step| step.set == set && step.number >= first).count();
+    Ok(Down::of(set, steps.try_into()?))
 }
 
 /// Accounts as an earlier version has stored them, more than the step fills at once. Of two with one key the older gets
@@ -333,7 +337,7 @@ async fn old_addresses_get_their_keys(database: &Database) -> Result<(), Failure
 
     // Everything but the addresses is as an earlier version leaves it. The step that adds the keys may have been interrupted.
     for first in [KEYS, KEYS + 1] {
-        store.down(&identity_from(&*store, first).await?).await?;
+        store.down(&all_from(&*store, "identity", first).await?).await?;
         store.up().await?;
         let without = store.list_without_key(None, 10).await?.into_iter().map(|(id, _)| id).collect::<Vec<_>>();
         same(&without, &[1_202, 1_204, 1_206].map(id).to_vec(), "accounts without a key")?;

@@ -1,6 +1,6 @@
 //! Sessions of a program without refresh tokens.
 
-use super::{check, identity_from, same};
+use super::{all_from, check, same};
 use bson::{Bson, doc};
 use serde_json::json;
 use skep_contract::Failure;
@@ -43,7 +43,7 @@ pub(crate) async fn earlier_sessions_live_on(database: &Database, fixture: &Fixt
 
     // As an earlier build leaves it: the rows have no tokens, and the sessions still hold.
     let store = database.store(Service::clock(manifest.made_at)?, None).await?;
-    store.down(&identity_from(&*store, STEP).await?).await?;
+    store.down(&all_from(&*store, "identity", STEP).await?).await?;
     store.up().await?;
     same(&without_tokens(database).await?, &(earlier + 1), "sessions without a refresh token")?;
     let service = Service::start(fixture, Service::clock(manifest.made_at)?, store).await?;
