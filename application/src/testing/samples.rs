@@ -73,6 +73,22 @@ pub fn own_role(name: &str, permissions: &[&str]) -> OwnRole {
     OwnRole::create(RoleId::new(SeqIds::nth(14_000 + number)), name, text("A role"), permissions, Timestamp::MIN)
 }
 
+/// A group with a number, these roles, and a parent of another number.
+///
+/// # Panics
+/// Never.
+#[must_use]
+pub fn group(number: u64, roles: &[&str], parent: Option<u64>) -> Group {
+    let id = |number| GroupId::new(SeqIds::nth(15_000 + number));
+    let fields = GroupFields {
+        name: text(&format!("Group {number}")),
+        description: text("A group"),
+        roles: roles.iter().map(|name| Role::stored(name)).collect(),
+        parent_id: parent.map(id),
+    };
+    Group::create(id(number), fields, Timestamp::MIN)
+}
+
 /// A caller without an account.
 #[must_use]
 pub fn visitor() -> Actor {
