@@ -5,7 +5,7 @@ use crate::kernel::{
     Actor, AppError, Clock as _, Fingerprints, IdempotencyKey, MockFingerprints, Principal, StoreError,
 };
 use skep_domain::{
-    access::{OwnRole, Permissions, Policy, Role, RoleId, RoleName},
+    access::{Group, GroupFields, GroupId, OwnRole, Permissions, Policy, Role, RoleId, RoleName},
     catalog::{Category, CategoryId, NAME_MAX, Product, Sku, Slug, StockLevel},
     events::{EventPosition, HeldEvent, HeldEventId, SubscriberName, Subscription, SubscriptionId},
     files::{Checksum, File, FileContent, FileId, FileName, FilePurpose, FileVisibility, MediaType},
@@ -78,7 +78,7 @@ pub fn own_role(name: &str, permissions: &[&str]) -> OwnRole {
 /// # Panics
 /// Never.
 #[must_use]
-pub fn group(number: u64, roles: &[&str], parent: Option<u64>) -> Group {
+pub fn group_of_users(number: u64, roles: &[&str], parent: Option<u64>) -> Group {
     let id = |number| GroupId::new(SeqIds::nth(15_000 + number));
     let fields = GroupFields {
         name: text(&format!("Group {number}")),
