@@ -59,14 +59,16 @@ pub struct RolePolicy {
 }
 
 impl RolePolicy {
-    /// The greatest number of roles, and of groups, that may be allowed. A list shows all of them.
+    /// The greatest number of roles that may be allowed. A list shows all of them.
     pub const MOST: u32 = 200;
+    /// The greatest number of groups that may be allowed. A list shows all of them.
+    pub const MOST_GROUPS: u32 = 1_000;
 }
 
 impl Default for RolePolicy {
-    /// 100 roles and 100 groups.
+    /// 100 roles and 200 groups.
     fn default() -> Self {
-        Self { most: 100, most_groups: 100 }
+        Self { most: 100, most_groups: 200 }
     }
 }
 
