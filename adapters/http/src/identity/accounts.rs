@@ -20,7 +20,7 @@ use skep_application::identity::{
     ChangeProfileCommand, ChangeUserCommand, EndUserSessionsCommand, InviteUserCommand, InvitedInput,
     SetUserRolesCommand, UserCommand, UserFilter, UserSort, UserSortKey, UserView,
 };
-use skep_domain::shared::UserId;
+use skep_domain::{access::GroupId, shared::UserId};
 
 /// The path of the accounts.
 const USERS: &str = "/api/v1/users";

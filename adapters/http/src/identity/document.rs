@@ -133,13 +133,13 @@ pub(super) fn complete(schemas: &mut Schemas<'_>, policies: &Policies) {
     );
     let user = json!({
         "id": "019a9d3c-5a00-7000-8000-000000000003", "email": email, "email_verified": true,
-        "display_name": "Ada", "roles": ["user"], "created_at": EXAMPLE_TIME, "updated_at": EXAMPLE_TIME,
+        "display_name": "Ada", "roles": ["user"], "groups": [], "created_at": EXAMPLE_TIME, "updated_at": EXAMPLE_TIME,
         "links": { "self": "/api/v1/users/me" },
     });
     schemas.example("User", user);
     let account = json!({
         "id": "019a9d3c-5a00-7000-8000-000000000003", "email": email, "email_verified": true,
-        "display_name": "Ada", "roles": ["user"], "state": "active", "created_at": EXAMPLE_TIME, "updated_at": EXAMPLE_TIME,
+        "display_name": "Ada", "roles": ["user"], "groups": [], "state": "active", "created_at": EXAMPLE_TIME, "updated_at": EXAMPLE_TIME,
         "links": { "self": "/api/v1/users/019a9d3c-5a00-7000-8000-000000000003" },
     });
     schemas.example("Account", account);

@@ -12,6 +12,7 @@ use skep_application::identity::{
     ResetPasswordCommand, RestoreEmailCommand, SetUpCommand, UserView, VerifyEmailCommand,
 };
 use skep_domain::{
+    access::GroupId,
     identity::{Device, SessionKind},
     shared::{Timestamp, UserId},
 };

@@ -198,7 +198,7 @@ impl GroupApi {
         Path(id): Path<Id<GroupId>>,
         Sent(list): List<UserSortKey>,
     ) -> Result<Listed<AccountBody>, Problem> {
-        let list = list.open(&caller, &path_of(GROUPS, id.0, "/members"))?;
+        let list = list.open(&caller, path_of(GROUPS, id.0, "/members"))?;
         let sort = UserSort { key: list.key, direction: list.direction };
         let page = caller.app().identity.list_group_members.execute(&caller.actor, id.0, sort, &list.page).await?;
         Ok(list.answer(page))
