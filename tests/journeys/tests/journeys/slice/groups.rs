@@ -104,7 +104,7 @@ fn operated(shop: &Shop, ada: &Client, user: &str) {
     let run = |arguments: &[&str]| shop.deployment.run(&[&["group"], arguments].concat(), "", &[]);
     let created = run(&["create", "Night shift", "--description", "Works at night", "--role", "auditor"]).ok();
     let id = created.trim().rsplit(' ').next().expect("an id");
-    run(&["create", "Night shift", "--description", "x"]).refused(&["Another group has this name"]);
+    run(&["create", "Night shift", "--description", "x"]).refused(&["another group has this name"]);
     let shown: Value = serde_json::from_str(&run(&["show", id]).ok()).expect("JSON");
     assert_eq!(shown["effective_roles"], json!(["auditor"]));
     run(&["add", id, user]).ok();
