@@ -1,6 +1,9 @@
 //! Deleting a group.
 
-use super::{GroupInUse, IdentityTx, RoleNotHeld, role_fields::{POLICY, definitions_with}};
+use super::{
+    GroupInUse, IdentityTx, RoleNotHeld,
+    role_fields::{POLICY, definitions_with},
+};
 use crate::kernel::{Authorized, Call, Command, Denied, KeyReused, NotFound, Precondition, Unmet, use_case_error};
 use skep_domain::{
     access::{Group, GroupId, Membership, Role, not_grantable},

@@ -40,12 +40,7 @@ fn creator() -> CreateGroup {
 
 fn create(roles: &[&str], parent: Option<u64>) -> CreateGroupCommand {
     let roles = roles.iter().map(|name| (*name).to_owned()).collect();
-    CreateGroupCommand {
-        name: " Crew ".to_owned(),
-        description: "Bakes".to_owned(),
-        roles,
-        parent_id: parent.map(id),
-    }
+    CreateGroupCommand { name: " Crew ".to_owned(), description: "Bakes".to_owned(), roles, parent_id: parent.map(id) }
 }
 
 /// A change of group 1 that keeps everything.
@@ -169,7 +164,8 @@ async fn a_group_is_never_under_itself() {
 #[tokio::test]
 async fn no_account_changes_a_group_by_a_permission_that_it_lacks() {
     let top = |ours: &[&str]| vec![group(1, ours, None), group(2, &["shop"], None), group(3, &["stock"], None)];
-    let below = |ours: &[&str], parent| vec![group(1, ours, Some(parent)), group(2, &["shop"], None), group(3, &[], None)];
+    let below =
+        |ours: &[&str], parent| vec![group(1, ours, Some(parent)), group(2, &["shop"], None), group(3, &[], None)];
     let cleared = || ChangeGroupCommand { parent_id: Patch::Clear, ..keep() };
     let renamed = || ChangeGroupCommand { name: Patch::Set("Other".to_owned()), ..keep() };
     for (number, (groups, change, expected)) in [

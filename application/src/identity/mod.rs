@@ -10,8 +10,8 @@ mod account_scopes;
 mod add_email_keys;
 mod authenticate;
 mod authenticate_cookie;
-mod change_password;
 mod change_group;
+mod change_password;
 mod change_role;
 mod change_user;
 mod confirm_email;
@@ -90,8 +90,8 @@ pub use account_scopes::AccountScopes;
 pub use add_email_keys::AddEmailKeys;
 pub use authenticate::{Authenticate, AuthenticateError, InvalidToken};
 pub use authenticate_cookie::{AuthenticateCookie, AuthenticateCookieError, CookieUse, CsrfTokenInvalid};
-pub use change_password::{ChangePassword, ChangePasswordCommand, ChangePasswordError, WrongPassword};
 pub use change_group::{ChangeGroup, ChangeGroupCommand, ChangeGroupError};
+pub use change_password::{ChangePassword, ChangePasswordCommand, ChangePasswordError, WrongPassword};
 pub use change_role::{ChangeRole, ChangeRoleCommand, ChangeRoleError};
 pub use change_user::{
     ChangeProfile, ChangeProfileCommand, ChangeUser, ChangeUserCommand, ChangeUserError, UserChange,
@@ -114,9 +114,7 @@ pub use export_account::{ExportAccount, ExportAccountHandler};
 pub use export_sections::{ExportKnownNetworks, ExportProfile, ExportSessions};
 pub use get_csrf_token::{GetCsrfToken, GetCsrfTokenError, NoCookieSession};
 pub use get_profile::GetProfile;
-pub use group_fields::{
-    GroupCycle, GroupInUse, GroupNameTaken, GroupTooDeep, TooManyGroups, TooManyMemberships,
-};
+pub use group_fields::{GroupCycle, GroupInUse, GroupNameTaken, GroupTooDeep, TooManyGroups, TooManyMemberships};
 pub use group_members::{AddGroupMember, GroupMemberCommand, GroupMemberError, RemoveGroupMember};
 pub use group_queries::{ListGroupMembers, ListGroups};
 pub use group_view::GroupView;
@@ -138,7 +136,9 @@ pub use request_link::{RequestLink, RequestLinkCommand, RequestLinkError};
 pub use resend_invitation::{NotInvited, ResendInvitation, ResendInvitationError};
 pub use reset_password::{ResetPassword, ResetPasswordCommand, ResetPasswordError};
 pub use restore_email::{RestoreEmail, RestoreEmailCommand, RestoreEmailError};
-pub use role_fields::{PermissionNotHeld, RoleInGroups, RoleInUse, RoleIsBuiltIn, RoleNameTaken, RolePolicy, TooManyRoles};
+pub use role_fields::{
+    PermissionNotHeld, RoleInGroups, RoleInUse, RoleIsBuiltIn, RoleNameTaken, RolePolicy, TooManyRoles,
+};
 pub use role_queries::ListRoles;
 pub use role_view::{PermissionView, RoleView};
 pub use session_cookies::{CookieAnswer, SessionCookies};

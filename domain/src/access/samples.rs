@@ -1,6 +1,8 @@
 //! Random roles and policies for the property tests.
 
-use super::{BuiltInRole, Group, GroupFields, GroupId, Membership, OwnRole, Policy, PolicyVersion, Role, RoleId, RoleName};
+use super::{
+    BuiltInRole, Group, GroupFields, GroupId, Membership, OwnRole, Policy, PolicyVersion, Role, RoleId, RoleName,
+};
 use crate::{
     actions,
     shared::{Text, Timestamp},

@@ -6,9 +6,7 @@ use super::{
 };
 use crate::{
     body::{MergePatch, Strict},
-    parts::{
-        Created, Done, Id, IfMatch, List, Listed, RepeatKey, SelfLink, Sent, Shown, SignedIn, patch, path_of,
-    },
+    parts::{Created, Done, Id, IfMatch, List, Listed, RepeatKey, SelfLink, Sent, Shown, SignedIn, patch, path_of},
     problem::Problem,
 };
 use poem_openapi::{Object, OpenApi, param::Path, types::MaybeUndefined};

@@ -6,11 +6,12 @@ use crate::{
 };
 use skep_application::{
     identity::{
-        ChangeGroupError, ChangePasswordError, ChangeRoleError, ChangeUserError, ConfirmEmailError, CreateGroupError, CreateRoleError, DeleteAccountError,
-        DeleteGroupError, DeleteRoleError, DeleteUserError, DisableUserError, EnableUserError, EndSessionError, EndSessionsError,
-        EndUserSessionsError, GetCsrfTokenError, GroupMemberError, InviteUserError, LogInError, RefreshSessionError, RegisterUserError,
-        RequestEmailChangeError, RequestExportError, RequestLinkError, ResendInvitationError, ResetPasswordError,
-        RestoreEmailError, SetUpError, SetUserRolesError, VerifyEmailError,
+        ChangeGroupError, ChangePasswordError, ChangeRoleError, ChangeUserError, ConfirmEmailError, CreateGroupError,
+        CreateRoleError, DeleteAccountError, DeleteGroupError, DeleteRoleError, DeleteUserError, DisableUserError,
+        EnableUserError, EndSessionError, EndSessionsError, EndUserSessionsError, GetCsrfTokenError, GroupMemberError,
+        InviteUserError, LogInError, RefreshSessionError, RegisterUserError, RequestEmailChangeError,
+        RequestExportError, RequestLinkError, ResendInvitationError, ResetPasswordError, RestoreEmailError, SetUpError,
+        SetUserRolesError, VerifyEmailError,
     },
     kernel::{Denied, GetError, ListError},
 };

@@ -18,8 +18,8 @@ use crate::{
 };
 use skep_application::{
     identity::{
-        AccountLinkRepository, GroupRepository, IdentityStore, IdentityTx, KnownNetworkRepository, RoleQueries, RoleRepository,
-        SessionQueries, SessionRepository, SetupTokenRepository, UserQueries, UserRepository,
+        AccountLinkRepository, GroupRepository, IdentityStore, IdentityTx, KnownNetworkRepository, RoleQueries,
+        RoleRepository, SessionQueries, SessionRepository, SetupTokenRepository, UserQueries, UserRepository,
     },
     kernel::{Begin, Key, StoreError, Transaction, TxMode},
 };

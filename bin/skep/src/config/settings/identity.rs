@@ -149,7 +149,8 @@ fn read(source: &mut Source, policies: &mut Policies) {
         requests_per_network: source.required("SKEP_LINK_REQUESTS", an_hour),
     };
     let most = source.required("SKEP_OWN_ROLES", |text| text.parse().ok().filter(|n| *n <= RolePolicy::MOST));
-    let most_groups = source.required("SKEP_GROUPS", |text| text.parse().ok().filter(|n| *n <= RolePolicy::MOST_GROUPS));
+    let most_groups =
+        source.required("SKEP_GROUPS", |text| text.parse().ok().filter(|n| *n <= RolePolicy::MOST_GROUPS));
     policies.roles = RolePolicy { most, most_groups };
     policies.passwords =
         source.required("SKEP_PASSWORD_MIN_LENGTH", |text| PasswordPolicy::with_min_chars(text.parse().ok()?));

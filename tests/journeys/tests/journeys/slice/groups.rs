@@ -17,7 +17,8 @@ pub(crate) const CONTEXT: Context = Context {
     journeys: &[
         Journey::new("slice::groups", groups_give_their_roles_to_members),
         Journey::new("slice::group_limits", nothing_is_given_that_the_caller_lacks),
-        Journey::new("slice::groups_instances", a_changed_group_counts_on_every_instance_at_once).needing(Needs::Server),
+        Journey::new("slice::groups_instances", a_changed_group_counts_on_every_instance_at_once)
+            .needing(Needs::Server),
     ],
     things: &[Thing {
         collection: GROUPS,
