@@ -54,6 +54,7 @@
 mod catalog;
 mod events;
 mod files;
+mod groups;
 mod identity;
 mod jobs;
 mod kernel;

@@ -58,6 +58,7 @@ impl RoleRepository for MemoryUnit {
 impl RoleQueries for MemoryStore {
     async fn find_policy(&self) -> Done<Policy> {
         let state = self.state();
-        Ok(Policy::new(PolicyVersion(state.policy.0), state.roles.rows().cloned()))
+        let roles = state.roles.rows().cloned();
+        Ok(Policy::new(PolicyVersion(state.policy.0), roles).with_groups(state.groups.rows().cloned()))
     }
 }

@@ -10,7 +10,7 @@ use skep_application::{
     operations::{AppliedStep, SealedKey},
 };
 use skep_domain::{
-    access::{OwnRole, PolicyVersion},
+    access::{Group, OwnRole, PolicyVersion},
     catalog::{Category, Product, Reservation, StockLevel, StockMovement},
     events::{HeldEvent, Subscription, SubscriptionId},
     files::{File, FileUsage},
@@ -30,7 +30,9 @@ pub struct State {
     pub users: Table<User>,
     /// The roles that the deployment defines.
     pub roles: Table<OwnRole>,
-    /// The number of changes of roles.
+    /// The groups of accounts.
+    pub groups: Table<Group>,
+    /// The number of changes of roles and groups.
     pub policy: PolicyVersion,
     /// Sessions, by id; each is a login.
     pub sessions: Shared<BTreeMap<SessionId, Session>>,
@@ -99,6 +101,7 @@ impl State {
     pub fn rows(&self) -> usize {
         self.users.len()
             + self.roles.len()
+            + self.groups.len()
             + self.sessions.len()
             + self.known_networks.len()
             + self.account_links.len()

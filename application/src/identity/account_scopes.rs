@@ -24,15 +24,16 @@ impl AccountScopes {
     }
 
     /// The rows to which the account may do `action`. An account that cannot log in may do nothing. The roles of the
-    /// deployment are read only if the account has one.
+    /// deployment are read only if the account has one, or is in a group.
     ///
     /// # Errors
     /// The store's error.
     pub async fn find(&self, id: UserId, action: Action) -> Result<Scope, StoreError> {
         let user = self.users.find_user(Scope::OwnedBy(id), id).await?;
         let Some(user) = user.filter(|user| user.state() == AccountState::Active) else { return Ok(Scope::None) };
-        let policy = if needs_policy(&user.roles) { self.roles.find_policy().await? } else { Policy::default() };
-        Ok(account_scope(id, &Permissions::of(&user.roles, &policy), action))
+        let roles = user.all_roles();
+        let policy = if needs_policy(&roles) { self.roles.find_policy().await? } else { Policy::default() };
+        Ok(account_scope(id, &Permissions::of(&roles, &policy), action))
     }
 }
 

@@ -12,6 +12,10 @@ pub const USER_EMAIL_KEY: Constraint = Constraint::new("users_email_key_key");
 pub const ROLE_ID: Constraint = Constraint::new("roles_pkey");
 /// A name has at most one role of the deployment.
 pub const ROLE_NAME: Constraint = Constraint::new("roles_name_key");
+/// The id of a group is unique.
+pub const GROUP_ID: Constraint = Constraint::new("user_groups_pkey");
+/// A name has at most one group.
+pub const GROUP_NAME: Constraint = Constraint::new("user_groups_name_key");
 /// There is at most one version of the policy.
 pub const ROLE_POLICY: Constraint = Constraint::new("role_policy_pkey");
 /// The id of a session is unique.
@@ -30,6 +34,8 @@ pub const ALL: &[Constraint] = &[
     USER_EMAIL_KEY,
     ROLE_ID,
     ROLE_NAME,
+    GROUP_ID,
+    GROUP_NAME,
     ROLE_POLICY,
     SESSION_ID,
     KNOWN_NETWORKS,

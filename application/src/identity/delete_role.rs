@@ -1,7 +1,7 @@
 //! Deleting a role.
 
 use super::{
-    IdentityTx, PermissionNotHeld, RoleInUse, RoleIsBuiltIn,
+    IdentityTx, PermissionNotHeld, RoleInGroups, RoleInUse, RoleIsBuiltIn,
     role_fields::{self as fields, POLICY},
 };
 use crate::kernel::{Authorized, Call, Command, Denied, KeyReused, NotFound, Precondition, Unmet, use_case_error};
@@ -30,10 +30,11 @@ use_case_error! {
         PermissionNotHeld(PermissionNotHeld),
         RoleIsBuiltIn(RoleIsBuiltIn),
         RoleInUse(RoleInUse),
+        RoleInGroups(RoleInGroups),
     }
 }
 
-/// Deletes roles that no account has. A role that accounts have stays: if it were taken from them, or if they kept its
+/// Deletes roles that no account and no group has. A role that accounts have stays: if it were taken from them, or if they kept its
 /// name, a later role of the same name would be another one.
 pub struct DeleteRole;
 
@@ -67,10 +68,15 @@ impl Command for DeleteRole {
         plan.precondition.allow(role.version)?;
         fields::pass_on(role.caller(), &role.permissions)?;
         unit.roles().delete(&role).await?;
-        // Counted afterwards: from here on, no unit gives the role to an account.
+        // Counted afterwards: from here on, no unit gives the role to an account or a group.
         let accounts = unit.users().count_with_role(Role::Own(role.name.clone())).await?;
         if accounts > 0 {
             return Err(RoleInUse { accounts }.into());
+        }
+        let groups = unit.groups().hold().await?;
+        let groups = groups.iter().filter(|group| group.roles.contains(&Role::Own(role.name.clone()))).count() as u64;
+        if groups > 0 {
+            return Err(RoleInGroups { groups }.into());
         }
         let event = RoleDeleted::of(&role);
         Ok(role.record(unit.outbox(), &event, role.version.next(), role.now()).await?)

@@ -14,5 +14,6 @@ pub(crate) const ALL: &[Erasure] = &[
     ),
     ("setup_tokens", UserData::None),
     ("roles", UserData::None),
+    ("user_groups", UserData::None),
     ("role_policy", UserData::None),
 ];

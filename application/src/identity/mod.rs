@@ -10,14 +10,17 @@ mod account_scopes;
 mod add_email_keys;
 mod authenticate;
 mod authenticate_cookie;
+mod change_group;
 mod change_password;
 mod change_role;
 mod change_user;
 mod confirm_email;
 pub mod constraints;
+mod create_group;
 mod create_role;
 mod create_user;
 mod delete_account;
+mod delete_group;
 mod delete_role;
 mod delete_user;
 mod deletion;
@@ -32,6 +35,10 @@ mod export_account;
 mod export_sections;
 mod get_csrf_token;
 mod get_profile;
+mod group_fields;
+mod group_members;
+mod group_queries;
+mod group_view;
 mod invite_user;
 mod issue_setup_token;
 mod last_admin;
@@ -83,15 +90,18 @@ pub use account_scopes::AccountScopes;
 pub use add_email_keys::AddEmailKeys;
 pub use authenticate::{Authenticate, AuthenticateError, InvalidToken};
 pub use authenticate_cookie::{AuthenticateCookie, AuthenticateCookieError, CookieUse, CsrfTokenInvalid};
+pub use change_group::{ChangeGroup, ChangeGroupCommand, ChangeGroupError};
 pub use change_password::{ChangePassword, ChangePasswordCommand, ChangePasswordError, WrongPassword};
 pub use change_role::{ChangeRole, ChangeRoleCommand, ChangeRoleError};
 pub use change_user::{
     ChangeProfile, ChangeProfileCommand, ChangeUser, ChangeUserCommand, ChangeUserError, UserChange,
 };
 pub use confirm_email::{ConfirmEmail, ConfirmEmailCommand, ConfirmEmailError};
+pub use create_group::{CreateGroup, CreateGroupCommand, CreateGroupError};
 pub use create_role::{CreateRole, CreateRoleCommand, CreateRoleError};
 pub use create_user::{CreateUser, CreateUserCommand, CreateUserError};
 pub use delete_account::{DeleteAccount, DeleteAccountCommand, DeleteAccountError};
+pub use delete_group::{DeleteGroup, DeleteGroupCommand, DeleteGroupError};
 pub use delete_role::{DeleteRole, DeleteRoleCommand, DeleteRoleError};
 pub use delete_user::{DeleteUser, DeleteUserError};
 pub use disable_user::{DisableUser, DisableUserError, UserCommand};
@@ -104,6 +114,10 @@ pub use export_account::{ExportAccount, ExportAccountHandler};
 pub use export_sections::{ExportKnownNetworks, ExportProfile, ExportSessions};
 pub use get_csrf_token::{GetCsrfToken, GetCsrfTokenError, NoCookieSession};
 pub use get_profile::GetProfile;
+pub use group_fields::{GroupCycle, GroupInUse, GroupNameTaken, GroupTooDeep, TooManyGroups, TooManyMemberships};
+pub use group_members::{AddGroupMember, GroupMemberCommand, GroupMemberError, RemoveGroupMember};
+pub use group_queries::{ListGroupMembers, ListGroups};
+pub use group_view::GroupView;
 pub use invite_user::{InviteUser, InviteUserCommand, InviteUserError};
 pub use issue_setup_token::{IssueSetupToken, IssueSetupTokenError};
 pub use last_admin::LastAdmin;
@@ -122,7 +136,9 @@ pub use request_link::{RequestLink, RequestLinkCommand, RequestLinkError};
 pub use resend_invitation::{NotInvited, ResendInvitation, ResendInvitationError};
 pub use reset_password::{ResetPassword, ResetPasswordCommand, ResetPasswordError};
 pub use restore_email::{RestoreEmail, RestoreEmailCommand, RestoreEmailError};
-pub use role_fields::{PermissionNotHeld, RoleInUse, RoleIsBuiltIn, RoleNameTaken, RolePolicy, TooManyRoles};
+pub use role_fields::{
+    PermissionNotHeld, RoleInGroups, RoleInUse, RoleIsBuiltIn, RoleNameTaken, RolePolicy, TooManyRoles,
+};
 pub use role_queries::ListRoles;
 pub use role_view::{PermissionView, RoleView};
 pub use session_cookies::{CookieAnswer, SessionCookies};
@@ -228,6 +244,20 @@ pub struct Identity {
     pub change_role: UseCase<ChangeRole>,
     /// Deletes a role of the deployment.
     pub delete_role: UseCase<DeleteRole>,
+    /// Lists the groups.
+    pub list_groups: ListGroups,
+    /// Creates a group.
+    pub create_group: UseCase<CreateGroup>,
+    /// Changes a group.
+    pub change_group: UseCase<ChangeGroup>,
+    /// Deletes a group.
+    pub delete_group: UseCase<DeleteGroup>,
+    /// Lists the members of a group.
+    pub list_group_members: ListGroupMembers,
+    /// Puts an account into a group.
+    pub add_group_member: UseCase<AddGroupMember>,
+    /// Takes an account out of a group.
+    pub remove_group_member: UseCase<RemoveGroupMember>,
     /// Lists the sessions of an account.
     pub list_user_sessions: ListUserSessions,
     /// Ends the sessions of an account.
@@ -326,6 +356,13 @@ impl Identity {
             create_role: UseCase::new(CreateRole::new(policies.roles), &commands),
             change_role: UseCase::new(ChangeRole, &commands),
             delete_role: UseCase::new(DeleteRole, &commands),
+            list_groups: ListGroups::new(store.clone()),
+            create_group: UseCase::new(CreateGroup::new(policies.roles), &commands),
+            change_group: UseCase::new(ChangeGroup, &commands),
+            delete_group: UseCase::new(DeleteGroup, &commands),
+            list_group_members: ListGroupMembers::new(store.clone()),
+            add_group_member: UseCase::new(AddGroupMember, &commands),
+            remove_group_member: UseCase::new(RemoveGroupMember, &commands),
             list_user_sessions: ListUserSessions::new(store.clone(), store.clone(), runtime.clone()),
             end_user_sessions: UseCase::new(EndUserSessions, &commands),
             set_up: SetUp::new(store.clone(), secrets.clone(), accounts),
@@ -334,6 +371,8 @@ impl Identity {
     }
 }
 
+#[cfg(test)]
+mod group_tests;
 #[cfg(test)]
 mod role_tests;
 #[cfg(test)]

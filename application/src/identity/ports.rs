@@ -7,7 +7,7 @@ use crate::jobs::MockJobRepository;
 use crate::kernel::{BoxError, Guarded, Page, PageRequest, Scope, StoreError, context};
 use async_trait::async_trait;
 use skep_domain::{
-    access::{OwnRole, Policy, PolicyVersion, Resource, Role, RoleName},
+    access::{Group, GroupId, Membership, OwnRole, Policy, PolicyVersion, Resource, Role, RoleName},
     identity::{
         AccountLink, AccountState, AuthEpoch, KnownNetworks, LinkPurpose, PasswordForm, Renewal, Rotation, Session,
         SessionCookie, SessionTerm, User,
@@ -22,6 +22,8 @@ context! {
         users: UserRepository by MockUserRepository,
         /// Finds and stores the roles of the deployment.
         roles: RoleRepository by MockRoleRepository,
+        /// Finds and stores the groups of accounts.
+        groups: GroupRepository by MockGroupRepository,
         /// Finds, stores and ends sessions.
         sessions: SessionRepository by MockSessionRepository,
         /// Finds and replaces the networks that accounts have logged in from.
@@ -48,6 +50,13 @@ impl Guarded for User {
 
 /// A role belongs to the deployment.
 impl Guarded for OwnRole {
+    fn resource(&self) -> Resource {
+        Resource::Any
+    }
+}
+
+/// A group belongs to the deployment.
+impl Guarded for Group {
     fn resource(&self) -> Resource {
         Resource::Any
     }
@@ -118,6 +127,29 @@ pub trait RoleRepository: Send {
     async fn save(&mut self, role: &OwnRole) -> Result<Version, StoreError>;
     /// Deletes a role in the version that it was read with. Returns `Stale` if the stored version has changed.
     async fn delete(&mut self, role: &OwnRole) -> Result<(), StoreError>;
+}
+
+/// The groups of accounts, inside a unit of work.
+///
+/// 1. `insert`, `save` and `delete` raise the version of the policy. If several units call them at the same time, each
+///    later one sees what the earlier ones have stored, or gets `Retry`.
+/// 2. `hold` returns every group, and keeps other units from changing a group or a role until this unit has ended. Units
+///    that call it at the same time see what the earlier ones have stored, or get `Retry`. Without a group there is
+///    nothing to keep.
+#[cfg_attr(any(test, feature = "testing"), mockall::automock)]
+#[async_trait]
+pub trait GroupRepository: Send {
+    /// Finds the group with this id.
+    async fn find(&mut self, id: GroupId) -> Result<Option<Group>, StoreError>;
+    /// Reads and locks every group, in any order.
+    async fn hold(&mut self) -> Result<Vec<Group>, StoreError>;
+    /// Stores a new group. Returns `Duplicate` of `GROUP_ID` or `GROUP_NAME` if the id or the name is taken.
+    async fn insert(&mut self, group: &Group) -> Result<(), StoreError>;
+    /// Stores a changed group over the version that it was read with, and returns the new version. Returns `Stale` if the
+    /// stored version has changed, or `Duplicate` of `GROUP_NAME`.
+    async fn save(&mut self, group: &Group) -> Result<Version, StoreError>;
+    /// Deletes a group in the version that it was read with. Returns `Stale` if the stored version has changed.
+    async fn delete(&mut self, group: &Group) -> Result<(), StoreError>;
 }
 
 /// Sessions, inside a unit of work.
@@ -233,8 +265,11 @@ pub struct UserView {
     pub email: ShownEmail,
     /// The name that other users see.
     pub display_name: Text,
-    /// The roles of the account, without repetition.
+    /// The roles of the account itself, without repetition.
     pub roles: Vec<Role>,
+    /// The groups that the account is in. It has their roles, too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<GroupId>,
     /// The time at which the address was verified; `None` if it was not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email_verified_at: Option<Timestamp>,
@@ -256,6 +291,13 @@ pub struct UserView {
 }
 
 impl UserView {
+    /// The roles of the account itself, and its memberships.
+    #[must_use]
+    pub fn all_roles(&self) -> Vec<Role> {
+        let memberships = self.groups.iter().map(|group| Role::Group(Membership::of(*group)));
+        self.roles.iter().cloned().chain(memberships).collect()
+    }
+
     /// The state of the account.
     #[must_use]
     pub const fn state(&self) -> AccountState {
@@ -269,7 +311,8 @@ impl From<&User> for UserView {
             id: user.id,
             email: user.email.shown(),
             display_name: user.display_name.clone(),
-            roles: user.roles.clone(),
+            roles: user.own_roles().cloned().collect(),
+            groups: user.groups().collect(),
             email_verified_at: user.email_verified_at,
             disabled_at: user.disabled_at,
             erase_at: user.erase_at,
@@ -348,19 +391,19 @@ pub struct SessionView {
     pub cookie: Option<SessionCookie>,
     /// The epoch of its user now.
     pub auth_epoch: AuthEpoch,
-    /// The roles that its user has now.
+    /// The roles that its user has now, and its memberships.
     pub roles: Vec<Role>,
     /// The version of the policy now. Definitions of roles that were read under another one no longer stand.
     pub policy: PolicyVersion,
 }
 
-/// Reads the roles that the deployment defines.
+/// Reads the roles and groups that the deployment defines.
 ///
-/// 1. `find_policy` reflects every committed change. Its roles are those of its version, or later ones.
+/// 1. `find_policy` reflects every committed change. Its roles and groups are those of its version, or later ones.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait RoleQueries: Send + Sync {
-    /// Reads the version of the policy, and then every role.
+    /// Reads the version of the policy, and then every role and every group.
     async fn find_policy(&self) -> Result<Policy, StoreError>;
 }
 

@@ -3,7 +3,7 @@
 use super::IdentityTx;
 use crate::kernel::{FieldError, Invalid, StoreError, refusal};
 use skep_domain::{
-    access::{OwnRole, Policy, PolicyVersion, Role, RoleName, Subject, may_pass_on},
+    access::{Group, OwnRole, Policy, PolicyVersion, Role, RoleName, Subject, may_pass_on},
     actions,
     shared::Text,
 };
@@ -41,22 +41,34 @@ refusal! {
     } = Conflict, "role_in_use", "the number of accounts that have the role is {accounts}; take it from them first";
 }
 
-/// How many roles there may be.
+refusal! {
+    /// Groups have the role; take it out of them first.
+    RoleInGroups {
+        /// The number of groups.
+        pub groups: u64,
+    } = Conflict, "role_in_groups", "the number of groups that have the role is {groups}; take it out of them first";
+}
+
+/// How many roles and groups there may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RolePolicy {
     /// The most roles that the deployment defines itself.
     pub most: u32,
+    /// The most groups.
+    pub most_groups: u32,
 }
 
 impl RolePolicy {
     /// The greatest number of roles that may be allowed. A list shows all of them.
     pub const MOST: u32 = 200;
+    /// The greatest number of groups that may be allowed. A list shows all of them.
+    pub const MOST_GROUPS: u32 = 1_000;
 }
 
 impl Default for RolePolicy {
-    /// 100 roles.
+    /// 100 roles and 200 groups.
     fn default() -> Self {
-        Self { most: 100 }
+        Self { most: 100, most_groups: 200 }
     }
 }
 
@@ -65,6 +77,8 @@ pub(super) fn own_name(name: RoleName) -> Result<RoleName, RoleIsBuiltIn> {
     match Role::stored(name.as_str()) {
         Role::BuiltIn(_) => Err(RoleIsBuiltIn),
         Role::Own(name) => Ok(name),
+        // The form of a name excludes it.
+        Role::Group(membership) => Ok(RoleName::stored(membership.into_string())),
     }
 }
 
@@ -101,14 +115,32 @@ pub(super) fn pass_on<'a>(
     if all { Ok(()) } else { Err(PermissionNotHeld) }
 }
 
-/// Returns the definitions of those roles that the deployment defines. They stay until the unit has ended, so that no role
-/// is changed or deleted while a decision rests on it.
+/// Returns the definitions of those roles that the deployment defines, and of groups. They stay until the unit has ended,
+/// so that no role or group is changed or deleted while a decision rests on it.
 pub(super) async fn definitions(unit: &mut dyn IdentityTx, roles: &[Role]) -> Result<Policy, StoreError> {
+    // The groups come first, so that units do not wait for each other in a circle.
+    let is_in_a_group = roles.iter().any(|role| matches!(role, Role::Group(_)));
+    let groups = if is_in_a_group { unit.groups().hold().await? } else { vec![] };
+    definitions_with(unit, roles, groups).await
+}
+
+/// As [`definitions`], with groups that the unit holds already.
+pub(super) async fn definitions_with(
+    unit: &mut dyn IdentityTx,
+    roles: &[Role],
+    groups: Vec<Group>,
+) -> Result<Policy, StoreError> {
+    let policy = Policy::new(PolicyVersion::default(), []).with_groups(groups);
+    let plain = roles.iter().flat_map(|role| match role {
+        Role::Group(membership) => policy.roles_of_group(membership.group()).into_iter().collect(),
+        role => vec![role],
+    });
     let name = |role: &Role| match role {
-        Role::BuiltIn(_) => None,
         Role::Own(name) => Some(name.clone()),
+        Role::BuiltIn(_) | Role::Group(_) => None,
     };
-    let names: Vec<RoleName> = roles.iter().filter_map(name).collect();
+    let names: BTreeSet<RoleName> = plain.filter_map(name).collect();
+    let names: Vec<_> = names.into_iter().collect();
     let defined = if names.is_empty() { vec![] } else { unit.roles().hold(&names).await? };
-    Ok(Policy::new(PolicyVersion::default(), defined))
+    Ok(Policy::new(PolicyVersion::default(), defined).with_groups(policy.groups().cloned()))
 }

@@ -33,7 +33,7 @@ fn manager_of_roles() -> Actor {
 }
 
 fn creator() -> CreateRole {
-    CreateRole::new(RolePolicy { most: 2 })
+    CreateRole::new(RolePolicy { most: 2, most_groups: 0 })
 }
 
 fn create(role: &str, permissions: &[&str]) -> CreateRoleCommand {

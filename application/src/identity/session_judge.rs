@@ -44,5 +44,5 @@ impl SessionJudge {
 
 /// Whether what these roles allow follows from the policy of the deployment.
 pub(super) fn needs_policy(roles: &[Role]) -> bool {
-    roles.iter().any(|role| matches!(role, Role::Own(_)))
+    roles.iter().any(|role| !matches!(role, Role::BuiltIn(_)))
 }

@@ -43,7 +43,7 @@ use_case_error! {
     }
 }
 
-/// Replaces the roles of an account. Its sessions go on, and the next request is judged with the new roles. The same
+/// Replaces the roles of an account itself; its groups stay. Its sessions go on, and the next request is judged with the new roles. The same
 /// roles keep the version.
 pub struct SetUserRoles;
 
@@ -94,7 +94,7 @@ impl Command for SetUserRoles {
         if !changed.is_empty() {
             keep_an_admin::<Self::Error>(unit, &before, &user).await?;
             user.version = unit.users().save(&user).await?;
-            let event = UserRolesChanged { user_id: user.id, roles: user.roles.clone() };
+            let event = UserRolesChanged { user_id: user.id, roles: user.own_roles().cloned().collect() };
             user.record(unit.outbox(), &event, user.version, user.updated_at).await?;
         }
         Ok(UserView::from(&*user))

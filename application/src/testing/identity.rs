@@ -7,7 +7,7 @@ use crate::identity::{
     MockOneTimeSecrets, MockPasswordHasher, RefreshTokens, SessionCookies, SessionSecrets, SessionTokens, SetupToken,
 };
 use skep_domain::{
-    access::{OwnRole, Role, RoleName},
+    access::{Group, OwnRole, Role, RoleName},
     identity::{AccountLink, DISPLAY_NAME_MAX, KnownNetworks, PasswordPolicy, Session, User},
     shared::{Email, Text, Timestamp, UserId},
 };
@@ -34,7 +34,9 @@ pub struct House {
     pub other_admin: Option<UserId>,
     /// The roles of the deployment.
     pub roles: Vec<OwnRole>,
-    /// How many accounts have any of them.
+    /// The groups.
+    pub groups: Vec<Group>,
+    /// How many accounts have any role or are in any group of the deployment.
     pub holders: u64,
     /// The sessions of all accounts.
     pub sessions: Vec<Session>,
@@ -90,6 +92,13 @@ impl World for House {
             noted.note("roles.hold", names);
             Ok(roles.iter().filter(|role| names.contains(&role.name)).cloned().collect())
         });
+        let groups = self.groups.clone();
+        unit.groups.expect_find().returning(seen.finds("groups.find", groups.clone(), |group| group.id));
+        let noted = seen.clone();
+        unit.groups.expect_hold().returning(move || {
+            noted.note::<()>("groups.hold", &[]);
+            Ok(groups.clone())
+        });
         let sessions = self.sessions.clone();
         unit.sessions.expect_find().returning(seen.finds("sessions.find", sessions, |session| session.id));
         let known = self.known_networks.clone();
@@ -124,6 +133,9 @@ impl World for House {
         unit.roles.expect_insert().returning(seen.stores("roles.insert"));
         unit.roles.expect_save().returning(seen.saves("roles.save", |role: &OwnRole| role.version));
         unit.roles.expect_delete().returning(seen.stores("roles.delete"));
+        unit.groups.expect_insert().returning(seen.stores("groups.insert"));
+        unit.groups.expect_save().returning(seen.saves("groups.save", |group: &Group| group.version));
+        unit.groups.expect_delete().returning(seen.stores("groups.delete"));
         let (noted, sessions) = (seen.clone(), self.sessions.clone());
         unit.sessions.expect_revoke().returning(move |id, now| {
             noted.note("sessions.revoke", &[(id, now)]);

@@ -5,7 +5,7 @@ use crate::kernel::{
     Actor, AppError, Clock as _, Fingerprints, IdempotencyKey, MockFingerprints, Principal, StoreError,
 };
 use skep_domain::{
-    access::{OwnRole, Permissions, Policy, Role, RoleId, RoleName},
+    access::{Group, GroupFields, GroupId, OwnRole, Permissions, Policy, Role, RoleId, RoleName},
     catalog::{Category, CategoryId, NAME_MAX, Product, Sku, Slug, StockLevel},
     events::{EventPosition, HeldEvent, HeldEventId, SubscriberName, Subscription, SubscriptionId},
     files::{Checksum, File, FileContent, FileId, FileName, FilePurpose, FileVisibility, MediaType},
@@ -71,6 +71,22 @@ pub fn own_role(name: &str, permissions: &[&str]) -> OwnRole {
     let permissions = permissions.iter().map(|name| (*name).to_owned()).collect();
     let name = RoleName::parse(name).expect("a name");
     OwnRole::create(RoleId::new(SeqIds::nth(14_000 + number)), name, text("A role"), permissions, Timestamp::MIN)
+}
+
+/// A group with a number, these roles, and a parent of another number.
+///
+/// # Panics
+/// Never.
+#[must_use]
+pub fn group_of_users(number: u64, roles: &[&str], parent: Option<u64>) -> Group {
+    let id = |number| GroupId::new(SeqIds::nth(15_000 + number));
+    let fields = GroupFields {
+        name: text(&format!("Group {number}")),
+        description: text("A group"),
+        roles: roles.iter().map(|name| Role::stored(name)).collect(),
+        parent_id: parent.map(id),
+    };
+    Group::create(id(number), fields, Timestamp::MIN)
 }
 
 /// A caller without an account.

@@ -9,6 +9,7 @@ mod check;
 mod demo;
 mod events;
 mod files;
+mod group;
 mod jobs;
 mod keys;
 mod mail;
@@ -109,6 +110,9 @@ enum Command {
     /// Show roles and permissions, and make roles of your own.
     #[command(subcommand)]
     Role(role::Role),
+    /// Show groups of accounts, make them, and change their roles and members.
+    #[command(subcommand)]
+    Group(group::Group),
     /// Show the keys of the deployment, or replace the key that signs access tokens.
     ///
     /// The keys are in the store, sealed with the secret of the instances. The key that signs access tokens and the secret
@@ -168,6 +172,7 @@ fn with_store(command: Command) -> Result<ExitCode, BoxError> {
             Command::Migrate(command) => migrate::run(&config?, command).await,
             Command::User(command) => user::run(&config?, command).await,
             Command::Role(command) => role::run(&config?, command).await,
+            Command::Group(command) => group::run(&config?, command).await,
             Command::Keys(command) => keys::run(&config?, command).await,
             Command::Mail(command) => mail::run(&config?, command).await,
             Command::Demo(command) => demo::run(&config?, command).await,

@@ -15,11 +15,15 @@ pub fn may_pass_on(subject: Subject<'_>, permission: &str) -> bool {
 }
 
 /// The first of these roles that the subject may neither give nor take: an account passes on only roles whose every
-/// permission it has. `None` if it may give and take all of them. A role that is not defined may have been one with any
-/// permission, so only a subject with every permission passes it on.
+/// permission it has, and only members of groups that give nothing more. `None` if it may give and take all of them. A role
+/// or a group that is not defined may have had any permission, so only a subject with every permission passes it on.
 #[must_use]
 pub fn not_grantable<'a>(subject: Subject<'_>, changed: &'a [Role], policy: &Policy) -> Option<&'a Role> {
-    let passes_on = |role: &Role| match role {
+    changed.iter().find(|role| !passes_on(subject, role, policy))
+}
+
+fn passes_on(subject: Subject<'_>, role: &Role, policy: &Policy) -> bool {
+    match role {
         Role::BuiltIn(_) => {
             let given = Permissions::of([role], policy);
             actions().filter(|action| given.include(*action)).all(|action| has(subject, action))
@@ -28,8 +32,11 @@ pub fn not_grantable<'a>(subject: Subject<'_>, changed: &'a [Role], policy: &Pol
             Some(role) => role.permissions.iter().all(|permission| may_pass_on(subject, permission)),
             None => has_all(subject),
         },
-    };
-    changed.iter().find(|role| !passes_on(role))
+        Role::Group(membership) => match policy.group(membership.group()) {
+            Some(group) => policy.roles_of_group(group.id).into_iter().all(|role| passes_on(subject, role, policy)),
+            None => has_all(subject),
+        },
+    }
 }
 
 fn has(subject: Subject<'_>, action: Action) -> bool {
@@ -76,8 +83,13 @@ mod tests {
             let lacks = |role: &Role| !names(&Permissions::of([role], &policy)).is_subset(&names(&permissions));
             prop_assert!(!changed.iter().any(lacks) || refused.is_some());
             prop_assert_eq!(not_grantable(Subject::System, &changed, &policy), None);
-            let is_nothing = |role: &Role| *role == Role::USER
+            let is_plain_nothing = |role: &Role| *role == Role::USER
                 || matches!(role, Role::Own(name) if policy.role(name).is_some_and(|role| role.permissions.is_empty()));
+            let is_nothing = |role: &Role| match role {
+                Role::Group(member) => policy.group(member.group()).is_some()
+                    && policy.roles_of_group(member.group()).into_iter().all(is_plain_nothing),
+                other => is_plain_nothing(other),
+            };
             let something = changed.iter().find(|role| !is_nothing(role));
             prop_assert_eq!(not_grantable(Subject::Visitor, &changed, &policy), something);
         }

@@ -6,6 +6,7 @@
 
 mod decision;
 mod grant;
+mod group;
 mod own_role;
 mod permissions;
 mod role;
@@ -15,6 +16,7 @@ mod samples;
 pub use crate::shared::{Action, Audience, BuiltInRole};
 pub use decision::{Decision, Denial, Resource, Subject, decide};
 pub use grant::{may_pass_on, not_grantable};
+pub use group::{Group, GroupFields, GroupId, Membership, Misplaced};
 pub use own_role::{OwnRole, Policy, PolicyVersion, RoleId};
 pub use permissions::Permissions;
 pub use role::{InvalidRoleName, Role, RoleName};

@@ -1,6 +1,6 @@
 //! The roles that a deployment defines itself.
 
-use super::RoleName;
+use super::{Group, GroupId, RoleName};
 use crate::shared::{Text, Timestamp, Version, typed_id};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -60,25 +60,26 @@ impl OwnRole {
     }
 }
 
-/// A number that grows with each change of a role of the deployment. Definitions that were read under a number stand as
+/// A number that grows with each change of a role or a group of the deployment. Definitions that were read under a number stand as
 /// long as the number does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct PolicyVersion(pub i64);
 
-/// The roles that the deployment defines, as they were under a version of the policy or later.
+/// The roles and groups that the deployment defines, as they were under a version of the policy or later.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Policy {
     /// The version that was read before the roles.
     pub version: PolicyVersion,
     roles: BTreeMap<RoleName, Arc<OwnRole>>,
+    pub(super) groups: BTreeMap<GroupId, Arc<Group>>,
 }
 
 impl Policy {
-    /// The policy of these roles.
+    /// The policy of these roles, without groups.
     #[must_use]
     pub fn new(version: PolicyVersion, roles: impl IntoIterator<Item = OwnRole>) -> Self {
         let by_name = |role: OwnRole| (role.name.clone(), Arc::new(role));
-        Self { version, roles: roles.into_iter().map(by_name).collect() }
+        Self { version, roles: roles.into_iter().map(by_name).collect(), groups: BTreeMap::new() }
     }
 
     /// The definition of a role.

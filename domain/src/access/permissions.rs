@@ -4,7 +4,7 @@ use super::{OwnRole, Policy, Role};
 use crate::shared::{Action, BuiltInRole};
 use std::sync::Arc;
 
-/// The permissions that roles give. Roles that the policy does not define give none.
+/// The permissions that roles give. Roles and groups that the policy does not define give none.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Permissions {
     /// Whether the role of each place in [`BuiltInRole::ALL`] is there.
@@ -18,12 +18,21 @@ impl Permissions {
     pub fn of<'a>(roles: impl IntoIterator<Item = &'a Role>, policy: &Policy) -> Self {
         let mut permissions = Self::default();
         for role in roles {
-            match role {
-                Role::BuiltIn(role) => permissions.built_in[*role as usize] = true,
-                Role::Own(name) => permissions.own.extend(policy.role(name).cloned()),
-            }
+            permissions.add(role, policy);
         }
         permissions
+    }
+
+    fn add(&mut self, role: &Role, policy: &Policy) {
+        match role {
+            Role::BuiltIn(role) => self.built_in[*role as usize] = true,
+            Role::Own(name) => self.own.extend(policy.role(name).cloned()),
+            Role::Group(membership) => {
+                for role in policy.roles_of_group(membership.group()) {
+                    self.add(role, policy);
+                }
+            }
+        }
     }
 
     /// The permissions of built-in roles.

@@ -1,5 +1,6 @@
 //! The roles of an account.
 
+use super::Membership;
 use crate::shared::{BuiltInRole, Described, Kind, string_type};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -31,13 +32,15 @@ impl RoleName {
     }
 }
 
-/// A role that an account has. Its order is that of the built-in roles, and then that of the names.
+/// A role that an account has. The built-in roles come first, and then the names of others, and then groups.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Role {
     /// A role that every deployment has.
     BuiltIn(BuiltInRole),
     /// A role of the deployment. If no role of this name is defined, it allows nothing.
     Own(RoleName),
+    /// The roles that members of a group have. If the group does not exist, it allows nothing.
+    Group(Membership),
 }
 
 impl Role {
@@ -49,8 +52,11 @@ impl Role {
     /// Wraps a name that was parsed before it was stored. It is not checked again.
     #[must_use]
     pub fn stored(name: &str) -> Self {
-        let own = || Self::Own(RoleName::stored(name.to_owned()));
-        BuiltInRole::from_name(name).map_or_else(own, Self::BuiltIn)
+        let other = || match name.starts_with(Membership::PREFIX) {
+            true => Self::Group(Membership::stored(name.to_owned())),
+            false => Self::Own(RoleName::stored(name.to_owned())),
+        };
+        BuiltInRole::from_name(name).map_or_else(other, Self::BuiltIn)
     }
 
     /// The name, as stored and shown.
@@ -59,6 +65,7 @@ impl Role {
         match self {
             Self::BuiltIn(role) => role.name(),
             Self::Own(name) => name.as_str(),
+            Self::Group(membership) => membership.as_str(),
         }
     }
 }
@@ -66,7 +73,7 @@ impl Role {
 impl std::str::FromStr for Role {
     type Err = InvalidRoleName;
 
-    /// Reads the name of a role, which does not have to be defined.
+    /// Reads the name of a role, which does not have to be defined. A membership is no name of a role.
     fn from_str(name: &str) -> Result<Self, InvalidRoleName> {
         let own = || RoleName::parse(name).map(Self::Own);
         BuiltInRole::from_name(name).map_or_else(own, |role| Ok(Self::BuiltIn(role)))

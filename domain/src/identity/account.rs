@@ -2,7 +2,7 @@
 
 use super::User;
 use crate::{
-    access::Role,
+    access::{Group, GroupId, Membership, Role},
     shared::{Text, Timestamp, named},
 };
 
@@ -36,6 +36,11 @@ impl AccountState {
         }
     }
 }
+
+/// The account is in as many groups as an account can be, which is [`Group::MOST_OF_AN_ACCOUNT`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the account is in too many groups")]
+pub struct TooManyGroups;
 
 /// How long a deleted account can be taken back before it is erased, in whole days.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -161,10 +166,55 @@ impl User {
         self.is_active() || self.returns_by_reset(now)
     }
 
-    /// Replaces the roles. [`Role::USER`] stays, and sessions go on. Returns the roles that were given or taken, in
+    /// The roles that were given to the account itself.
+    pub fn own_roles(&self) -> impl Iterator<Item = &Role> {
+        self.roles.iter().filter(|role| !matches!(role, Role::Group(_)))
+    }
+
+    /// The groups that the account is in.
+    pub fn groups(&self) -> impl Iterator<Item = GroupId> {
+        let group = |role: &Role| match role {
+            Role::Group(membership) => Some(membership.group()),
+            _ => None,
+        };
+        self.roles.iter().filter_map(group)
+    }
+
+    /// Puts the account into a group, and its sessions go on. Returns whether this changed anything.
+    ///
+    /// # Errors
+    /// [`TooManyGroups`].
+    pub fn join(&mut self, group: GroupId, now: Timestamp) -> Result<bool, TooManyGroups> {
+        let membership = Role::Group(Membership::of(group));
+        if self.roles.contains(&membership) {
+            return Ok(false);
+        }
+        if self.groups().count() >= Group::MOST_OF_AN_ACCOUNT {
+            return Err(TooManyGroups);
+        }
+        self.roles.push(membership);
+        self.roles.sort();
+        self.updated_at = now.not_before(self.updated_at);
+        Ok(true)
+    }
+
+    /// Takes the account out of a group, and its sessions go on. Returns whether this changed anything.
+    pub fn leave(&mut self, group: GroupId, now: Timestamp) -> bool {
+        let membership = Role::Group(Membership::of(group));
+        let before = self.roles.len();
+        self.roles.retain(|role| *role != membership);
+        let is_changed = self.roles.len() < before;
+        if is_changed {
+            self.updated_at = now.not_before(self.updated_at);
+        }
+        is_changed
+    }
+
+    /// Replaces the roles of the account itself. [`Role::USER`] and the groups stay, and sessions go on. Returns the roles that were given or taken, in
     /// their order, without repetition.
     pub fn set_roles(&mut self, roles: &[Role], now: Timestamp) -> Vec<Role> {
-        let new = with_user(roles);
+        let groups = self.roles.iter().filter(|role| matches!(role, Role::Group(_)));
+        let new = with_user(&roles.iter().chain(groups).cloned().collect::<Vec<_>>());
         let mut changed: Vec<Role> = new.iter().filter(|role| !self.roles.contains(role)).cloned().collect();
         changed.extend(self.roles.iter().filter(|role| !new.contains(role)).cloned());
         changed.sort();
@@ -298,6 +348,26 @@ mod tests {
         assert_eq!(user.updated_at, at(20), "the same roles change nothing");
         assert_eq!(user.set_roles(&[], at(40)), [Role::ADMIN]);
         assert_eq!((user.roles.as_slice(), user.auth_epoch), ([Role::USER].as_slice(), epoch));
+    }
+
+    #[test]
+    fn an_account_is_in_up_to_32_groups_which_its_own_roles_do_not_change() {
+        let id = |number: usize| GroupId::new(Uuid::from_u128(number as u128));
+        let mut user = account(1, &[]);
+        let epoch = user.auth_epoch;
+        for number in 1..=Group::MOST_OF_AN_ACCOUNT {
+            assert_eq!(user.join(id(number), at(20)), Ok(true));
+        }
+        let full = user.clone();
+        assert_eq!(user.join(id(1), at(30)), Ok(false));
+        assert_eq!(user.join(id(33), at(30)), Err(TooManyGroups));
+        assert!(!user.leave(id(33), at(30)) && user == full);
+        assert_eq!(user.set_roles(&[Role::ADMIN], at(40)), [Role::ADMIN]);
+        assert!(user.groups().eq(full.groups()) && user.own_roles().eq(&[Role::ADMIN, Role::USER]));
+        assert!(user.leave(id(1), at(50)));
+        assert_eq!((user.groups().next(), user.updated_at, user.auth_epoch), (Some(id(2)), at(50), epoch));
+        assert_eq!(user.join(id(33), at(5)), Ok(true));
+        assert_eq!(user.updated_at, at(50), "the clock may have been set back");
     }
 
     #[test]

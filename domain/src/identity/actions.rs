@@ -25,12 +25,12 @@ pub const CREATE_USER: Action = Action::admin("identity.user.create");
 pub const CHANGE_PROFILE: Action = Action::account("identity.profile.change");
 /// Find accounts, and see them and their sessions.
 pub const READ_USER: Action = Action::roles("identity.user.read", &[Manager, Support, Auditor]);
-/// Change the name and the roles of any account, disable, enable and delete it, and end its sessions.
+/// Change the name, the roles and the groups of any account, disable, enable and delete it, and end its sessions.
 pub const MANAGE_USER: Action = Action::admin("identity.user.manage");
 
-/// See the permissions, and the roles with their permissions.
+/// See the permissions, and the roles and groups with what they allow.
 pub const READ_ROLE: Action = Action::roles("identity.role.read", &[Auditor]);
-/// Create, change and delete roles, with permissions that you have.
+/// Create, change and delete roles and groups, with permissions that you have.
 pub const MANAGE_ROLE: Action = Action::admin("identity.role.manage");
 
 /// Every action of this context.

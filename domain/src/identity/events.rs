@@ -2,7 +2,7 @@
 
 use super::{Session, User};
 use crate::{
-    access::{OwnRole, Role, RoleId, RoleName},
+    access::{Group, GroupId, OwnRole, Role, RoleId, RoleName},
     shared::{SessionId, Timestamp, UserId, events},
 };
 
@@ -157,6 +157,65 @@ events! {
         /// The name of the role.
         name: RoleName,
     }
+
+    /// An account was put into a group or taken out of one. Its sessions go on with the roles that it has then.
+    UserGroupsChanged = "identity.user_groups_changed.v1" of user_id {
+        /// The account.
+        user_id: UserId,
+        /// All groups of the account from now on.
+        group_ids: Vec<GroupId>,
+    }
+
+    /// A group of accounts was created.
+    GroupCreated = "identity.group_created.v1" of group_id {
+        /// The new group.
+        group_id: GroupId,
+        /// The roles of the group itself, sorted.
+        roles: Vec<Role>,
+        /// The group that it is under; `null` at the top.
+        parent_id: Option<GroupId>,
+    }
+
+    /// The name, the description, the roles or the place of a group were changed. Its members, and those of the groups
+    /// under it, are judged by the new roles from their next request on.
+    GroupChanged = "identity.group_changed.v1" of group_id {
+        /// The group that was changed.
+        group_id: GroupId,
+        /// All roles of the group itself from now on, sorted.
+        roles: Vec<Role>,
+        /// The group that it is under from now on; `null` at the top.
+        parent_id: Option<GroupId>,
+    }
+
+    /// A group without members was deleted. The version of the event is the one after the group's last version.
+    GroupDeleted = "identity.group_deleted.v1" of group_id {
+        /// The group that was deleted.
+        group_id: GroupId,
+    }
+}
+
+impl UserGroupsChanged {
+    /// The event of this account after its change.
+    #[must_use]
+    pub fn of(user: &User) -> Self {
+        Self { user_id: user.id, group_ids: user.groups().collect() }
+    }
+}
+
+impl GroupCreated {
+    /// The event of this new group.
+    #[must_use]
+    pub fn of(group: &Group) -> Self {
+        Self { group_id: group.id, roles: group.roles.iter().cloned().collect(), parent_id: group.parent_id }
+    }
+}
+
+impl GroupChanged {
+    /// The event of this group after its change.
+    #[must_use]
+    pub fn of(group: &Group) -> Self {
+        Self { group_id: group.id, roles: group.roles.iter().cloned().collect(), parent_id: group.parent_id }
+    }
 }
 
 impl RoleCreated {
@@ -187,7 +246,7 @@ impl UserRegistered {
     /// The event of this new account.
     #[must_use]
     pub fn of(user: &User) -> Self {
-        Self { user_id: user.id, roles: user.roles.clone() }
+        Self { user_id: user.id, roles: user.own_roles().cloned().collect() }
     }
 }
 
@@ -256,6 +315,23 @@ mod tests {
         assert_payload(&RoleCreated::of(&role), id.uuid(), &payload);
         assert_payload(&RoleChanged::of(&role), id.uuid(), &payload);
         assert_payload(&RoleDeleted::of(&role), id.uuid(), &json!({ "role_id": id.uuid(), "name": "baker" }));
+
+        let group_id = GroupId::new(Uuid::from_u128(4));
+        let mut member = user.clone();
+        assert_eq!(member.join(group_id, Timestamp::MIN), Ok(true));
+        let payload = json!({ "user_id": user_id.uuid(), "group_ids": [group_id.uuid()] });
+        assert_payload(&UserGroupsChanged::of(&member), user_id.uuid(), &payload);
+        let fields = crate::access::GroupFields {
+            name: Text::line("Crew", 9).unwrap(),
+            description: Text::line("Bakes", 9).unwrap(),
+            roles: [Role::stored("baker")].into(),
+            parent_id: Some(GroupId::new(Uuid::from_u128(5))),
+        };
+        let group = Group::create(group_id, fields, Timestamp::MIN);
+        let payload = json!({ "group_id": group_id.uuid(), "roles": ["baker"], "parent_id": group.parent_id });
+        assert_payload(&GroupCreated::of(&group), group_id.uuid(), &payload);
+        assert_payload(&GroupChanged::of(&group), group_id.uuid(), &payload);
+        assert_payload(&GroupDeleted { group_id }, group_id.uuid(), &json!({ "group_id": group_id.uuid() }));
 
         for kept in [Some(session_id), None] {
             let payload = json!({ "user_id": "00000000-0000-0000-0000-000000000001", "kept_session_id": kept });

@@ -16,7 +16,7 @@ mod refresh;
 mod session;
 mod user;
 
-pub use account::{AccountGrace, AccountState};
+pub use account::{AccountGrace, AccountState, TooManyGroups};
 pub use account_link::{AccountLink, AccountLinkId, LinkPurpose};
 pub use auth_epoch::AuthEpoch;
 pub use cookie::{CookieHash, RENEWAL_MILLIS, Renewal, SessionCookie, SessionKind};

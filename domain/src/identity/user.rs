@@ -23,7 +23,7 @@ pub struct User {
     pub email: Email,
     /// The name shown to others: one line of 1 to [`DISPLAY_NAME_MAX`] characters.
     pub display_name: Text,
-    /// The roles of the account. Every account has [`Role::USER`] at least.
+    /// The roles of the account, sorted, and its memberships in groups. Every account has [`Role::USER`] at least.
     pub roles: Vec<Role>,
     /// The hash of the password, in the PHC string format, salt and parameters included.
     pub password_hash: String,

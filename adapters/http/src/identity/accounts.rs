@@ -20,7 +20,7 @@ use skep_application::identity::{
     ChangeProfileCommand, ChangeUserCommand, EndUserSessionsCommand, InviteUserCommand, InvitedInput,
     SetUserRolesCommand, UserCommand, UserFilter, UserSort, UserSortKey, UserView,
 };
-use skep_domain::shared::UserId;
+use skep_domain::{access::GroupId, shared::UserId};
 
 /// The path of the accounts.
 const USERS: &str = "/api/v1/users";
@@ -60,7 +60,7 @@ struct InviteUserRequest {
 /// The account of a user, as admins see it.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "Account")]
-struct AccountBody {
+pub(super) struct AccountBody {
     /// The id of the user.
     id: Id<UserId>,
     /// The e-mail address as its owner typed it.
@@ -71,6 +71,8 @@ struct AccountBody {
     display_name: String,
     /// The names of its roles: `user` for every account, and other ones that it was given.
     roles: Vec<String>,
+    /// The ids of its groups. The account has the `effective_roles` of each of them, too.
+    groups: Vec<Id<GroupId>>,
     /// Whether the user can log in: `invited` until the first password is set, `deleting` until the account is erased.
     state: String,
     /// The time at which the account was disabled; absent if it is active.
@@ -101,6 +103,7 @@ impl From<UserView> for AccountBody {
             email_verified: user.email_verified_at.is_some(),
             display_name: user.display_name.as_str().to_owned(),
             roles: user.roles.iter().map(|role| role.name().to_owned()).collect(),
+            groups: user.groups.iter().copied().map(Id).collect(),
             state: user.state().name().to_owned(),
             disabled_at: user.disabled_at.map(|at| at.to_string()),
             erase_at: user.erase_at.map(|at| at.to_string()),
@@ -112,7 +115,7 @@ impl From<UserView> for AccountBody {
     }
 }
 
-fn shown(user: UserView) -> Shown<AccountBody> {
+pub(super) fn shown(user: UserView) -> Shown<AccountBody> {
     Shown::of(user.version, user)
 }
 
@@ -270,7 +273,7 @@ impl AccountApi {
 
     /// Set the roles of a user
     ///
-    /// Replaces the roles of an account. Its sessions go on, and each next request is judged by the new roles. Needs
+    /// Replaces the roles of an account itself. Its groups stay. Its sessions go on, and each next request is judged by the new roles. Needs
     /// the permission `identity.user.manage`. The caller can give and take only roles whose every permission it has itself; otherwise the
     /// answer is 403 `role_not_held`. If no other active account is an admin, the last one keeps the role, and the
     /// answer is 409 `last_admin`. If nothing is different afterwards, the `ETag` stays the same.

@@ -4,7 +4,7 @@ use crate::parts::{EXAMPLE_TIME, Schemas, any_text, line};
 use serde_json::json;
 use skep_application::{Policies, identity::ExportState};
 use skep_domain::{
-    access::{BuiltInRole, OwnRole, RoleName},
+    access::{BuiltInRole, Group, OwnRole, RoleName},
     actions,
     identity::{AccountState, DISPLAY_NAME_MAX, PasswordPolicy, SessionKind},
     shared::Email,
@@ -67,9 +67,31 @@ fn roles(schemas: &mut Schemas<'_>) {
     schemas.example("ChangeRoleRequest", json!({ "permissions": ["catalog.stock.manage"] }));
 }
 
+/// Describes groups.
+fn groups(schemas: &mut Schemas<'_>) {
+    let changes = ["CreateGroupRequest", "ChangeGroupRequest"];
+    schemas.limit(&changes, "name", &line(Group::NAME_MAX));
+    schemas.limit(&changes, "description", &line(Group::DESCRIPTION_MAX));
+    schemas.limit(&changes, "roles", &json!({ "maxItems": Group::MOST_ROLES }));
+    let (id, parent) = ("019a9d3c-5a00-7000-8000-000000000011", "019a9d3c-5a00-7000-8000-000000000012");
+    let (name, description) = ("Night shift", "The people who work at night.");
+    schemas.example(
+        "Group",
+        json!({
+            "id": id, "name": name, "description": description, "roles": ["editor"],
+            "effective_roles": ["editor", "shift-lead"], "parent_id": parent, "created_at": EXAMPLE_TIME,
+            "updated_at": EXAMPLE_TIME, "links": { "self": format!("/api/v1/groups/{id}") },
+        }),
+    );
+    let created = json!({ "name": name, "description": description, "roles": ["editor"], "parent_id": null });
+    schemas.example("CreateGroupRequest", created);
+    schemas.example("ChangeGroupRequest", json!({ "roles": ["editor", "viewer"] }));
+}
+
 pub(super) fn complete(schemas: &mut Schemas<'_>, policies: &Policies) {
     limit(schemas, policies.passwords);
     roles(schemas);
+    groups(schemas);
     schemas.values("Account", "state", AccountState::NAMES.iter().copied());
     schemas.values("AccessToken", "token_type", ["Bearer"]);
     schemas.values("AccessToken", "status", ["complete"]);
@@ -111,13 +133,13 @@ pub(super) fn complete(schemas: &mut Schemas<'_>, policies: &Policies) {
     );
     let user = json!({
         "id": "019a9d3c-5a00-7000-8000-000000000003", "email": email, "email_verified": true,
-        "display_name": "Ada", "roles": ["user"], "created_at": EXAMPLE_TIME, "updated_at": EXAMPLE_TIME,
+        "display_name": "Ada", "roles": ["user"], "groups": [], "created_at": EXAMPLE_TIME, "updated_at": EXAMPLE_TIME,
         "links": { "self": "/api/v1/users/me" },
     });
     schemas.example("User", user);
     let account = json!({
         "id": "019a9d3c-5a00-7000-8000-000000000003", "email": email, "email_verified": true,
-        "display_name": "Ada", "roles": ["user"], "state": "active", "created_at": EXAMPLE_TIME, "updated_at": EXAMPLE_TIME,
+        "display_name": "Ada", "roles": ["user"], "groups": [], "state": "active", "created_at": EXAMPLE_TIME, "updated_at": EXAMPLE_TIME,
         "links": { "self": "/api/v1/users/019a9d3c-5a00-7000-8000-000000000003" },
     });
     schemas.example("Account", account);

@@ -12,6 +12,7 @@ use skep_application::identity::{
     ResetPasswordCommand, RestoreEmailCommand, SetUpCommand, UserView, VerifyEmailCommand,
 };
 use skep_domain::{
+    access::GroupId,
     identity::{Device, SessionKind},
     shared::{Timestamp, UserId},
 };
@@ -358,6 +359,8 @@ pub(super) struct UserBody {
     display_name: String,
     /// `user` for every account, and also `admin` for the people who run the shop.
     roles: Vec<String>,
+    /// The ids of its groups, which give it more roles.
+    groups: Vec<Id<GroupId>>,
     /// The time of registration.
     created_at: String,
     /// The time of the last change.
@@ -374,6 +377,7 @@ impl From<UserView> for UserBody {
             email_verified: user.email_verified_at.is_some(),
             display_name: user.display_name.as_str().to_owned(),
             roles: user.roles.iter().map(|role| role.name().to_owned()).collect(),
+            groups: user.groups.iter().copied().map(Id).collect(),
             created_at: user.created_at.to_string(),
             updated_at: user.updated_at.to_string(),
             links: SelfLink::to(PROFILE.to_owned()),

@@ -5,6 +5,7 @@ mod api;
 mod document;
 mod dto;
 mod exports;
+mod groups;
 mod links;
 mod operations;
 mod profile;
@@ -24,4 +25,5 @@ pub(crate) const CONTEXT: Context = Context::new::<(
     accounts::AccountApi,
     exports::ExportApi,
     roles::RoleApi,
+    groups::GroupApi,
 )>(operations::OPERATIONS, document::complete);

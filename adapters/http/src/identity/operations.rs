@@ -6,11 +6,12 @@ use crate::{
 };
 use skep_application::{
     identity::{
-        ChangePasswordError, ChangeRoleError, ChangeUserError, ConfirmEmailError, CreateRoleError, DeleteAccountError,
-        DeleteRoleError, DeleteUserError, DisableUserError, EnableUserError, EndSessionError, EndSessionsError,
-        EndUserSessionsError, GetCsrfTokenError, InviteUserError, LogInError, RefreshSessionError, RegisterUserError,
-        RequestEmailChangeError, RequestExportError, RequestLinkError, ResendInvitationError, ResetPasswordError,
-        RestoreEmailError, SetUpError, SetUserRolesError, VerifyEmailError,
+        ChangeGroupError, ChangePasswordError, ChangeRoleError, ChangeUserError, ConfirmEmailError, CreateGroupError,
+        CreateRoleError, DeleteAccountError, DeleteGroupError, DeleteRoleError, DeleteUserError, DisableUserError,
+        EnableUserError, EndSessionError, EndSessionsError, EndUserSessionsError, GetCsrfTokenError, GroupMemberError,
+        InviteUserError, LogInError, RefreshSessionError, RegisterUserError, RequestEmailChangeError,
+        RequestExportError, RequestLinkError, ResendInvitationError, ResetPasswordError, RestoreEmailError, SetUpError,
+        SetUserRolesError, VerifyEmailError,
     },
     kernel::{Denied, GetError, ListError},
 };
@@ -78,5 +79,13 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation::new("create_role", MANAGE_ROLE, CreateRoleError::REFUSALS).body(ROLE),
     Operation::new("change_role", MANAGE_ROLE, ChangeRoleError::REFUSALS).body(ROLE),
     Operation::new("delete_role", MANAGE_ROLE, DeleteRoleError::REFUSALS),
+    Operation::new("list_groups", READ_ROLE, ListError::REFUSALS).cost(Cost::Page),
+    Operation::new("get_group", READ_ROLE, GetError::REFUSALS),
+    Operation::new("create_group", MANAGE_ROLE, CreateGroupError::REFUSALS).body(SHORT),
+    Operation::new("change_group", MANAGE_ROLE, ChangeGroupError::REFUSALS).body(SHORT),
+    Operation::new("delete_group", MANAGE_ROLE, DeleteGroupError::REFUSALS),
+    Operation::new("list_group_members", READ_USER, ListError::REFUSALS).cost(Cost::Page),
+    Operation::new("add_group_member", MANAGE_USER, GroupMemberError::REFUSALS),
+    Operation::new("remove_group_member", MANAGE_USER, GroupMemberError::REFUSALS),
     Operation::new("end_user_sessions", MANAGE_USER, EndUserSessionsError::REFUSALS),
 ];

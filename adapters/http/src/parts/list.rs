@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use skep_application::kernel::{LongList, Page, PageRequest, Position, Total};
 use skep_domain::shared::{Direction, PageLimit};
+use std::borrow::Cow;
 
 /// The form of a cursor: base64url.
 const CURSOR: &str = "^[A-Za-z0-9_-]+$";
@@ -194,7 +195,7 @@ impl<K: SortKey> ListQuery<K> {
     pub(crate) fn open<'a, const HAS_TOKEN: bool>(
         self,
         caller: &'a Caller<HAS_TOKEN>,
-        path: &'static str,
+        path: impl Into<Cow<'static, str>>,
     ) -> Result<ListRequest<'a, K>, Problem> {
         self.open_narrowed(caller, path, String::new())
     }
@@ -206,10 +207,10 @@ impl<K: SortKey> ListQuery<K> {
     pub(crate) fn open_narrowed<'a, const HAS_TOKEN: bool>(
         self,
         caller: &'a Caller<HAS_TOKEN>,
-        path: &'static str,
+        path: impl Into<Cow<'static, str>>,
         filters: String,
     ) -> Result<ListRequest<'a, K>, Problem> {
-        let Caller { actor, state, .. } = caller;
+        let (Caller { actor, state, .. }, path) = (caller, path.into());
         let Self { limit, cursor, sort, key, direction, has_total } = self;
         let context = format!("{} {path} {filters}{sort}", actor.principal_id());
         let after = cursor.as_deref().map(|cursor| {
@@ -225,7 +226,7 @@ impl<K: SortKey> ListQuery<K> {
 /// A request for a page of a list, with its cursor opened.
 pub(crate) struct ListRequest<'a, K> {
     state: &'a State,
-    path: &'static str,
+    path: Cow<'static, str>,
     filters: String,
     /// The key that sorts the list.
     pub(crate) key: K,

@@ -4,6 +4,7 @@ mod account_links;
 mod account_states;
 mod cookies;
 mod email_keys;
+mod groups;
 mod known_networks;
 mod refresh_tokens;
 mod roles;

@@ -1,6 +1,6 @@
 //! The roles that the deployment defines, and the version of the policy.
 
-use super::users::UserDoc;
+use super::{groups::GroupDoc, users::UserDoc};
 use crate::{
     ops::{Query, Update},
     record::{self, Record, Stored, Unreadable, Versioned, date, time, version},
@@ -111,9 +111,9 @@ fn named(name: &RoleName) -> Document {
     doc! { "name": name.as_str() }
 }
 
-/// Raises the version of the policy. Units that change roles at the same time collide here. It comes after the change of
+/// Raises the version of the policy. Units that change roles or groups at the same time collide here. It comes after the change of
 /// the role, so that a change that is refused has written nothing that the next unit could collide with.
-async fn raise(unit: &mut MongoUnit) -> Result<(), StoreError> {
+pub(super) async fn raise(unit: &mut MongoUnit) -> Result<(), StoreError> {
     let raise = Update::of(doc! { "_id": POLICY }, doc! { "$inc": { "number": 1_i64 } }).or_insert();
     unit.run(async |executor| match executor.update(PolicyDoc::COLLECTION, vec![raise]).await {
         Ok(_) => Ok(()),
@@ -122,6 +122,12 @@ async fn raise(unit: &mut MongoUnit) -> Result<(), StoreError> {
         Err(other) => Err(other),
     })
     .await
+}
+
+/// A unit that raises the version meanwhile collides with this one. Without the document, no role and no group was ever
+/// stored.
+pub(super) async fn hold_policy(unit: &mut MongoUnit) -> Result<(), StoreError> {
+    unit.run(async |executor| executor.hold(PolicyDoc::COLLECTION, vec![POLICY.into()]).await.map(drop)).await
 }
 
 #[async_trait]
@@ -167,10 +173,11 @@ impl RoleRepository for MongoUnit {
 impl RoleQueries for MongoStore {
     async fn find_policy(&self) -> Result<Policy, StoreError> {
         let mut reader = self.read().await?;
-        // The version comes first, so that the roles are never older.
+        // The version comes first, so that the roles and groups are never older.
         let version = reader.find_one::<PolicyDoc>(doc! { "_id": POLICY }).await?.unwrap_or_default();
         let by_name = Query::of(doc! {}).by(doc! { "name": 1 });
         let roles = reader.find::<RoleDoc>(by_name).await?;
-        Ok(Policy::new(version, roles))
+        let groups = reader.find::<GroupDoc>(Query::of(doc! {})).await?;
+        Ok(Policy::new(version, roles).with_groups(groups))
     }
 }

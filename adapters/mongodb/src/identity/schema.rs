@@ -1,6 +1,6 @@
 //! The migrations of identity.
 
-use super::{account_links, account_states, cookies, email_keys, refresh_tokens, roles, session_origins};
+use super::{account_links, account_states, cookies, email_keys, groups, refresh_tokens, roles, session_origins};
 use crate::schema::{MongoSet, MongoStep, collection, index};
 use skep_application::operations::{FOUNDATION, MigrationStep};
 
@@ -49,6 +49,10 @@ pub(crate) const SET: MongoSet = MongoSet {
         MigrationStep {
             name: "account_erasures",
             work: MongoStep::change(email_keys::keep, account_states::ERASURES, account_states::unmake_erasures, &[]),
+        },
+        MigrationStep {
+            name: "groups",
+            work: MongoStep::change(email_keys::keep, groups::INDEXES, groups::unmake, &[]),
         },
     ],
 };

@@ -23,5 +23,6 @@ pub(crate) const SET: SqlSet = SqlSet {
         MigrationStep { name: "invitations", work: scripts!("identity/0010_invitations") },
         MigrationStep { name: "session_cookies", work: scripts!("identity/0011_session_cookies") },
         MigrationStep { name: "account_erasures", work: scripts!("identity/0012_account_erasures") },
+        MigrationStep { name: "groups", work: scripts!("identity/0013_groups") },
     ],
 };

@@ -2,6 +2,7 @@
 
 mod account_links;
 mod email_keys;
+mod groups;
 mod known_networks;
 pub(crate) mod migrations;
 mod roles;
@@ -17,6 +18,7 @@ pub(crate) fn declared() -> Declared {
         .and(email_keys::declared())
         .and(known_networks::declared())
         .and(roles::declared())
+        .and(groups::declared())
         .and(sessions::declared())
         .and(setup_tokens::declared())
         .and(account_links::declared())

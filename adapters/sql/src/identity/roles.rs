@@ -1,5 +1,6 @@
 //! The roles of accounts, and those that the deployment defines.
 
+use super::groups;
 use crate::{
     Kind, Row, SqlStore, SqlUnit, Statement, args,
     declared::Declared,
@@ -18,8 +19,8 @@ use skep_domain::{
 };
 use std::{collections::BTreeSet, sync::LazyLock};
 
-/// Names of permissions have no spaces.
-const BETWEEN: &str = " ";
+/// Names of permissions and roles have no spaces.
+pub(super) const BETWEEN: &str = " ";
 
 static ROLES: LazyLock<Table<OwnRole>> = LazyLock::new(|| {
     Table::<OwnRole>::new("roles", "identity.role", constraints::ROLE_ID)
@@ -54,6 +55,9 @@ static COUNT: LazyLock<Statement> =
     LazyLock::new(|| ROLES.command("count", "SELECT count(*) FROM roles", &[], &[Kind::Int]));
 static FIND_POLICY: LazyLock<Statement> =
     LazyLock::new(|| POLICY.command("find", &["SELECT ", POLICY_VERSION].concat(), &[], &[Kind::Int]));
+static LOCK_POLICY: LazyLock<Statement> = LazyLock::new(|| {
+    POLICY.command("lock", "SELECT number FROM role_policy WHERE id = 1 {for update}", &[], &[Kind::Int])
+});
 static RAISE: LazyLock<Statement> = LazyLock::new(|| {
     let text = "INSERT INTO role_policy ({*}) VALUES (1, 1) \
         ON CONFLICT (id) DO UPDATE SET number = role_policy.number + 1";
@@ -62,7 +66,7 @@ static RAISE: LazyLock<Statement> = LazyLock::new(|| {
 
 pub(super) fn declared() -> Declared {
     let roles = Declared::table(&ROLES).statements([&*FIND, &*HOLD, &*LIST, &*COUNT]);
-    roles.and(Declared::table(&POLICY).statements([&*FIND_POLICY, &*RAISE]))
+    roles.and(Declared::table(&POLICY).statements([&*FIND_POLICY, &*LOCK_POLICY, &*RAISE]))
 }
 
 fn joined(permissions: &BTreeSet<String>) -> String {
@@ -94,9 +98,14 @@ impl Stored for OwnRole {
 }
 
 /// Raises the version of the policy. On PostgreSQL, this unit holds the row until it ends, so units that change roles
-/// follow one another.
-async fn raise(unit: &mut SqlUnit) -> Result<(), StoreError> {
+/// or groups follow one another.
+pub(super) async fn raise(unit: &mut SqlUnit) -> Result<(), StoreError> {
     unit.change(&RAISE, args![]).await.map(drop)
+}
+
+/// Keeps other units from raising the version until this unit ends. Without the row, no role and no group was ever stored.
+pub(super) async fn lock_policy(unit: &mut SqlUnit) -> Result<(), StoreError> {
+    unit.row(&LOCK_POLICY, args![], Row::int).await.map(drop)
 }
 
 #[async_trait]
@@ -138,9 +147,9 @@ impl RoleRepository for SqlUnit {
 #[async_trait]
 impl RoleQueries for SqlStore {
     async fn find_policy(&self) -> Result<Policy, StoreError> {
-        // The version comes first, so that the roles are never older.
+        // The version comes first, so that the roles and groups are never older.
         let version = self.row(&FIND_POLICY, args![], Row::int).await?.unwrap_or_default();
         let roles = self.rows(&LIST, args![], OwnRole::read).await?;
-        Ok(Policy::new(PolicyVersion(version), roles))
+        Ok(Policy::new(PolicyVersion(version), roles).with_groups(groups::list(self).await?))
     }
 }

@@ -327,6 +327,15 @@ async fn change_users(kit: &TestKit, admin: &str) {
     call(kit, "PATCH", "/api/v1/roles/baker", admin, &json!({ "permissions": [] })).await;
     call(kit, "DELETE", "/api/v1/roles/baker", admin, &Value::Null).await;
     call(kit, "PUT", &format!("{path}/roles"), admin, &json!({ "roles": ["admin"] })).await;
+    let crew = json!({ "name": "Crew", "description": "Bakes", "roles": ["editor"] });
+    let crew = call(kit, "POST", "/api/v1/groups", admin, &crew).await;
+    let group = format!("/api/v1/groups/{}", crew["id"].as_str().unwrap());
+    call(kit, "PATCH", &group, admin, &json!({ "roles": [] })).await;
+    let member = format!("{group}/members/{}", users["data"][0]["id"].as_str().unwrap());
+    for method in ["PUT", "DELETE"] {
+        call(kit, method, &member, admin, &Value::Null).await;
+    }
+    call(kit, "DELETE", &group, admin, &Value::Null).await;
     for change in ["disable", "enable"] {
         post(kit, &format!("{path}/{change}"), admin).await;
     }

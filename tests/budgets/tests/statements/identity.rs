@@ -133,6 +133,7 @@ async fn manage(server: &Server, admin: &Buyer, id: &Value, costs: &mut Costs) {
     let taken = server.send("PUT", &roles_path, &with(admin, &ANY), Some(&json!({ "roles": [] }))).await;
     costs.add("PUT /api/v1/users/{id}/roles, of an admin", &taken);
     define(server, admin, &roles_path, costs).await;
+    gather(server, admin, id.as_str().unwrap(), costs).await;
     let sessions = format!("{path}/sessions");
     let listed = server.send("GET", &sessions, &with(admin, &[]), None).await;
     costs.add("GET /api/v1/users/{id}/sessions", &listed);
@@ -163,6 +164,27 @@ async fn invite(server: &Server, admin: &Buyer, costs: &mut Costs) {
     let token = server.link_of(email, LinkPurpose::AcceptInvitation).await;
     let (accept, body) = ("/api/v1/auth/accept-invitation", json!({ "token": token, "password": PASSWORD }));
     costs.add(&format!("POST {accept}"), &server.send("POST", accept, &[], Some(&body)).await);
+}
+
+/// A group, from its creation to its end. An account is in it in between.
+async fn gather(server: &Server, admin: &Buyer, user: &str, costs: &mut Costs) {
+    let list = "/api/v1/groups";
+    let group = json!({ "name": "Crew", "description": "Bakes", "roles": ["editor"] });
+    let created = server.send("POST", list, &with(admin, &[]), Some(&group)).await;
+    costs.add("POST /api/v1/groups", &created);
+    costs.add("GET /api/v1/groups", &server.send("GET", list, &with(admin, &[]), None).await);
+    let path = format!("{list}/{}", created.text("id"));
+    costs.add("GET /api/v1/groups/{id}", &server.send("GET", &path, &with(admin, &[]), None).await);
+    let member = format!("{path}/members/{user}");
+    let added = server.send("PUT", &member, &with(admin, &[]), None).await;
+    costs.add("PUT /api/v1/groups/{id}/members/{user_id}", &added);
+    let members = server.send("GET", &format!("{path}/members"), &with(admin, &[]), None).await;
+    costs.add("GET /api/v1/groups/{id}/members", &members);
+    let removed = server.send("DELETE", &member, &with(admin, &[]), None).await;
+    costs.add("DELETE /api/v1/groups/{id}/members/{user_id}", &removed);
+    let changed = server.send("PATCH", &path, &with(admin, &ANY), Some(&json!({ "roles": ["viewer"] }))).await;
+    costs.add("PATCH /api/v1/groups/{id}", &changed);
+    costs.add("DELETE /api/v1/groups/{id}", &server.send("DELETE", &path, &with(admin, &[]), None).await);
 }
 
 /// A role of the deployment, from its creation to its end. An account has it in between.

@@ -2,6 +2,7 @@
 
 mod account_links;
 mod erasure;
+mod groups;
 mod known_networks;
 mod roles;
 mod session_queries;
@@ -17,8 +18,8 @@ use crate::{
 };
 use skep_application::{
     identity::{
-        AccountLinkRepository, IdentityStore, IdentityTx, KnownNetworkRepository, RoleQueries, RoleRepository,
-        SessionQueries, SessionRepository, SetupTokenRepository, UserQueries, UserRepository,
+        AccountLinkRepository, GroupRepository, IdentityStore, IdentityTx, KnownNetworkRepository, RoleQueries,
+        RoleRepository, SessionQueries, SessionRepository, SetupTokenRepository, UserQueries, UserRepository,
     },
     kernel::{Begin, Key, StoreError, Transaction, TxMode},
 };
@@ -45,8 +46,10 @@ part! {
 }
 
 part! {
-    /// A store of roles, and of the accounts that have them.
-    Roles of IdentityStore: RolesUnit of IdentityTx { users: UserRepository, roles: RoleRepository }, RoleQueries
+    /// A store of roles and groups, and of the accounts that have them.
+    Roles of IdentityStore: RolesUnit of IdentityTx {
+        users: UserRepository, roles: RoleRepository, groups: GroupRepository
+    }, RoleQueries
 }
 
 part! {
@@ -83,10 +86,10 @@ pub fn account_links() -> Vec<Clause<dyn AccountLinks>> {
     account_links::clauses()
 }
 
-/// The clauses of `RoleRepository` and `RoleQueries`.
+/// The clauses of `RoleRepository`, `GroupRepository` and `RoleQueries`.
 #[must_use]
 pub fn roles() -> Vec<Clause<dyn Roles>> {
-    roles::clauses()
+    [roles::clauses(), groups::clauses()].concat()
 }
 
 /// The clauses of `SetupTokenRepository`.
@@ -104,6 +107,7 @@ pub fn clauses() -> Vec<Clause<dyn IdentityStore>> {
         sessions::whole(),
         erasure::clauses(),
         roles::whole(),
+        groups::whole(),
         of(known_networks(), |store| Arc::new(Whole(store))),
         of(account_links(), |store| Arc::new(Whole(store))),
         of(roles(), |store| Arc::new(Whole(store))),

@@ -6,7 +6,7 @@ use skep_application::{
     catalog::{CategoryRepository, ProductRepository, StockRepository},
     files::{FileRepository, FileUsageRepository},
     identity::{
-        AccountLinkRepository, KnownNetworkRepository, RoleRepository, SessionRepository, SetupToken,
+        AccountLinkRepository, GroupRepository, KnownNetworkRepository, RoleRepository, SessionRepository, SetupToken,
         SetupTokenRepository, UserRepository, constraints::SETUP_TOKEN,
     },
     kernel::{
@@ -17,7 +17,7 @@ use skep_application::{
     ordering::OrderRepository,
 };
 use skep_domain::{
-    access::{OwnRole, Role, RoleName},
+    access::{Group, GroupId, OwnRole, Role, RoleName},
     catalog::{Category, CategoryId, Product, Reservation, ReservationState, StockLevel, StockMovement},
     files::{File, FileId, FileUsage},
     identity::{AccountLink, KnownNetworks, LinkPurpose, RefreshChain, Renewal, Rotation, Session, User},
@@ -251,6 +251,26 @@ impl RoleRepository for FlawedUnit {
     }
     async fn delete(&mut self, role: &OwnRole) -> Done<()> {
         through!(self, RoleRepository::delete(role))
+    }
+}
+
+#[async_trait]
+impl GroupRepository for FlawedUnit {
+    async fn find(&mut self, id: GroupId) -> Done<Option<Group>> {
+        through!(self, GroupRepository::find(id))
+    }
+    async fn hold(&mut self) -> Done<Vec<Group>> {
+        through!(self, GroupRepository::hold())
+    }
+    async fn insert(&mut self, group: &Group) -> Done<()> {
+        through!(self, GroupRepository::insert(group))
+    }
+    async fn save(&mut self, group: &Group) -> Done<Version> {
+        let (group, _) = self.changed(group, |state| &state.groups);
+        through!(self, GroupRepository::save(&group))
+    }
+    async fn delete(&mut self, group: &Group) -> Done<()> {
+        through!(self, GroupRepository::delete(group))
     }
 }
 

@@ -54,6 +54,10 @@ impl<'a> Scene<'a> {
     pub(crate) fn path(&self, template: &str) -> String {
         let Some((collection, rest)) = template.split_once("/{") else { return template.to_owned() };
         let parts = rest.split_once('}').map_or("", |(_, parts)| parts);
+        let parts = match parts.contains("{user_id}") {
+            true => parts.replace("{user_id}", &self.id("/api/v1/users")),
+            false => parts.to_owned(),
+        };
         format!("{collection}/{}{parts}", self.id(collection))
     }
 

@@ -13,6 +13,7 @@ mod exports;
 mod file_links;
 mod files;
 mod forms;
+mod groups;
 mod invitations;
 mod jobs;
 mod links;
@@ -47,6 +48,7 @@ pub(crate) const CONTEXTS: &[Context] = &[
     cookies::CONTEXT,
     users::CONTEXT,
     roles::CONTEXT,
+    groups::CONTEXT,
     catalog::CONTEXT,
     categories::CONTEXT,
     orders::CONTEXT,

@@ -109,6 +109,10 @@ const SETTINGS: &[Setting] = &[
         .default("100")
         .form("a number from 0 to 200", "100")
         .doc("The most roles that the deployment defines itself. Built-in roles do not count."),
+    Setting::new("SKEP_GROUPS", "identity.groups", Shape::Number)
+        .default("200")
+        .form("a number from 0 to 1000", "200")
+        .doc("The most groups of accounts."),
 ];
 
 fn read(source: &mut Source, policies: &mut Policies) {
@@ -145,7 +149,9 @@ fn read(source: &mut Source, policies: &mut Policies) {
         requests_per_network: source.required("SKEP_LINK_REQUESTS", an_hour),
     };
     let most = source.required("SKEP_OWN_ROLES", |text| text.parse().ok().filter(|n| *n <= RolePolicy::MOST));
-    policies.roles = RolePolicy { most };
+    let most_groups =
+        source.required("SKEP_GROUPS", |text| text.parse().ok().filter(|n| *n <= RolePolicy::MOST_GROUPS));
+    policies.roles = RolePolicy { most, most_groups };
     policies.passwords =
         source.required("SKEP_PASSWORD_MIN_LENGTH", |text| PasswordPolicy::with_min_chars(text.parse().ok()?));
 }

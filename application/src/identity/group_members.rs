@@ -1,0 +1,143 @@
+//! Putting accounts into groups, and taking them out.
+
+use super::{
+    IdentityTx, RoleNotHeld, TooManyMemberships, UserView,
+    role_fields::{POLICY, definitions},
+};
+use crate::kernel::{
+    Authorized, Call, Command, Denied, KeyReused, NotFound, Precondition, StoreError, Unmet, use_case_error,
+};
+use skep_domain::{
+    access::{GroupId, Membership, Role, not_grantable},
+    identity::{User, actions, events::UserGroupsChanged},
+    shared::{Action, UserId},
+};
+
+/// Which account, and which group.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct GroupMemberCommand {
+    /// The group.
+    pub group_id: GroupId,
+    /// The account.
+    pub user_id: UserId,
+    /// The version that the account must still have, if the caller names one.
+    pub precondition: Precondition,
+}
+
+use_case_error! {
+    /// Why the account was not put into the group, or not taken out.
+    GroupMemberError {
+        Denied(Denied),
+        NotFound(NotFound),
+        Unmet(Unmet),
+        KeyReused(KeyReused),
+        RoleNotHeld(RoleNotHeld),
+        TooManyMemberships(TooManyMemberships),
+    }
+}
+
+/// Puts accounts into groups that give no permission which the caller lacks. A member stays one and keeps its version.
+pub struct AddGroupMember;
+
+/// Takes accounts out of groups that give no permission which the caller lacks. An account that is no member keeps its
+/// version.
+pub struct RemoveGroupMember;
+
+impl Command for AddGroupMember {
+    type Unit = dyn IdentityTx;
+    type Input = GroupMemberCommand;
+    type Plan = GroupMemberCommand;
+    type Target = User;
+    type Answer = UserView;
+    type Error = GroupMemberError;
+
+    const NAME: &'static str = "identity.add_group_member";
+    const ACTION: Action = actions::MANAGE_USER;
+
+    async fn plan(&self, call: &mut Call<'_>, input: Self::Input) -> Result<Self::Plan, Self::Error> {
+        call.contend([POLICY, input.user_id.uuid()]);
+        Ok(input)
+    }
+
+    async fn load(&self, plan: &Self::Plan, unit: &mut Self::Unit) -> Result<User, Self::Error> {
+        find(plan, unit).await
+    }
+
+    async fn write(
+        &self,
+        plan: &Self::Plan,
+        unit: &mut Self::Unit,
+        mut user: Authorized<'_, User>,
+    ) -> Result<UserView, Self::Error> {
+        plan.precondition.allow(user.version)?;
+        may_change_members(plan, unit, &user).await?;
+        let now = user.now();
+        let is_changed = user.join(plan.group_id, now).map_err(|_| TooManyMemberships)?;
+        stored(unit, user, is_changed).await
+    }
+}
+
+impl Command for RemoveGroupMember {
+    type Unit = dyn IdentityTx;
+    type Input = GroupMemberCommand;
+    type Plan = GroupMemberCommand;
+    type Target = User;
+    type Answer = UserView;
+    type Error = GroupMemberError;
+
+    const NAME: &'static str = "identity.remove_group_member";
+    const ACTION: Action = actions::MANAGE_USER;
+
+    async fn plan(&self, call: &mut Call<'_>, input: Self::Input) -> Result<Self::Plan, Self::Error> {
+        call.contend([POLICY, input.user_id.uuid()]);
+        Ok(input)
+    }
+
+    async fn load(&self, plan: &Self::Plan, unit: &mut Self::Unit) -> Result<User, Self::Error> {
+        find(plan, unit).await
+    }
+
+    async fn write(
+        &self,
+        plan: &Self::Plan,
+        unit: &mut Self::Unit,
+        mut user: Authorized<'_, User>,
+    ) -> Result<UserView, Self::Error> {
+        plan.precondition.allow(user.version)?;
+        may_change_members(plan, unit, &user).await?;
+        let now = user.now();
+        let is_changed = user.leave(plan.group_id, now);
+        stored(unit, user, is_changed).await
+    }
+}
+
+async fn find(plan: &GroupMemberCommand, unit: &mut dyn IdentityTx) -> Result<User, GroupMemberError> {
+    Ok(unit.users().find(plan.user_id).await?.ok_or(NotFound("user"))?)
+}
+
+/// The group exists until the unit has ended, and gives no permission that the caller lacks.
+async fn may_change_members(
+    plan: &GroupMemberCommand,
+    unit: &mut dyn IdentityTx,
+    user: &Authorized<'_, User>,
+) -> Result<(), GroupMemberError> {
+    let membership = [Role::Group(Membership::of(plan.group_id))];
+    let policy = definitions(unit, &membership).await?;
+    if policy.group(plan.group_id).is_none() {
+        return Err(NotFound("group").into());
+    }
+    if not_grantable(user.caller(), &membership, &policy).is_some() { Err(RoleNotHeld.into()) } else { Ok(()) }
+}
+
+async fn stored<E: From<StoreError>>(
+    unit: &mut dyn IdentityTx,
+    mut user: Authorized<'_, User>,
+    is_changed: bool,
+) -> Result<UserView, E> {
+    if is_changed {
+        user.version = unit.users().save(&user).await?;
+        let event = UserGroupsChanged::of(&user);
+        user.record(unit.outbox(), &event, user.version, user.updated_at).await?;
+    }
+    Ok(UserView::from(&*user))
+}
