@@ -56,6 +56,7 @@ impl Model {
             email: email.shown(),
             display_name,
             roles: vec![Role::USER],
+            groups: vec![],
             email_verified_at: None,
             disabled_at: None,
             erase_at: None,
