@@ -15,6 +15,7 @@ pub mod identity;
 pub mod jobs;
 pub mod notifications;
 pub mod ordering;
+pub mod search;
 pub mod shared;
 
 use shared::{Action, EventDescription};
