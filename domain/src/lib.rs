@@ -29,7 +29,8 @@ pub fn actions() -> impl Iterator<Item = Action> {
         notifications::actions::ALL,
         jobs::actions::ALL,
         events::actions::ALL,
-        files::actions::ALL, // one line per context
+        files::actions::ALL,
+        search::actions::ALL, // one line per context
     ]
     .into_iter()
     .flatten()
