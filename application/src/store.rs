@@ -29,6 +29,6 @@ impl<S> Store for S where
         + EventsStore
         + FilesStore
         + SearchStore
-    + SearchStore
+        + SearchStore
 {
 }

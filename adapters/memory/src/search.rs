@@ -31,7 +31,9 @@ pub(crate) type Postings = BTreeMap<(Space, String, Uuid), Posting>;
 fn within<'a>(postings: &'a Postings, space: &Space, range: &TermRange) -> impl Iterator<Item = &'a Posting> {
     let first = (space.clone(), range.first.clone(), Uuid::nil());
     let last = (space.clone(), range.last.clone(), Uuid::max());
-    postings.range(first..=last).rev().map(|(_, posting)| posting)
+    // A map panics if the ends are in the wrong order.
+    let found = (first <= last).then(|| postings.range(first..=last));
+    found.into_iter().flatten().rev().map(|(_, posting)| posting)
 }
 
 #[async_trait]

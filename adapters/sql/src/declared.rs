@@ -1,7 +1,8 @@
 //! What is declared of tables and statements, by this crate and by a program that has tables of its own.
 
 use super::{
-    Effect, Statement, Value, catalog, events, files, identity, jobs, kernel, notifications, operations, ordering, search,
+    Effect, Statement, Value, catalog, events, files, identity, jobs, kernel, notifications, operations, ordering,
+    search,
     shape::{Reference, Shape},
     table::Table,
 };

@@ -64,10 +64,9 @@ mod tests {
     async fn products_come_in_the_order_of_the_index_without_those_archived_meanwhile() {
         let hit = |n, score| Hit { id: product_id(n).uuid(), score };
         let mut index = MockSearchIndex::new();
-        index
-            .expect_search()
-            .withf(|space, _| *space == Space::all(PRODUCT_KIND))
-            .returning(move |_, _| Ok(Ranking { hits: vec![hit(2, 9), hit(3, 8), hit(1, 8), hit(4, 1)], is_exact: true }));
+        index.expect_search().withf(|space, _| *space == Space::all(PRODUCT_KIND)).returning(move |_, _| {
+            Ok(Ranking { hits: vec![hit(2, 9), hit(3, 8), hit(1, 8), hit(4, 1)], is_exact: true })
+        });
         let mut products = MockProductQueries::new();
         products.expect_find_products().times(1).returning(|ids| {
             let mut found: Vec<_> = (1..=4).map(|n| product(n, eur(5))).filter(|one| ids.contains(&one.id)).collect();

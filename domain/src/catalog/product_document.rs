@@ -36,7 +36,10 @@ mod tests {
         let (id, sku) = (ProductId::new(uuid::Uuid::nil()), Sku::parse("HONEY-500").unwrap());
         let mut product = Product::create(id, sku, name, description, price, Timestamp::MIN).unwrap();
         let score = |text: &str| product.document().unwrap().score(&SearchQuery::parse(text).unwrap());
-        assert_eq!([score("honey"), score("honey-500"), score("sweet"), score("eur")], [Some(17), Some(25), Some(1), None]);
+        assert_eq!(
+            [score("honey"), score("honey-500"), score("sweet"), score("eur")],
+            [Some(17), Some(25), Some(1), None]
+        );
         product.archive(Timestamp::MIN);
         assert_eq!(product.document(), None);
     }

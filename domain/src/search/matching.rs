@@ -116,7 +116,9 @@ impl SearchDocument {
         let has = |clause: &Clause| {
             let is_here = |words: &[Option<&str>]| {
                 clause.words.iter().zip(words).all(|(word, term)| {
-                    term.is_some_and(|term| if word.is_prefix { term.starts_with(&word.text) } else { term == word.text })
+                    term.is_some_and(
+                        |term| if word.is_prefix { term.starts_with(&word.text) } else { term == word.text },
+                    )
                 })
             };
             text.windows(clause.words.len()).any(is_here)

@@ -11,7 +11,7 @@ mod query;
 mod terms;
 
 pub use build::{REVISION, SearchBuild, SearchBuildId};
-pub use document::{FIELDS_MAX, Posting, Positions, SearchDocument, SearchField, SearchKind, Space, TERM_COUNTED};
+pub use document::{FIELDS_MAX, Positions, Posting, SearchDocument, SearchField, SearchKind, Space, TERM_COUNTED};
 pub use matching::{Hit, Hits};
 pub use query::{Clause, InvalidQuery, QUERY_MAX, SearchQuery, TermRange, WORDS_MAX, Word};
 pub use terms::{TERM_MAX, TERMS_MAX, terms};

@@ -48,7 +48,9 @@ async fn a_batch_is_indexed_with_the_place_of_its_end_and_archived_products_are_
     let shelf = Shelf { product: Some(named("Honey")), ..Shelf::default() };
     let mut unit = shelf.open();
     unit.search.expect_find_build().returning(|_| Ok(Some(build())));
-    unit.search.expect_save_build().returning(shelf.seen.saves("search.save_build", |build: &SearchBuild| build.version));
+    unit.search
+        .expect_save_build()
+        .returning(shelf.seen.saves("search.save_build", |build: &SearchBuild| build.version));
     unit.products.expect_find_many().returning(|_| Ok(vec![named("Honey"), archived()]));
     let ids = [product_id(1).uuid(), product_id(2).uuid()];
     let advanced = build().advanced(2, None, Timestamp::MIN);
