@@ -63,7 +63,7 @@ impl SearchApi {
     ///
     /// Finds what the caller may see, the best match first and then the newest. Anyone may call it. `q` must be given.
     /// Of a common word, only the newest 10,000 items of each type are searched, and `page.total_is_exact` is false.
-    #[oai(path = "/search", method = "get", operation_id = "search")]
+    #[oai(path = "/search", method = "get", operation_id = "list_search_results")]
     async fn search(
         &self,
         caller: Anyone,

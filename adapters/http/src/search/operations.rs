@@ -5,4 +5,5 @@ use skep_application::search::SearchError;
 use skep_domain::search::actions::SEARCH;
 
 /// Each operation with its action and the refusals of its use case.
-pub(super) const OPERATIONS: &[Operation] = &[Operation::new("search", SEARCH, SearchError::REFUSALS).cost(Cost::Page)];
+pub(super) const OPERATIONS: &[Operation] =
+    &[Operation::new("list_search_results", SEARCH, SearchError::REFUSALS).cost(Cost::Page)];
