@@ -12,7 +12,7 @@ use uuid::Uuid;
 /// A thing that was found, as a list of results shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SearchCard {
-    /// The kind.
+    /// What it is, such as a product.
     pub kind: SearchKind,
     /// The id of the thing.
     pub id: Uuid,
@@ -34,7 +34,7 @@ pub struct SearchBatch {
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait SearchSource: Send + Sync {
-    /// The kind.
+    /// What the documents are, such as products.
     fn kind(&self) -> SearchKind;
 
     /// The action that lists things of this kind. It decides what a caller finds: all documents, or its own.

@@ -64,14 +64,14 @@ impl Space {
 pub struct SearchField {
     /// What one occurrence of a term counts: 1 to 100.
     pub weight: u32,
-    /// The text.
+    /// What users wrote, in any script.
     pub text: String,
 }
 
 /// What a context declares about a thing that can be found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SearchDocument {
-    /// The kind.
+    /// What it describes, such as a product.
     pub kind: SearchKind,
     /// The id of the thing. It is unique over all kinds, and newer ids are greater.
     pub id: Uuid,
@@ -105,7 +105,7 @@ impl Positions {
 pub struct Posting {
     /// The documents that it is found among.
     pub space: Space,
-    /// The term.
+    /// A word, as [`terms`](super::terms) makes it.
     pub term: String,
     /// The document that has the term.
     pub id: Uuid,

@@ -31,7 +31,7 @@ static POSTINGS: LazyLock<Table<Posting>> = LazyLock::new(|| {
 });
 
 static DELETE: LazyLock<Statement> = LazyLock::new(|| {
-    POSTINGS.command("delete_of", "DELETE FROM search_postings WHERE document_id {in $1}", &[Kind::Uuids], &[])
+    POSTINGS.command("delete_of", "DELETE FROM search_postings AS gone WHERE document_id {in $1}", &[Kind::Uuids], &[])
 });
 /// Both limits are of the index, so no more postings are read than counted.
 static COUNT: LazyLock<Statement> = LazyLock::new(|| {

@@ -21,9 +21,13 @@ async fn sqlite_reads_postings_along_their_indexes_and_sorts_none() {
         let text = format!("EXPLAIN QUERY PLAN {}", statement.text(Engine::Sqlite));
         let mut explain = connection.prepare(&text).unwrap();
         let values = vec![Null; statement.params.len()];
-        let lines = explain.query_map(rusqlite::params_from_iter(values), |row| row.get::<_, String>("detail")).unwrap();
+        let lines =
+            explain.query_map(rusqlite::params_from_iter(values), |row| row.get::<_, String>("detail")).unwrap();
         let lines: Vec<_> = lines.map(Result::unwrap).collect();
         assert!(lines.iter().any(|line| line.contains(way)), "{name}: {lines:#?}");
-        assert!(!lines.iter().any(|line| line.contains("TEMP B-TREE") || line.contains("SCAN search")), "{name}: {lines:#?}");
+        assert!(
+            !lines.iter().any(|line| line.contains("TEMP B-TREE") || line.contains("SCAN search")),
+            "{name}: {lines:#?}"
+        );
     }
 }
