@@ -31,7 +31,7 @@ const CAUGHT: &[(SqlFlaw, &str, &str)] = &[
         "terms_are_compared_byte_by_byte",
     ),
     (flaw("search.posting.count", "LIMIT $4", "LIMIT $4 - 1"), POSTINGS, LISTED_POSTINGS),
-    (flaw("search.posting.list_of", "space = $2", "$2 = $2"), POSTINGS, POSTINGS_OF),
+    (flaw("search.posting.list_of", "space || '' = $2", "$2 = $2"), POSTINGS, POSTINGS_OF),
     (
         flaw("search.posting.list_of", "BETWEEN $3 AND $4", "BETWEEN $3 AND $3 || substr($4, 1, 0)"),
         POSTINGS,

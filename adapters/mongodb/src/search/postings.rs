@@ -25,7 +25,7 @@ use uuid::Uuid;
 /// Along it, the candidates of a word are read.
 pub(super) const BY_TERM: Index = unique("search_postings_pkey", &["space", "term", "document_id"]);
 /// For deleting a document, and for looking up other words of candidates.
-pub(super) const BY_DOCUMENT: Index = index("search_postings_document_idx", &["document_id", "space", "term"]);
+pub(super) const BY_DOCUMENT: Index = index("search_postings_document_idx", &["document_id", "term", "space"]);
 
 /// The most documents of one command. The server accepts 100,000, and 16 MiB.
 const AT_ONCE: usize = 10_000;

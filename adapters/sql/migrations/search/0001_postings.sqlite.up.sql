@@ -8,7 +8,7 @@ CREATE TABLE search_postings (
     CONSTRAINT search_postings_pkey PRIMARY KEY (space, term, document_id)
 ) STRICT, WITHOUT ROWID;
 -- For deleting a document, and for looking up other words of candidates.
-CREATE INDEX search_postings_document_idx ON search_postings (document_id, space, term);
+CREATE INDEX search_postings_document_idx ON search_postings (document_id, term, space);
 CREATE TABLE search_builds (
     id BLOB NOT NULL,
     kind TEXT NOT NULL,

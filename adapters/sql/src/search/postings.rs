@@ -44,8 +44,10 @@ static LIST: LazyLock<Statement> = LazyLock::new(|| {
                 ORDER BY term DESC, document_id DESC LIMIT $4";
     POSTINGS.query("list", text, &[Kind::Text, Kind::Text, Kind::Text, Kind::Int], &[]).long()
 });
+/// The condition on `space` is an expression, so that SQLite cannot read all documents with the terms, once for each of
+/// the given ones.
 static LIST_OF: LazyLock<Statement> = LazyLock::new(|| {
-    let text = "SELECT {*} FROM {search_postings by document_id in $1} AND space = $2 AND term BETWEEN $3 AND $4";
+    let text = "SELECT {*} FROM {search_postings by document_id in $1} AND space || '' = $2 AND term BETWEEN $3 AND $4";
     POSTINGS.query("list_of", text, &[Kind::Uuids, Kind::Text, Kind::Text, Kind::Text], &[]).long()
 });
 
