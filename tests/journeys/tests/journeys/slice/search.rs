@@ -6,7 +6,7 @@ use crate::{
     shop::{PRODUCTS, Shop, all, eur, id_of, pages, path},
 };
 use serde_json::{Value, json};
-use skep_journeys::{Client, Store};
+use skep_journeys::{Client, Store, wait_for};
 
 const SEARCH: &str = "/api/v1/search";
 
@@ -15,6 +15,7 @@ pub(crate) const CONTEXT: Context = Context {
         Journey::new("slice::search", products_are_found_as_they_are),
         Journey::new("slice::search_pages", results_are_read_page_by_page),
         Journey::new("slice::search_refusals", queries_without_meaning_are_refused),
+        Journey::new("slice::search_of_existing", products_of_an_earlier_version_are_indexed_by_the_server),
         Journey::new("slice::search_rebuild", the_index_is_built_again_beside_a_running_server),
     ],
     things: &[],
@@ -120,6 +121,22 @@ fn queries_without_meaning_are_refused(store: &Store) {
     visitor.get(format!("{}&type=order", asked(SEARCH, "honey"))).send().refused(400, "invalid_parameter");
     visitor.get(format!("{}&sort=name", asked(PRODUCTS, "honey"))).send().refused(400, "invalid_parameter");
     shop.server.stop();
+}
+
+/// The migration makes an empty index, as it does in a store of an earlier version.
+fn products_of_an_earlier_version_are_indexed_by_the_server(store: &Store) {
+    let shop = Shop::open(store);
+    for n in 0..25 {
+        create(&shop, &format!("H-{n}"), "Honey", "");
+    }
+    let Shop { server, deployment, .. } = shop;
+    server.stop();
+    deployment.run(&["migrate", "down", "--set", "search", "--yes"], "", &[]).ok();
+    let server = deployment.start();
+    let visitor = server.visitor();
+    let target = format!("{}&limit=100", asked(PRODUCTS, "honey"));
+    wait_for("the index", || (all(&visitor, &target).len() == 25).then_some(()));
+    server.stop();
 }
 
 fn the_index_is_built_again_beside_a_running_server(store: &Store) {
