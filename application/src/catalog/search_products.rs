@@ -10,7 +10,7 @@ use skep_domain::{
     search::SearchQuery,
     shared::ProductId,
 };
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 /// Returns pages of the products on sale that match a query.
 pub struct SearchProducts {
@@ -41,7 +41,7 @@ impl SearchProducts {
         let ids: Vec<_> = page.items.iter().map(|hit| ProductId::new(hit.id)).collect();
         let found = if ids.is_empty() { vec![] } else { products.find_products(&ids).await? };
         let on_sale = found.into_iter().filter(Product::is_on_sale);
-        let mut by_id: HashMap<_, _> = on_sale.map(|product| (product.id, product)).collect();
+        let mut by_id: BTreeMap<_, _> = on_sale.map(|product| (product.id, product)).collect();
         let items = ids.iter().filter_map(|id| by_id.remove(id)).collect();
         Ok(Page { items, next: page.next, total: page.total })
     }

@@ -8,7 +8,7 @@ use skep_domain::{
     search::{Hit, SearchKind, SearchQuery, Space, actions},
     shared::Action,
 };
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 use uuid::Uuid;
 
 use_case_error! {
@@ -91,14 +91,14 @@ impl SearchDocuments {
     ) -> Result<Page<SearchCard>, SearchError> {
         permit(actor, actions::SEARCH)?;
         let mut ranking = Ranking { hits: vec![], is_exact: true };
-        let mut kinds: HashMap<Uuid, SearchKind> = HashMap::new();
+        let mut kinds: BTreeMap<Uuid, SearchKind> = BTreeMap::new();
         for source in self.sources.iter().filter(|source| kind.is_none_or(|kind| kind == source.kind())) {
             let found = search_visible(&*self.index, actor, (source.kind(), source.action()), query).await?;
             kinds.extend(found.hits.iter().map(|hit| (hit.id, source.kind())));
             ranking = ranking.and(found);
         }
         let page = ranking.page(page);
-        let mut cards = HashMap::new();
+        let mut cards = BTreeMap::new();
         for source in &self.sources {
             let of_kind = |hit: &&Hit| kinds.get(&hit.id) == Some(&source.kind());
             let ids: Vec<_> = page.items.iter().filter(of_kind).map(|hit| hit.id).collect();
