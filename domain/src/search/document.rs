@@ -160,7 +160,7 @@ impl SearchDocument {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
     pub(in crate::search) fn document(fields: &[(u32, &str)], owner: Option<UserId>) -> SearchDocument {
@@ -202,6 +202,3 @@ mod tests {
         assert_eq!(Positions::from_bytes(&[1]), None);
     }
 }
-
-#[cfg(test)]
-pub(super) use tests::document;

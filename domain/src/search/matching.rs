@@ -139,7 +139,7 @@ impl SearchDocument {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::document::document, *};
+    use super::{super::document::tests::document, *};
     use proptest::prelude::*;
 
     fn query(text: &str) -> SearchQuery {
