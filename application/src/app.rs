@@ -2,7 +2,7 @@
 
 use crate::{
     Store,
-    catalog::Catalog,
+    catalog::{Catalog, ProductSource},
     events::{EventPolicy, Events, PlaceEvents, SweepEvents},
     files::{
         BlobStore, ContentTypes, ExportFiles, ExportUploads, FilePolicy, Files, SweepExpiredFiles, SweepFiles,
@@ -18,6 +18,7 @@ use crate::{
     notifications::{MailPolicy, Mailer, Notifications, Renderer},
     operations::{SweepExpired, SweepIdempotencyKeys},
     ordering::{ExportOrders, OrderPolicy, Ordering},
+    search::{Search, SearchPolicy, SearchSource},
 };
 use skep_domain::identity::PasswordPolicy;
 use std::sync::Arc;
@@ -76,6 +77,8 @@ pub struct Policies {
     pub leases: LeasePolicy,
     /// What users may keep, and when remains of uploads are removed.
     pub files: FilePolicy,
+    /// How much a search reads.
+    pub search: SearchPolicy,
 }
 
 /// The use cases of Skep, grouped by context.
@@ -94,6 +97,8 @@ pub struct App {
     pub events: Events,
     /// The use cases of files.
     pub files: Files,
+    /// The use cases of search.
+    pub search: Search,
     /// Makes the archives of exports, from what all contexts have of a user.
     pub export_account: Arc<ExportAccount>,
     /// Ends or deletes what has expired in all contexts.
@@ -122,6 +127,10 @@ impl App {
             Arc::new(ExportFiles::new(store.clone())),
             Arc::new(ExportUploads::new(store.clone())),
         ];
+        // The documents that search finds, one line for each kind.
+        let documents: Vec<Arc<dyn SearchSource>> =
+            vec![Arc::new(ProductSource::new(store.clone(), store.clone(), runtime.clone()))];
+        let search = Search::new(&ports, documents, policies.search);
         let archives = files.store_archive.clone();
         let lifetime = policies.accounts.export_lifetime;
         let export_account = ExportAccount::new(store.clone(), sections, archives, runtime.clone(), lifetime);
@@ -138,17 +147,19 @@ impl App {
             Arc::new(SweepFiles::new(ports.store.clone(), files.remove_files.clone(), policies.files.upload_time)),
             Arc::new(SweepExpiredFiles::new(ports.store.clone(), files.erase_files.clone())),
             Arc::new(SweepOrphanBlobs::new(ports.store.clone(), ports.blobs.clone(), policies.files.orphan_age)),
+            search.builds.clone(),
             // The last one, because it can take longer than the others together.
             Arc::new(EraseAccounts::new(store.clone(), store, erasures, runtime, policies.accounts.grace)),
         ];
         Self {
             identity: Identity::new(&ports, &policies),
-            catalog: Catalog::new(&ports),
+            catalog: Catalog::new(&ports, search.index.clone()),
             ordering,
             jobs: Jobs::new(&ports, policies.jobs, policies.schedules, policies.leases),
             notifications: Notifications::new(&ports, policies.mail.clone()),
             events: Events::new(&ports, policies.leases),
             files,
+            search,
             export_account: Arc::new(export_account),
             sweep_expired: SweepExpired::new(sweeps, ports.runtime.clone()),
             ports,

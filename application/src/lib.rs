@@ -14,6 +14,7 @@ pub mod kernel;
 pub mod notifications;
 pub mod operations;
 pub mod ordering;
+pub mod search;
 mod store;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
@@ -32,6 +33,7 @@ pub fn constraints() -> impl Iterator<Item = kernel::Constraint> {
         notifications::constraints::ALL,
         events::constraints::ALL,
         files::constraints::ALL,
+        search::constraints::ALL,
         operations::constraints::ALL,
     ];
     contexts.into_iter().flatten().copied()
@@ -48,6 +50,7 @@ pub fn erasures() -> impl Iterator<Item = kernel::Erasure> {
         notifications::erasures::ALL,
         events::erasures::ALL,
         files::erasures::ALL,
+        search::erasures::ALL,
         operations::erasures::ALL,
     ];
     contexts.into_iter().flatten().copied()

@@ -2,7 +2,7 @@
 
 use crate::{
     catalog::CatalogStore, events::EventsStore, files::FilesStore, identity::IdentityStore, jobs::JobsStore,
-    notifications::NotificationsStore, operations::OperationsStore, ordering::OrderingStore,
+    notifications::NotificationsStore, operations::OperationsStore, ordering::OrderingStore, search::SearchStore,
 };
 
 /// A store of all contexts, as the composition root passes it on. It upcasts to the store of each context.
@@ -15,6 +15,7 @@ pub trait Store:
     + JobsStore
     + EventsStore
     + FilesStore
+    + SearchStore
 {
 }
 
@@ -27,5 +28,7 @@ impl<S> Store for S where
         + JobsStore
         + EventsStore
         + FilesStore
+        + SearchStore
+        + SearchStore
 {
 }

@@ -15,6 +15,7 @@ pub mod identity;
 pub mod jobs;
 pub mod notifications;
 pub mod ordering;
+pub mod search;
 pub mod shared;
 
 use shared::{Action, EventDescription};
@@ -28,7 +29,8 @@ pub fn actions() -> impl Iterator<Item = Action> {
         notifications::actions::ALL,
         jobs::actions::ALL,
         events::actions::ALL,
-        files::actions::ALL, // one line per context
+        files::actions::ALL,
+        search::actions::ALL, // one line per context
     ]
     .into_iter()
     .flatten()

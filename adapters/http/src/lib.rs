@@ -14,6 +14,7 @@ mod jobs;
 mod notifications;
 mod ordering;
 mod parts;
+mod search;
 mod system;
 
 pub use api::{Api, ApiConfig, Service};

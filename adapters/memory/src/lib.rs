@@ -64,6 +64,7 @@ mod ordering;
 mod page;
 mod roles;
 mod schedules;
+mod search;
 mod state;
 mod store;
 mod table;

@@ -2,6 +2,7 @@
 
 use crate::{
     events::Log,
+    search::Postings,
     table::{Shared, Table},
 };
 use skep_application::{
@@ -18,6 +19,7 @@ use skep_domain::{
     jobs::{Job, Queue, Schedule},
     notifications::MailTemplate,
     ordering::Order,
+    search::SearchBuild,
     shared::{EventId, ReservationId, SessionId, Timestamp, UserId},
 };
 use std::collections::BTreeMap;
@@ -66,6 +68,10 @@ pub struct State {
     pub files: Table<File>,
     /// How much users keep, by user.
     pub file_usage: Table<FileUsage>,
+    /// The terms of documents, by space, term and document.
+    pub postings: Shared<Postings>,
+    /// How far the index of each kind of documents is built.
+    pub builds: Table<SearchBuild>,
     /// Idempotency keys, by principal, use case and key.
     pub keys: Shared<BTreeMap<(Uuid, &'static str, String), StoredKey>>,
     /// The outbox: all events, by id.
@@ -96,7 +102,7 @@ pub struct StoredKey {
 }
 
 impl State {
-    /// The number of rows, not counting sealed keys and records of migrations.
+    /// The number of rows, not counting the terms of documents, sealed keys and records of migrations.
     #[must_use]
     pub fn rows(&self) -> usize {
         self.users.len()
@@ -117,6 +123,7 @@ impl State {
             + self.mail_templates.len()
             + self.files.len()
             + self.file_usage.len()
+            + self.builds.len()
             + self.keys.len()
             + self.events.len()
             + self.subscriptions.len()

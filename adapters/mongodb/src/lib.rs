@@ -32,6 +32,7 @@ mod record;
 mod references;
 mod reports;
 mod schema;
+mod search;
 mod store;
 mod unit;
 mod wake_ups;

@@ -19,6 +19,7 @@ pub(crate) const SETS: &[MongoSet] = &[
     crate::notifications::schema::SET,
     crate::events::schema::SET,
     crate::files::schema::SET,
+    crate::search::schema::SET,
 ];
 
 /// A set of migrations for MongoDB.

@@ -2,6 +2,7 @@
 
 use super::{
     Effect, Statement, Value, catalog, events, files, identity, jobs, kernel, notifications, operations, ordering,
+    search,
     shape::{Reference, Shape},
     table::Table,
 };
@@ -192,7 +193,7 @@ impl Declared {
 static OURS: LazyLock<Arc<Declared>> = LazyLock::new(|| {
     let contexts = kernel::declared().and(identity::declared()).and(catalog::declared()).and(ordering::declared());
     let later = notifications::declared().and(jobs::declared()).and(events::declared()).and(files::declared());
-    Arc::new(contexts.and(later).and(operations::declared()))
+    Arc::new(contexts.and(later).and(search::declared()).and(operations::declared()))
 });
 
 /// The declarations of this crate, with which each store begins.

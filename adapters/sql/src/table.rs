@@ -327,4 +327,12 @@ impl<E: Stored> Table<E> {
     ) -> Result<Option<E>, StoreError> {
         store.row(self.statement(Verb::Find)?, vec![key.into()], E::read).await
     }
+
+    /// Reads the rows with these keys outside of any unit of work, in no order.
+    ///
+    /// # Errors
+    /// As [`Table::find`].
+    pub async fn look_up_many(&'static self, store: &SqlStore, keys: Vec<Uuid>) -> Result<Vec<E>, StoreError> {
+        store.rows(self.statement(Verb::FindMany)?, vec![keys.into()], E::read).await
+    }
 }

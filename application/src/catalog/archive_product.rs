@@ -1,6 +1,6 @@
 //! Archiving a product, so that it is no longer on sale.
 
-use super::{CatalogTx, on_sale};
+use super::{CatalogTx, on_sale, stored_products};
 use crate::kernel::{Authorized, Call, Command, Denied, KeyReused, NotFound, Precondition, Unmet, use_case_error};
 use skep_domain::{
     catalog::{Product, actions, events::ProductArchived},
@@ -59,9 +59,9 @@ impl Command for ArchiveProduct {
     ) -> Result<(), Self::Error> {
         on_sale(&product)?;
         plan.precondition.allow(product.version)?;
-        let now = product.now();
+        let (now, before) = (product.now(), Product::clone(&product));
         product.archive(now);
-        let version = unit.products().save(&product).await?;
+        let version = stored_products::save(unit, &before, &product).await?;
         let event = ProductArchived::of(&product);
         Ok(product.record(unit.outbox(), &event, version, product.updated_at).await?)
     }

@@ -1,6 +1,6 @@
 //! Changing a product, in part or as a whole.
 
-use super::{CatalogTx, MoneyInput, SkuTaken, constraints::PRODUCT_SKU, on_sale, product_fields};
+use super::{CatalogTx, MoneyInput, SkuTaken, constraints::PRODUCT_SKU, on_sale, product_fields, stored_products};
 use crate::kernel::{
     Authorized, Call, Checked, Command, Denied, Invalid, KeyReused, NotFound, Precondition, Unmet, use_case_error,
 };
@@ -139,10 +139,10 @@ impl Command for ChangeProduct {
             patch.name.keep_same(product.name.as_str());
             patch.description.keep_same(product.description.as_str());
         })?;
-        let (now, change) = (product.now(), change.of(product.price));
+        let (now, change, before) = (product.now(), change.of(product.price), Product::clone(&product));
         let changed = product.change(change, now);
         if changed.map_err(|refusal| Invalid::one("/price/amount", "out_of_range", refusal))? {
-            let saved = unit.products().save(&product).await;
+            let saved = stored_products::save(unit, &before, &product).await;
             product.version = saved.map_err(PRODUCT_SKU.refused::<Self::Error>(SkuTaken))?;
             let event = ProductChanged::of(&product);
             product.record(unit.outbox(), &event, product.version, product.updated_at).await?;

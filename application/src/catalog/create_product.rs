@@ -1,6 +1,6 @@
 //! Creating a product with its first stock.
 
-use super::{CatalogTx, MoneyInput, SkuTaken, constraints::PRODUCT_SKU, product_fields};
+use super::{CatalogTx, MoneyInput, SkuTaken, constraints::PRODUCT_SKU, product_fields, stored_products};
 use crate::kernel::{Authorized, Call, Command, Denied, Invalid, KeyReused, use_case_error};
 use skep_domain::{
     catalog::{Product, StockLevel, StockMovement, actions, events::ProductCreated},
@@ -86,7 +86,7 @@ impl Command for CreateProduct {
         authorized: Authorized<'_, ()>,
     ) -> Result<Product, Self::Error> {
         let CreateProductPlan { product, level, movement } = plan;
-        unit.products().insert(product).await.map_err(PRODUCT_SKU.refused::<Self::Error>(SkuTaken))?;
+        stored_products::insert(unit, product).await.map_err(PRODUCT_SKU.refused::<Self::Error>(SkuTaken))?;
         unit.stock().insert(level).await?;
         if let Some(movement) = movement {
             unit.stock().append_movements(std::slice::from_ref(movement)).await?;

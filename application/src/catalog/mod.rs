@@ -1,4 +1,6 @@
 //! The use cases and queries of the catalog.
+//!
+//! Uses `search`, which finds products.
 
 mod archive_product;
 mod category_fields;
@@ -17,7 +19,9 @@ mod ports;
 mod product_fields;
 mod queries;
 mod rename_category;
+mod search_products;
 mod set_stock;
+mod stored_products;
 
 pub use archive_product::{ArchiveProduct, ArchiveProductCommand, ArchiveProductError};
 pub use category_fields::SlugTaken;
@@ -32,13 +36,17 @@ pub use ports::*;
 pub use product_fields::{MoneyInput, SkuTaken};
 pub use queries::{GetProduct, GetStock, ListProducts, StockDetail};
 pub use rename_category::{RenameCategory, RenameCategoryCommand, RenameCategoryError};
+pub use search_products::SearchProducts;
 pub use set_stock::{SetStock, SetStockCommand, SetStockError, StockBelowReserved};
+pub use stored_products::ProductSource;
 
 use crate::{
     app::Ports,
     kernel::{Commands, NotFound, UseCase},
+    search::SearchIndex,
 };
 use skep_domain::catalog::Product;
+use std::sync::Arc;
 
 /// The use cases of the catalog.
 pub struct Catalog {
@@ -54,6 +62,8 @@ pub struct Catalog {
     pub get_product: GetProduct,
     /// Returns a page of the products on sale.
     pub list_products: ListProducts,
+    /// Finds products on sale by their words.
+    pub search_products: SearchProducts,
     /// Returns the stock of one product.
     pub get_stock: GetStock,
     /// Creates a category, possibly under another one.
@@ -71,9 +81,9 @@ pub struct Catalog {
 }
 
 impl Catalog {
-    /// Builds the use cases over these ports.
+    /// Builds the use cases over these ports. `index` finds the products.
     #[must_use]
-    pub fn new(ports: &Ports) -> Self {
+    pub fn new(ports: &Ports, index: Arc<dyn SearchIndex>) -> Self {
         let commands =
             Commands::<dyn CatalogTx>::new(ports.store.clone(), ports.fingerprints.clone(), ports.runtime.clone());
         Self {
@@ -83,6 +93,7 @@ impl Catalog {
             set_stock: UseCase::new(SetStock, &commands),
             get_product: GetProduct::new(ports.store.clone()),
             list_products: ListProducts::new(ports.store.clone(), ports.runtime.clock.clone()),
+            search_products: SearchProducts::new(ports.store.clone(), index),
             get_stock: GetStock::new(ports.store.clone(), ports.runtime.clock.clone()),
             create_category: UseCase::new(CreateCategory, &commands),
             rename_category: UseCase::new(RenameCategory, &commands),

@@ -1,6 +1,9 @@
 //! The ports of the catalog.
 
 use crate::kernel::{Guarded, Page, PageRequest, Position, Sort, SortValue, StoreError, context};
+#[cfg(any(test, feature = "testing"))]
+use crate::search::MockSearchRepository;
+use crate::search::SearchRepository;
 use async_trait::async_trait;
 use skep_domain::{
     access::Resource,
@@ -17,6 +20,8 @@ context! {
         stock: StockRepository by MockStockRepository,
         /// The tree of categories.
         categories: CategoryRepository by MockCategoryRepository,
+        /// The index of products.
+        search: SearchRepository by MockSearchRepository,
     }
     #[cfg(any(test, feature = "testing"))]
     mocks MockCatalogTx of CatalogMocks
@@ -135,6 +140,8 @@ pub type ProductSort = Sort<ProductSortKey>;
 pub trait ProductQueries: Send + Sync {
     /// The product with this id, archived or not.
     async fn find_product(&self, id: ProductId) -> Result<Option<Product>, StoreError>;
+    /// The existing products with these ids, archived or not, in any order. One statement for any number of ids.
+    async fn find_products(&self, ids: &[ProductId]) -> Result<Vec<Product>, StoreError>;
     /// A page of the products on sale. It is empty if the key of the position has another type than the sort key.
     async fn list_products(&self, sort: ProductSort, page: &PageRequest) -> Result<Page<Product>, StoreError>;
 }

@@ -56,6 +56,8 @@ impl World for Shelf {
         let (mut unit, seen) = (self.looking(), &self.seen);
         unit.products.expect_insert().returning(seen.stores("products.insert"));
         unit.products.expect_save().returning(seen.saves("products.save", |product: &Product| product.version));
+        unit.search.expect_insert_postings().returning(seen.stores_many("search.insert_postings"));
+        unit.search.expect_delete_postings().returning(seen.stores_many("search.delete_postings"));
         unit.stock.expect_insert().returning(seen.stores("stock.insert"));
         unit.stock.expect_save_many().returning(seen.stores_many("stock.save_many"));
         unit.stock.expect_end_reservations().returning(seen.stores_many("stock.end_reservations"));

@@ -18,6 +18,7 @@ mod openapi;
 pub(crate) mod output;
 mod role;
 mod schedules;
+mod search;
 mod serve;
 mod user;
 mod worker;
@@ -98,6 +99,9 @@ enum Command {
     /// Show the schedules that make background jobs, run them now, pause or resume them.
     #[command(subcommand)]
     Schedules(schedules::Schedules),
+    /// Build the search index again.
+    #[command(subcommand)]
+    Search(search::Search),
     Check(check::Check),
     /// Change the schema of the store, or show its state.
     ///
@@ -169,6 +173,7 @@ fn with_store(command: Command) -> Result<ExitCode, BoxError> {
             Command::Events(command) => events::run(&config?, command).await,
             Command::Files(command) => files::run(&config?, command).await,
             Command::Schedules(command) => schedules::run(&config?, command).await,
+            Command::Search(command) => search::run(&config?, command).await,
             Command::Migrate(command) => migrate::run(&config?, command).await,
             Command::User(command) => user::run(&config?, command).await,
             Command::Role(command) => role::run(&config?, command).await,

@@ -1,15 +1,19 @@
 //! Products, the categories that group them, and how many pieces are in stock.
+//!
+//! Uses `search`, which finds products.
 
 pub mod actions;
 mod category;
 pub mod events;
 mod product;
+mod product_document;
 mod sku;
 mod stock;
 mod stock_changes;
 
 pub use category::{Category, CategoryId, InvalidSlug, Slug};
 pub use product::{DESCRIPTION_MAX, NAME_MAX, Product, ProductChange, ProductId, ProductRefusal};
+pub use product_document::PRODUCT_KIND;
 pub use sku::{InvalidSku, Sku};
 pub use stock::{
     MAX_QUANTITY, MovementId, MovementKind, Reservation, ReservationId, ReservationState, StockLevel, StockMovement,

@@ -75,6 +75,9 @@ impl ProductQueries for OwnProducts {
     async fn find_product(&self, id: ProductId) -> Done<Option<Product>> {
         Ok(self.rows.read().await.get(id).cloned())
     }
+    async fn find_products(&self, ids: &[ProductId]) -> Done<Vec<Product>> {
+        Ok(self.rows.read().await.many(ids))
+    }
     async fn list_products(&self, sort: ProductSort, request: &PageRequest) -> Done<Page<Product>> {
         let rows = self.rows.read().await;
         let on_sale = rows.rows().filter(|product| product.is_on_sale()).cloned();

@@ -12,6 +12,7 @@ mod named;
 mod ports;
 mod prose;
 mod security;
+mod stored;
 
 pub use contexts::{Edge, border_violations, context_edges, contexts, declared_edges};
 pub use dependencies::{Allowed, Package, dependency_violations, packages};
@@ -20,6 +21,7 @@ pub use invariants::{Invariant, cited_invariants, invariant_violations, invarian
 pub use ports::{clauses_of, implemented, port_traits, ports_without_module};
 pub use prose::{Avoided, Finding, avoided, avoided_phrases, repeated_names, texts};
 pub use security::{Requirement, coverage_summary, coverage_violations, requirements};
+pub use stored::stray_writes;
 
 use std::path::PathBuf;
 

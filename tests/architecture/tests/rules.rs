@@ -14,6 +14,7 @@ const DOMAIN: &[&str] = &[
     "serde",
     "thiserror",
     "unicode-normalization",
+    "unicode-segmentation",
     "uuid",
 ];
 const APPLICATION: &[&str] =
@@ -296,6 +297,24 @@ fn a_port_without_a_contract_is_caught() {
     assert_eq!(ports, ["BeeQueries"]);
     assert_eq!(ports_without_module(&ports, &[file("MyBeeQueriesToo")]), ["no contract module names BeeQueries"]);
     assert_none(&ports_without_module(&ports, &[file("BeeQueries::find")]));
+}
+
+/// Search would not find what another place stores.
+#[test]
+fn entities_with_an_index_are_stored_in_one_place() {
+    let files = rust_files(&workspace().join("application/src"));
+    assert!(files.iter().any(|file| file.path.ends_with("stored_products.rs")), "the rule has a file");
+    assert_none(&stray_writes(&files));
+}
+
+#[test]
+fn an_entity_that_is_stored_elsewhere_is_caught() {
+    let file = |path: &str, text: &str| SourceFile { path: path.to_owned(), text: text.to_owned() };
+    let own = file("hive/stored_bees.rs", "unit.bees().insert(bee)");
+    let reading = file("hive/wake_bees.rs", "unit.bees().find(bee); unit.wasps().save(wasp)");
+    assert_none(&stray_writes(&[own.clone(), reading]));
+    let stray = file("hive/wake_bees.rs", "unit\n    .bees()\n    .save(bee)");
+    assert_eq!(stray_writes(&[own, stray]), ["hive/wake_bees.rs stores bees without stored_bees.rs"]);
 }
 
 #[test]

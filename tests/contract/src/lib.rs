@@ -54,6 +54,7 @@ pub mod limits;
 pub mod notifications;
 pub mod operations;
 pub mod ordering;
+pub mod search;
 pub mod unit_of_work;
 
 pub use check::Failure;
@@ -74,6 +75,7 @@ pub fn clauses() -> Vec<Clause> {
         clause::of(notifications::clauses(), |store| store),
         clause::of(events::clauses(), |store| store),
         clause::of(files::clauses(), |store| store),
+        clause::of(search::clauses(), |store| store),
         operations::whole(),
     ]
     .concat()

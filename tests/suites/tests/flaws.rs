@@ -21,6 +21,29 @@ const CAUGHT: &[(SqlFlaw, &str, &str)] = &[
     (flaw("catalog.product.insert", "$4,", "substr($4, 1, 9999),"), "products", "values_survive"),
     (flaw("catalog.product.list_by_name_up_next", ", id) >", ", x'00') >"), "product_queries", EVERY_ROW),
     (flaw("catalog.product.list_by_sku_down_first", "sku DESC", "lower(sku) DESC"), "product_queries", EXTREMES),
+    (flaw("search.posting.insert", "$4,", "$4 + 1,"), POSTINGS, "postings_are_read_as_written"),
+    (flaw("search.posting.list", "space = $1", "$1 = $1"), POSTINGS, "postings_are_read_as_written"),
+    (flaw("search.posting.list", "document_id DESC", "document_id"), POSTINGS, LISTED_POSTINGS),
+    (flaw("search.posting.list", "LIMIT $4", "LIMIT $4 - 1"), POSTINGS, LISTED_POSTINGS),
+    (
+        flaw("search.posting.list", "BETWEEN $2 AND $3", "BETWEEN $2 || '0' AND $3"),
+        POSTINGS,
+        "terms_are_compared_byte_by_byte",
+    ),
+    (flaw("search.posting.count", "LIMIT $4", "LIMIT $4 - 1"), POSTINGS, LISTED_POSTINGS),
+    (flaw("search.posting.list_of", "space || '' = $2", "$2 = $2"), POSTINGS, POSTINGS_OF),
+    (
+        flaw("search.posting.list_of", "BETWEEN $3 AND $4", "BETWEEN $3 AND $3 || substr($4, 1, 0)"),
+        POSTINGS,
+        POSTINGS_OF,
+    ),
+    (flaw("search.build.save", "after = $", "after = 0 * $"), "search_builds", SAVED_BUILD),
+    (flaw("search.build.save", " AND version = $", " AND 0 < $"), "search_builds", SAVED_BUILD),
+    (
+        flaw(MIGRATIONS, "search_builds_kind_key UNIQUE (kind)", "search_builds_kind_key CHECK (1)"),
+        "search_builds",
+        "a_kind_and_an_id_belong_to_one_build",
+    ),
     (flaw("catalog.product.count", "archived_at IS NULL", "1 = 1"), "product_queries", HAS_LEFT),
     (flaw("catalog.product.count", " LIMIT $1", " LIMIT $1 - 1"), "product_queries", UP_TO_A_BOUND),
     (flaw("catalog.category.count", " LIMIT $1", " LIMIT $1 - 1"), "category_queries", UP_TO_A_BOUND),
@@ -380,6 +403,10 @@ const STILL_AS_READ: &str = "content_is_replaced_only_if_it_is_as_it_was_read";
 const REPLACES_KEY: &str = "a_next_key_replaces_the_active_one";
 const WITHOUT_ACTIVE: &str = "without_an_active_key_no_key_is_activated";
 const NEVER_BOTH: &str = "a_child_and_the_deletion_of_its_parent_are_never_both_stored";
+const POSTINGS: &str = "search_postings";
+const LISTED_POSTINGS: &str = "postings_come_in_descending_order_up_to_a_limit";
+const POSTINGS_OF: &str = "postings_of_documents_are_those_with_the_terms";
+const SAVED_BUILD: &str = "a_save_of_a_build_replaces_only_the_version_that_was_read";
 const EVERY_ROW: &str = "every_row_is_on_one_page_in_every_order";
 const EXTREMES: &str = "extreme_keys_are_sorted_and_paged";
 const UP_TO_A_BOUND: &str = "rows_are_counted_up_to_a_bound";

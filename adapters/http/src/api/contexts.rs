@@ -3,6 +3,7 @@
 use crate::{
     catalog, events, files, identity, jobs, notifications, ordering,
     parts::{Context, Operation, Protocol, Routes, Schemas},
+    search,
 };
 use poem_openapi::{
     OpenApi,
@@ -20,6 +21,7 @@ const CONTEXTS: &[Context] = &[
     jobs::CONTEXT,
     events::CONTEXT,
     files::CONTEXT,
+    search::CONTEXT,
 ];
 
 /// The endpoints of all contexts.

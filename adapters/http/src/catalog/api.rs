@@ -7,8 +7,8 @@ use super::dto::{
 use crate::{
     body::{MergePatch, Strict},
     parts::{
-        Anyone, Created, Done, Id, IfMatch, List, Listed, RepeatKey, Sent, Shown, SignedIn, SortKey, changing_etag,
-        partial_etag, path_of,
+        Anyone, Asked, Created, Done, FilterOf, Id, IfMatch, List, Listed, RepeatKey, Sent, Shown, SignedIn, SortKey,
+        changing_etag, partial_etag, path_of,
     },
     problem::Problem,
 };
@@ -81,8 +81,22 @@ impl CatalogApi {
     ///
     /// Lists the products that are on sale, without archived ones. Anyone may call it. Names and SKUs are sorted byte
     /// by byte, and prices by their amount in minor units, whatever the currency.
+    ///
+    /// With `q`, the list has the products that match, the best match first and then the newest. Words of the name and
+    /// the SKU count more than those of the description. `sort` cannot be used then. Of a common word, only the newest
+    /// 10,000 products are searched, and `page.total_is_exact` is false.
     #[oai(path = "/products", method = "get", operation_id = "list_products")]
-    async fn list(&self, caller: Anyone, Sent(list): List<ProductSortKey>) -> Result<Listed<ProductBody>, Problem> {
+    async fn list(
+        &self,
+        caller: Anyone,
+        Sent(list): List<ProductSortKey>,
+        Sent(asked): FilterOf<Asked>,
+    ) -> Result<Listed<ProductBody>, Problem> {
+        if let Some(Asked { query, .. }) = &asked.0 {
+            let list = list.open_ranked(&caller, PRODUCTS, asked.query())?;
+            let page = caller.app().catalog.search_products.execute(&caller.actor, query, &list.page).await?;
+            return Ok(list.answer(page));
+        }
         let list = list.open(&caller, PRODUCTS)?;
         let sort = ProductSort { key: list.key, direction: list.direction };
         let page = caller.app().catalog.list_products.execute(&caller.actor, sort, &list.page).await?;

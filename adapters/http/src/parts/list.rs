@@ -33,6 +33,9 @@ pub(crate) trait SortKey: Copy + Send + Sync + 'static {
     /// Every key, the default first.
     const ALL: &'static [Self];
 
+    /// Whether clients choose the sort. Otherwise the list has no `sort` parameter.
+    const IS_CHOSEN: bool = true;
+
     /// The name of the key in the `sort` parameter.
     fn name(self) -> &'static str;
 }
@@ -54,6 +57,8 @@ pub(crate) struct ListQuery<K> {
     limit: PageLimit,
     cursor: Option<String>,
     sort: String,
+    /// Whether the request names the sort.
+    is_sorted: bool,
     key: K,
     direction: Direction,
     has_total: bool,
@@ -81,7 +86,7 @@ impl<K: SortKey> Parameter for ListQuery<K> {
     /// poem-openapi documents one parameter for each extractor. This one has the sort keys of the list, and
     /// [`list_parameters`] makes the four parameters from it.
     fn schema() -> MetaSchema {
-        let names = K::ALL.iter().map(|key| key.name());
+        let names = K::ALL.iter().filter(|_| K::IS_CHOSEN).map(|key| key.name());
         let sorts: Vec<Value> = names.flat_map(|name| [json!(name), json!(format!("-{name}"))]).collect();
         let default = sorts.get(1).cloned();
         let title = Some(TOGETHER.to_owned());
@@ -113,9 +118,9 @@ impl Parameter for PageLimit {
     }
 }
 
-/// The four parameters of a list, made from the one that stands for them in the document. `None` if `parameter` is
+/// The parameters of a list, made from the one that stands for them in the document. `None` if `parameter` is
 /// another one.
-pub(crate) fn list_parameters(parameter: &Value) -> Option<[Value; 4]> {
+pub(crate) fn list_parameters(parameter: &Value) -> Option<Vec<Value>> {
     let schema = Some(&parameter["schema"]).filter(|schema| schema["title"] == TOGETHER)?;
     let query = |name: &str, description: &str, schema: Value| json!({ "in": "query", "name": name, "required": false, "description": description, "schema": schema });
     let (most, default) = (PageLimit::MAX.get(), PageLimit::default().get());
@@ -127,12 +132,14 @@ pub(crate) fn list_parameters(parameter: &Value) -> Option<[Value; 4]> {
         Total::BOUND,
         LongList::MEMORY.as_secs()
     );
-    Some([
+    let mut parameters = vec![
         query("limit", LIMIT, limit),
         query("cursor", "The `next_cursor` of the previous page.", json!({ "type": "string", "pattern": CURSOR })),
         query("sort", "The key that sorts the list. A leading `-` means descending order.", sort),
         query("count", &count, json!({ "type": "string", "enum": ["exact"] })),
-    ])
+    ];
+    parameters.retain(|parameter| parameter["name"] != "sort" || schema["enum"].is_array());
+    Some(parameters)
 }
 
 impl Parameters {
@@ -175,6 +182,7 @@ impl PageQuery {
 
 impl<K: SortKey> ListQuery<K> {
     fn of(Parameters { limit, cursor, sort, count }: Parameters) -> Result<Self, Problem> {
+        let is_sorted = sort.is_some();
         let sort = sort.unwrap_or_else(|| format!("-{}", K::ALL[0].name()));
         let (name, direction) = match sort.strip_prefix('-') {
             Some(name) => (name, Direction::Descending),
@@ -185,7 +193,7 @@ impl<K: SortKey> ListQuery<K> {
             invalid("sort", format!("must be one of {}, with a leading - for descending order", known.join(", ")))
         })?;
         let PageQuery { limit, has_total } = PageQuery::of(limit.as_deref(), count.as_deref())?;
-        Ok(Self { limit, cursor, sort, key, direction, has_total })
+        Ok(Self { limit, cursor, sort, is_sorted, key, direction, has_total })
     }
 
     /// Opens the cursor for this caller and the list at `path`.
@@ -200,6 +208,22 @@ impl<K: SortKey> ListQuery<K> {
         self.open_narrowed(caller, path, String::new())
     }
 
+    /// Opens the cursor of a search, whose items come in the order of their rank.
+    ///
+    /// # Errors
+    /// 400 if the request names a sort, or if the cursor belongs to another search or caller.
+    pub(crate) fn open_ranked<'a, const HAS_TOKEN: bool>(
+        self,
+        caller: &'a Caller<HAS_TOKEN>,
+        path: &'static str,
+        filters: String,
+    ) -> Result<ListRequest<'a, K>, Problem> {
+        if self.is_sorted {
+            return Err(invalid("sort", "cannot be used with q, because the best match comes first"));
+        }
+        Self { sort: String::new(), ..self }.open_narrowed(caller, path, filters)
+    }
+
     /// Opens the cursor of a list with [filters](super::narrowed). A cursor belongs to the filters that it was made with.
     ///
     /// # Errors
@@ -211,7 +235,7 @@ impl<K: SortKey> ListQuery<K> {
         filters: String,
     ) -> Result<ListRequest<'a, K>, Problem> {
         let (Caller { actor, state, .. }, path) = (caller, path.into());
-        let Self { limit, cursor, sort, key, direction, has_total } = self;
+        let Self { limit, cursor, sort, key, direction, has_total, .. } = self;
         let context = format!("{} {path} {filters}{sort}", actor.principal_id());
         let after = cursor.as_deref().map(|cursor| {
             let opened = state.cursors.open(cursor, &context);
@@ -258,7 +282,11 @@ impl<K> ListRequest<'_, K> {
     /// The path and query of the page at this cursor.
     fn link(&self, cursor: Option<&str>) -> String {
         let Self { path, filters, sort, .. } = self;
-        let mut link = format!("{path}?{filters}limit={}&sort={sort}", self.page.limit.get());
+        let mut link = format!("{path}?{filters}limit={}", self.page.limit.get());
+        if !sort.is_empty() {
+            link.push_str("&sort=");
+            link.push_str(sort);
+        }
         if self.page.count_up_to.is_some() {
             link.push_str("&count=exact");
         }

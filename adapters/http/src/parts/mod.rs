@@ -1,6 +1,7 @@
 //! What the endpoints of all contexts share. Nothing here knows a context; `api` collects the contexts.
 
 mod answer;
+mod asked;
 mod browser;
 mod caller;
 mod context;
@@ -24,6 +25,7 @@ mod refusal;
 mod state;
 
 pub(crate) use answer::{Answer, Created, Done, Mailed, Shown};
+pub(crate) use asked::Asked;
 pub(crate) use browser::Browser;
 pub(crate) use caller::{Anyone, SignedIn, Visitor, bearer, turn_after_body, turn_within_body};
 pub use context::Operation;

@@ -43,6 +43,9 @@ impl ProductQueries for MemoryStore {
     async fn find_product(&self, id: ProductId) -> Done<Option<Product>> {
         Ok(self.state().products.get(id).cloned())
     }
+    async fn find_products(&self, ids: &[ProductId]) -> Done<Vec<Product>> {
+        Ok(self.state().products.many(ids))
+    }
     async fn list_products(&self, sort: ProductSort, request: &PageRequest) -> Done<Page<Product>> {
         let state = self.state();
         let on_sale = state.products.rows().filter(|product| product.is_on_sale()).cloned();

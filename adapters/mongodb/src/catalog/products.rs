@@ -2,7 +2,7 @@
 
 use super::stock::LevelDoc;
 use crate::{
-    ops::{List, SortField},
+    ops::{List, Query, SortField},
     record::{self, MoneyDoc, Record, Stored, Unreadable, Versioned, date, optional_time, time, version},
     store::MongoStore,
     unit::MongoUnit,
@@ -113,6 +113,11 @@ const fn field(key: ProductSortKey) -> SortField {
 impl ProductQueries for MongoStore {
     async fn find_product(&self, id: ProductId) -> Result<Option<Product>, StoreError> {
         self.read().await?.by_id::<ProductDoc>(id.uuid()).await
+    }
+
+    async fn find_products(&self, ids: &[ProductId]) -> Result<Vec<Product>, StoreError> {
+        let found = doc! { "_id": { "$in": record::ids(ids.iter().map(|id| id.uuid())) } };
+        self.read().await?.find::<ProductDoc>(Query::of(found)).await
     }
 
     async fn list_products(&self, sort: ProductSort, page: &PageRequest) -> Result<Page<Product>, StoreError> {

@@ -99,6 +99,10 @@ impl ProductQueries for SqlStore {
         PRODUCTS.look_up(self, id).await
     }
 
+    async fn find_products(&self, ids: &[ProductId]) -> Result<Vec<Product>, StoreError> {
+        PRODUCTS.look_up_many(self, ids.iter().map(|id| id.uuid()).collect()).await
+    }
+
     async fn list_products(&self, sort: ProductSort, page: &PageRequest) -> Result<Page<Product>, StoreError> {
         let by = (column(sort.key), sort.direction);
         ON_SALE.page(self, by, vec![], page, |product| sort.key.position(product)).await

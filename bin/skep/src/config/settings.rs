@@ -9,6 +9,7 @@ pub(super) mod notifications;
 mod operations;
 mod ordering;
 mod program;
+mod search;
 
 use super::{read::Source, setting::Setting};
 use skep_application::Policies;
@@ -26,6 +27,7 @@ const CONTEXTS: &[ContextSettings] = &[
     ordering::ORDERING,
     notifications::NOTIFICATIONS,
     files::FILES,
+    search::SEARCH,
     jobs::JOBS,
     operations::OPERATIONS,
 ];

@@ -52,4 +52,11 @@ pub(super) async fn ask(World { server, admin, buyer, products, costs }: &mut Wo
     let cursor = first.json()["page"]["next_cursor"].as_str().unwrap().to_owned();
     let next = server.send("GET", &page(1, &format!("&cursor={cursor}")), &[], None).await;
     costs.add("GET /api/v1/products, next page", &next);
+    let found = server.send("GET", &page(1, "&q=honey"), &[], None).await;
+    costs.add("GET /api/v1/products, of one word", &found);
+    let found = server.send("GET", &page(20, "&q=honey"), &[], None).await;
+    costs.same("GET /api/v1/products, of one word", "20 rows", &found);
+    let found = server.send("GET", &page(1, "&q=honey+hills"), &[], None).await;
+    costs.add("GET /api/v1/products, of two words", &found);
+    costs.add("GET /api/v1/search", &server.send("GET", "/api/v1/search?q=honey", &[], None).await);
 }

@@ -2,7 +2,7 @@
 
 use super::{Products, ProductsUnit};
 use crate::{
-    check::{Checked, duplicate},
+    check::{Checked, duplicate, equal},
     clause::{self, clauses},
     laws::{Batched, Entity, Listed, Shown, Unique, Versioned, batches, lists, put, saves, shows},
     sample, units,
@@ -27,6 +27,7 @@ clauses! { clauses of "products" on dyn Products, with [
         lists::clauses::<Product>("product_queries"),
         lists::leaving::<Product>("product_queries"),
     ]:
+    products_are_shown_by_their_ids,
     codes_are_compared_byte_by_byte,
     an_archived_product_keeps_its_code,
 }
@@ -198,6 +199,17 @@ impl Listed for Product {
         tx.products().save(&gone).await?;
         Ok(true)
     }
+}
+
+async fn products_are_shown_by_their_ids(given: &Given) -> Checked {
+    let mut products = vec![sample::product()?, sample::product()?, sample::product()?];
+    products[1].archive(sample::at(1));
+    put(&*given.store, &products).await?;
+    let asked = [products[1].id, sample::product()?.id, products[0].id];
+    let mut found = given.store.queries().find_products(&asked).await?;
+    found.sort_by_key(|product| product.id);
+    equal(found, products[..2].to_vec())?;
+    equal(given.store.queries().find_products(&[]).await?, vec![])
 }
 
 async fn codes_are_compared_byte_by_byte(given: &Given) -> Checked {

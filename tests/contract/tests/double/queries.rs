@@ -14,6 +14,7 @@ use skep_application::{
     kernel::{OutboxEvent, OutboxQueries, Page, PageRequest, Position, Scope, Signaling, Signals, Total, WakeUps},
     notifications::{MailTemplateQueries, MailTemplateSort},
     ordering::{OrderQueries, OrderView, Overdue},
+    search::SearchQueries,
 };
 use skep_domain::{
     access::Policy,
@@ -23,6 +24,7 @@ use skep_domain::{
     identity::Session,
     jobs::{Job, JobId, Queue, QueueName, Schedule, ScheduleId},
     notifications::{Locale, MailKind, MailTemplate, MailTemplateId},
+    search::{Posting, SearchBuild, SearchKind, Space, TermRange},
     shared::{Direction, Email, EmailLookup, EventId, Lease, OrderId, ProductId, SessionId, Timestamp, UserId},
 };
 use skep_memory::{MemoryStore, page};
@@ -70,6 +72,9 @@ impl ProductQueries for Flawed {
     async fn find_product(&self, id: ProductId) -> Done<Option<Product>> {
         self.seen.find_product(id).await
     }
+    async fn find_products(&self, ids: &[ProductId]) -> Done<Vec<Product>> {
+        self.seen.find_products(ids).await
+    }
     async fn list_products(&self, sort: ProductSort, request: &PageRequest) -> Done<Page<Product>> {
         let seen = if self.flaw == Flaw::ListsArchived { self.unarchived()? } else { self.seen.clone() };
         let page = seen.list_products(sort, &self.asked(request, sort.direction)).await?;
@@ -94,6 +99,22 @@ impl CategoryQueries for Flawed {
     }
     async fn list_categories(&self, sort: CategorySort, request: &PageRequest) -> Done<Page<Category>> {
         self.seen.list_categories(sort, request).await
+    }
+}
+
+#[async_trait]
+impl SearchQueries for Flawed {
+    async fn count_postings(&self, space: &Space, range: &TermRange, most: u32) -> Done<u64> {
+        self.seen.count_postings(space, range, most).await
+    }
+    async fn list_postings(&self, space: &Space, range: &TermRange, limit: u32) -> Done<Vec<Posting>> {
+        self.seen.list_postings(space, range, limit).await
+    }
+    async fn list_postings_of(&self, space: &Space, range: &TermRange, ids: &[Uuid]) -> Done<Vec<Posting>> {
+        self.seen.list_postings_of(space, range, ids).await
+    }
+    async fn find_build(&self, kind: SearchKind) -> Done<Option<SearchBuild>> {
+        self.seen.find_build(kind).await
     }
 }
 

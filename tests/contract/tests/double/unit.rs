@@ -47,6 +47,7 @@ macro_rules! through {
 
 mod events;
 mod jobs;
+mod search;
 
 impl FlawedUnit {
     pub(crate) fn new(inner: MemoryUnit, store: MemoryStore, flaw: Flaw, mode: TxMode) -> Self {

@@ -24,6 +24,7 @@ mod refresh;
 mod roles;
 mod rush;
 mod schedules;
+mod search;
 mod sessions;
 mod uploads;
 mod users;
@@ -61,6 +62,7 @@ pub(crate) const CONTEXTS: &[Context] = &[
     forms::CONTEXT,
     uploads::CONTEXT,
     open_uploads::CONTEXT,
+    search::CONTEXT,
 ];
 
 /// Makes the value of a member of a body from a unique name.

@@ -10,6 +10,7 @@ mod host;
 mod job_plans;
 mod order_plans;
 mod references;
+mod search_plans;
 
 use rusqlite::Connection as Sqlite;
 use skep_application::operations::Migrations as _;

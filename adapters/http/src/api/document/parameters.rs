@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 pub(super) fn describe(operation: &mut Map<String, Value>) {
     let Some(parameters) = operation.get_mut("parameters").and_then(Value::as_array_mut) else { return };
     let described = std::mem::take(parameters).into_iter().flat_map(|parameter| match list_parameters(&parameter) {
-        Some(parameters) => parameters.to_vec(),
+        Some(parameters) => parameters,
         None => vec![described(parameter)],
     });
     parameters.extend(described);

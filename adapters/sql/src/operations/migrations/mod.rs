@@ -28,6 +28,7 @@ pub(crate) const SETS: &[SqlSet] = &[
     crate::notifications::migrations::SET,
     crate::events::migrations::SET,
     crate::files::migrations::SET,
+    crate::search::migrations::SET,
 ];
 
 /// A set of migrations, the same for both engines.

@@ -31,6 +31,8 @@ pub(crate) struct Operation {
     takes_if_match: bool,
     /// The headers that it requires, with their examples.
     headers: Vec<(String, String)>,
+    /// The parameters of the query that it requires, with their examples.
+    query: String,
     /// The media type of a body that is not JSON and must have this one.
     media_type: Option<String>,
     body: Option<Value>,
@@ -72,6 +74,9 @@ impl Operation {
             let value = example.as_str().map_or_else(|| example.to_string(), str::to_owned);
             (parameter["name"].as_str().expect("a name").to_owned(), value)
         };
+        let in_query = |parameter: &&Value| parameter["in"] == "query" && parameter["required"] == true;
+        let query = parameters.clone().filter(in_query).map(header).map(|(name, value)| format!("{name}={value}"));
+        let query = query.collect::<Vec<_>>().join("&");
         let media_types = operation["requestBody"]["content"].as_object();
         let is_raw = |name: &&String| !name.contains("json") && *name != "*/*";
         let media_type = media_types.into_iter().flat_map(|types| types.keys()).find(is_raw).cloned();
@@ -85,6 +90,7 @@ impl Operation {
             method: method.to_ascii_uppercase(),
             path: path.to_owned(),
             headers: headers.map(header).collect(),
+            query: if query.is_empty() { query } else { format!("?{query}") },
             media_type,
             takes_if_match: parameters.into_iter().any(|parameter| parameter["name"] == "If-Match"),
             body: schema.map(|schema| schema["example"].clone()),
@@ -134,7 +140,7 @@ impl Operation {
         scene: &Scene<'_>,
         change: impl FnOnce(&mut Value),
     ) -> Call<'c> {
-        let mut call = client.call(&self.method, scene.path(&self.path));
+        let mut call = client.call(&self.method, scene.path(&self.path) + &self.query);
         if self.takes_if_match {
             call = call.if_match("*");
         }

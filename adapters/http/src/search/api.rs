@@ -1,0 +1,79 @@
+//! The endpoint of search.
+
+use super::dto::{KINDS, SEARCH, SearchResultBody};
+use crate::{
+    parts::{Anyone, Asked, Filter, FilterOf, List, Listed, Sent, SortKey},
+    problem::Problem,
+};
+use poem_openapi::{OpenApi, Tags, registry::MetaSchema};
+use skep_domain::search::SearchKind;
+
+#[derive(Tags)]
+pub(super) enum Tag {
+    /// Search over everything that a caller may see.
+    Search,
+}
+
+#[derive(Default)]
+pub(super) struct SearchApi;
+
+/// The order of results: the best match first.
+#[derive(Clone, Copy)]
+pub(super) struct Rank;
+
+impl SortKey for Rank {
+    const ALL: &'static [Self] = &[Self];
+    const IS_CHOSEN: bool = false;
+
+    fn name(self) -> &'static str {
+        "rank"
+    }
+}
+
+/// The kind that the results have.
+struct Kind(SearchKind);
+
+impl std::fmt::Display for Kind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.0.name())
+    }
+}
+
+impl Filter for Kind {
+    const NAME: &'static str = "type";
+    const MEANING: &'static str = "Only results of this type.";
+
+    fn schema() -> MetaSchema {
+        MetaSchema {
+            enum_items: KINDS.iter().map(|(kind, _)| kind.name().into()).collect(),
+            ..MetaSchema::new("string")
+        }
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let names: Vec<_> = KINDS.iter().map(|(kind, _)| kind.name()).collect();
+        let found = KINDS.iter().find(|(kind, _)| kind.name() == text);
+        found.map(|(kind, _)| Self(*kind)).ok_or_else(|| format!("must be one of {}", names.join(", ")))
+    }
+}
+
+#[OpenApi(prefix_path = "/api/v1", tag = "Tag::Search")]
+impl SearchApi {
+    /// Search
+    ///
+    /// Finds what the caller may see, the best match first and then the newest. Anyone may call it. `q` must be given.
+    /// Of a common word, only the newest 10,000 items of each type are searched, and `page.total_is_exact` is false.
+    #[oai(path = "/search", method = "get", operation_id = "list_search_results")]
+    async fn search(
+        &self,
+        caller: Anyone,
+        Sent(list): List<Rank>,
+        Sent(asked): Sent<Asked>,
+        Sent(kind): FilterOf<Kind>,
+    ) -> Result<Listed<SearchResultBody>, Problem> {
+        let list = list.open_ranked(&caller, SEARCH, format!("q={asked}&{}", kind.query()))?;
+        let search = &caller.app().search.search_documents;
+        let kind = kind.0.map(|kind| kind.0);
+        Ok(list.answer(search.execute(&caller.actor, kind, &asked.query, &list.page).await?))
+    }
+}

@@ -1,0 +1,12 @@
+//! Examples of the bodies of search, for the OpenAPI document.
+
+use crate::parts::Schemas;
+use serde_json::json;
+use skep_application::Policies;
+
+pub(super) fn complete(schemas: &mut Schemas<'_>, _: &Policies) {
+    let id = "019a9d3c-5a00-7000-8000-000000000001";
+    let path = format!("/api/v1/products/{id}");
+    let found = json!({ "type": "product", "id": id, "title": "Linden honey", "links": { "self": path } });
+    schemas.example("SearchResult", found);
+}

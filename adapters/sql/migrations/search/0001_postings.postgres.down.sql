@@ -1,0 +1,2 @@
+DROP TABLE search_builds;
+DROP TABLE search_postings;

@@ -1,0 +1,152 @@
+//! The search over the postings of a store.
+
+use super::{Ranking, SearchIndex, SearchQueries};
+use crate::kernel::StoreError;
+use async_trait::async_trait;
+use skep_domain::search::{Hits, SearchQuery, Space, TermRange};
+use std::sync::Arc;
+
+/// The bounds of a search.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SearchPolicy {
+    /// The greatest number of postings that a query reads of its rarest word. If the word has more, the oldest
+    /// documents are not found by this query, and the answer says that there may be more.
+    pub candidates: u32,
+}
+
+impl SearchPolicy {
+    /// The most candidates that a deployment can choose.
+    pub const MAX_CANDIDATES: u32 = 100_000;
+}
+
+impl Default for SearchPolicy {
+    fn default() -> Self {
+        Self { candidates: 10_000 }
+    }
+}
+
+/// Finds documents by the postings of a store, in the same order on every store.
+///
+/// The candidates are the documents with the rarest word of the query, of which a bounded number is read. Words are
+/// counted up to the same bound; of several with the same count, the first one is taken. The other words are looked up
+/// for the candidates only.
+pub struct PostingIndex {
+    queries: Arc<dyn SearchQueries>,
+    policy: SearchPolicy,
+}
+
+impl PostingIndex {
+    /// Reads the postings of this store.
+    #[must_use]
+    pub fn new(queries: Arc<dyn SearchQueries>, policy: SearchPolicy) -> Self {
+        Self { queries, policy }
+    }
+
+    /// The word with the fewest postings. `None` if there is no word.
+    async fn rarest(&self, space: &Space, ranges: Vec<TermRange>) -> Result<Option<TermRange>, StoreError> {
+        if ranges.len() == 1 {
+            return Ok(ranges.into_iter().next());
+        }
+        let mut rarest: Option<(u64, TermRange)> = None;
+        for range in ranges {
+            let most = self.policy.candidates.saturating_add(1);
+            let count = self.queries.count_postings(space, &range, most).await?;
+            if rarest.as_ref().is_none_or(|(least, _)| count < *least) {
+                rarest = Some((count, range));
+            }
+            if count == 0 {
+                break;
+            }
+        }
+        Ok(rarest.map(|(_, range)| range))
+    }
+}
+
+#[async_trait]
+impl SearchIndex for PostingIndex {
+    async fn search(&self, space: &Space, query: &SearchQuery) -> Result<Ranking, StoreError> {
+        let Some(rarest) = self.rarest(space, query.wanted_ranges()).await? else { return Ok(Ranking::default()) };
+        let most = usize::try_from(self.policy.candidates).unwrap_or(usize::MAX);
+        let mut postings = self.queries.list_postings(space, &rarest, self.policy.candidates.saturating_add(1)).await?;
+        let is_exact = postings.len() <= most;
+        postings.truncate(most);
+        let mut hits = Hits::default();
+        postings.into_iter().for_each(|posting| hits.add(posting));
+        let ids = hits.ids();
+        if !ids.is_empty() {
+            // A bound may have cut off terms of a candidate, so the ranges of beginnings are read again.
+            let again = |range: &TermRange| *range != rarest || (!is_exact && range.first != range.last);
+            for range in query.ranges().into_iter().filter(again) {
+                let others = self.queries.list_postings_of(space, &range, &ids).await?;
+                others.into_iter().for_each(|posting| hits.add(posting));
+            }
+        }
+        Ok(Ranking { hits: hits.ranked(query), is_exact })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::search::MockSearchQueries;
+    use skep_domain::search::{Posting, SearchDocument, SearchField, SearchKind};
+    use uuid::Uuid;
+
+    const KIND: SearchKind = SearchKind::new("thing");
+
+    fn postings(texts: &[&str]) -> Vec<Posting> {
+        let document = |(id, text): (u128, &&str)| {
+            let fields = vec![SearchField { weight: 1, text: (*text).to_owned() }];
+            SearchDocument { kind: KIND, id: Uuid::from_u128(id), owner: None, fields }.postings()
+        };
+        let mut all: Vec<_> = (1..).zip(texts).flat_map(document).collect();
+        all.sort_by(|one, other| (&other.term, other.id).cmp(&(&one.term, one.id)));
+        all
+    }
+
+    /// An index of these texts, by documents 1, 2, 3 and so on, that is asked for the candidates of this word.
+    fn index(texts: &[&str], candidates: u32, rarest: &'static str) -> PostingIndex {
+        let (all, mut queries) = (postings(texts), MockSearchQueries::new());
+        let (listed, of) = (all.clone(), all.clone());
+        let among = |all: &[Posting], range: &TermRange| -> Vec<Posting> {
+            all.iter().filter(|one| range.has(&one.term)).cloned().collect()
+        };
+        queries
+            .expect_count_postings()
+            .returning(move |_, range, most| Ok(u64::from(most).min(among(&all, range).len() as u64)));
+        queries
+            .expect_list_postings()
+            .times(1)
+            .withf(move |_, range, _| range.first == rarest)
+            .returning(move |_, range, limit| Ok(among(&listed, range).into_iter().take(limit as usize).collect()));
+        queries.expect_list_postings_of().returning(move |_, range, ids| {
+            Ok(among(&of, range).into_iter().filter(|one| ids.contains(&one.id)).collect())
+        });
+        PostingIndex::new(Arc::new(queries), SearchPolicy { candidates })
+    }
+
+    async fn found(index: PostingIndex, text: &str) -> (Vec<u128>, bool) {
+        let query = SearchQuery::parse(text).unwrap();
+        let ranking = index.search(&Space::all(KIND), &query).await.unwrap();
+        (ranking.hits.iter().map(|hit| hit.id.as_u128()).collect(), ranking.is_exact)
+    }
+
+    const TEXTS: &[&str] = &["wild honey", "honey honey", "honey bee", "honeydew", "wild bee honey"];
+
+    #[tokio::test]
+    async fn the_candidates_are_those_of_the_rarest_word() {
+        assert_eq!(found(index(TEXTS, 10, "honey"), "honey").await, (vec![2, 5, 3, 1], true));
+        assert_eq!(found(index(TEXTS, 10, "wild"), "honey wild").await, (vec![5, 1], true));
+        assert_eq!(found(index(TEXTS, 10, "wild"), "honey wild -bee").await, (vec![1], true));
+        assert_eq!(found(index(TEXTS, 10, "wild"), "hon* \"wild bee\"").await, (vec![5], true));
+        assert_eq!(found(index(TEXTS, 10, "nothing"), "honey nothing").await, (vec![], true));
+    }
+
+    #[tokio::test]
+    async fn a_common_word_has_a_bounded_number_of_candidates_and_the_answer_says_so() {
+        assert_eq!(found(index(TEXTS, 4, "honey"), "honey").await, (vec![2, 5, 3, 1], true));
+        assert_eq!(found(index(TEXTS, 3, "honey"), "honey").await, (vec![2, 5, 3], false));
+        assert_eq!(found(index(TEXTS, 1, "honey"), "honey wild").await, (vec![5], false));
+        assert_eq!(found(index(TEXTS, 2, "ho"), "ho*").await, (vec![5, 4], false));
+    }
+}

@@ -1,0 +1,154 @@
+//! Searching products.
+
+use super::Context;
+use crate::{
+    Journey,
+    shop::{PRODUCTS, Shop, all, eur, id_of, pages, path},
+};
+use serde_json::{Value, json};
+use skep_journeys::{Client, Store, wait_for};
+
+const SEARCH: &str = "/api/v1/search";
+
+pub(crate) const CONTEXT: Context = Context {
+    journeys: &[
+        Journey::new("slice::search", products_are_found_as_they_are),
+        Journey::new("slice::search_pages", results_are_read_page_by_page),
+        Journey::new("slice::search_refusals", queries_without_meaning_are_refused),
+        Journey::new("slice::search_of_existing", products_of_an_earlier_version_are_indexed_by_the_server),
+        Journey::new("slice::search_rebuild", the_index_is_built_again_beside_a_running_server),
+    ],
+    things: &[],
+    unique: &[],
+    bodies: &[],
+};
+
+fn create(shop: &Shop, sku: &str, name: &str, description: &str) -> String {
+    let body = json!({ "sku": sku, "name": name, "description": description, "price": eur(100), "stock": 1 });
+    shop.admin.post(PRODUCTS).json(body).send().expect(201).text("/id")
+}
+
+/// A list with this query.
+fn asked(collection: &str, query: &str) -> String {
+    let escaped: String = query.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    format!("{collection}?q={escaped}")
+}
+
+/// The ids that both searches find, in their order.
+fn found(client: &Client, query: &str) -> Vec<String> {
+    let ids = |collection: &str| -> Vec<String> {
+        all(client, &asked(collection, query)).iter().map(|item| id_of(item).to_owned()).collect()
+    };
+    let (products, results) = (ids(PRODUCTS), ids(SEARCH));
+    assert_eq!(products, results, "{query}");
+    products
+}
+
+fn products_are_found_as_they_are(store: &Store) {
+    let shop = Shop::open(store);
+    let visitor = shop.server.visitor();
+    let linden = create(&shop, "HONEY-500", "Linden honey", "Sweet, from the forest. 500 g");
+    let creme = create(&shop, "CREME-1", "Crème of honey", "With wild pollen");
+    let mead = create(&shop, "MED-1", "Мёд липовый", "A wild drink, made from honey");
+    let bee = create(&shop, "BEE-1", "蜂蜜", "bees");
+    for (query, expected) in [
+        // A word of the name counts more than one of the description. The SKU counts like the name.
+        ("HONEY", vec![&linden, &creme, &mead]),
+        ("wild", vec![&mead, &creme]),
+        ("honey wild", vec![&creme, &mead]),
+        ("\"wild drink\"", vec![&mead]),
+        ("\"drink wild\"", vec![]),
+        ("honey -wild", vec![&linden]),
+        ("creme", vec![&creme]),
+        ("мед", vec![&mead]),
+        ("蜂", vec![&bee]),
+        ("lin*", vec![&linden]),
+        ("honey-500", vec![&linden]),
+        ("nothing", vec![]),
+    ] {
+        assert_eq!(found(&visitor, query).iter().collect::<Vec<_>>(), expected, "{query}");
+    }
+    let result = visitor.get(asked(SEARCH, "linden")).send().ok().json()["data"][0].clone();
+    let expected =
+        json!({ "type": "product", "id": linden, "title": "Linden honey", "links": { "self": path(&linden) } });
+    assert_eq!(result, expected);
+    assert_eq!(all(&visitor, &format!("{}&type=product", asked(SEARCH, "honey"))).len(), 3);
+
+    // The index changes with the product.
+    let renamed = json!({ "name": "Acacia syrup", "sku": "SYRUP" });
+    shop.admin.patch(path(&linden)).if_match("*").json(renamed).send().expect(200);
+    assert_eq!(found(&visitor, "honey"), [creme.clone(), mead.clone()]);
+    assert_eq!(found(&visitor, "acacia"), [linden.clone()]);
+    shop.admin.delete(path(&creme)).send().expect(204);
+    assert_eq!(found(&visitor, "honey"), [mead.clone()]);
+    assert_eq!(found(&shop.admin, "honey"), [mead], "an admin finds no archived product, as in the list");
+    shop.server.stop();
+}
+
+fn results_are_read_page_by_page(store: &Store) {
+    let shop = Shop::open(store);
+    let visitor = shop.server.visitor();
+    let mut expected: Vec<String> = (0..12).map(|n| create(&shop, &format!("H-{n}"), "Honey", "")).collect();
+    expected.reverse();
+    for collection in [PRODUCTS, SEARCH] {
+        let target = format!("{}&limit=5&count=exact", asked(collection, "honey"));
+        let pages = pages(&visitor, &target);
+        assert_eq!(pages.iter().map(Vec::len).collect::<Vec<_>>(), [5, 5, 2]);
+        assert_eq!(pages.concat().iter().map(id_of).collect::<Vec<_>>(), expected, "the newest first");
+        let page = visitor.get(&target).send().ok().json();
+        assert_eq!((&page["page"]["total"], &page["page"]["total_is_exact"]), (&json!(12), &json!(true)));
+        let cursor = page["page"]["next_cursor"].as_str().expect("a cursor").to_owned();
+        let other = format!("{}&cursor={cursor}", asked(collection, "hone*"));
+        visitor.get(other).send().refused(400, "invalid_parameter");
+    }
+    shop.server.stop();
+}
+
+fn queries_without_meaning_are_refused(store: &Store) {
+    let shop = Shop::open(store);
+    let visitor = shop.server.visitor();
+    let long = "x".repeat(201);
+    let words = "a b c d e f g h i";
+    for collection in [PRODUCTS, SEARCH] {
+        for query in ["", "-honey", "\"\"", "* * *", "((((&&||", "🐝", "h*", &long, words, &"- \"".repeat(60)] {
+            let refused = visitor.get(asked(collection, query)).send();
+            let problem: Value = refused.refused(400, "invalid_parameter").json();
+            assert_eq!(problem["errors"][0]["parameter"], "q", "{query}: {problem}");
+        }
+        visitor.get(asked(collection, "мёд蜂蜜שלום honey")).send().expect(200);
+    }
+    visitor.get(SEARCH).send().refused(400, "invalid_parameter");
+    visitor.get(format!("{}&type=order", asked(SEARCH, "honey"))).send().refused(400, "invalid_parameter");
+    visitor.get(format!("{}&sort=name", asked(PRODUCTS, "honey"))).send().refused(400, "invalid_parameter");
+    shop.server.stop();
+}
+
+/// The migration makes an empty index, as it does in a store of an earlier version.
+fn products_of_an_earlier_version_are_indexed_by_the_server(store: &Store) {
+    let shop = Shop::open(store);
+    for n in 0..25 {
+        create(&shop, &format!("H-{n}"), "Honey", "");
+    }
+    let Shop { server, deployment, .. } = shop;
+    server.stop();
+    deployment.run(&["migrate", "down", "--set", "search", "--yes"], "", &[]).ok();
+    let server = deployment.start();
+    let visitor = server.visitor();
+    let target = format!("{}&limit=100", asked(PRODUCTS, "honey"));
+    wait_for("the index", || (all(&visitor, &target).len() == 25).then_some(()));
+    server.stop();
+}
+
+fn the_index_is_built_again_beside_a_running_server(store: &Store) {
+    let shop = Shop::open(store);
+    let visitor = shop.server.visitor();
+    let ids: Vec<String> = (0..45).map(|n| create(&shop, &format!("H-{n}"), "Honey", "")).collect();
+    shop.admin.delete(path(&ids[3])).send().expect(204);
+    let rebuilt = shop.deployment.run(&["search", "rebuild"], "", &[]).ok();
+    assert!(rebuilt.contains("product  44 documents  done"), "{rebuilt}");
+    assert!(rebuilt.contains("44 documents were indexed"), "{rebuilt}");
+    let again = shop.deployment.run(&["search", "rebuild", "--continue"], "", &[]).ok();
+    assert!(again.contains("0 documents were indexed"), "{again}");
+    assert_eq!(all(&visitor, &format!("{}&limit=100", asked(PRODUCTS, "honey"))).len(), 44);
+    shop.server.stop();
+}
