@@ -48,7 +48,7 @@ impl StoredArchive {
     }
 }
 
-/// Stores archives.
+/// Stores the archives that jobs make, as private files.
 pub struct StoreArchive {
     parts: Arc<UploadParts>,
 }

@@ -16,7 +16,7 @@ use skep_domain::{
 /// Which account, and which group.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct GroupMemberCommand {
-    /// The group.
+    /// The group that gains or loses a member.
     pub group_id: GroupId,
     /// The account.
     pub user_id: UserId,

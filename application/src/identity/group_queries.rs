@@ -40,27 +40,34 @@ impl ListGroups {
 }
 
 /// Returns pages of the accounts in a group.
-pub struct ListGroupMembers(Reader<dyn UserQueries>);
+pub struct ListGroupMembers {
+    users: Reader<dyn UserQueries>,
+    roles: Arc<dyn RoleQueries>,
+}
 
 impl ListGroupMembers {
-    /// Makes the use case. It reads accounts through `users`.
+    /// Makes the use case. It reads accounts through `users`, and groups through `roles`.
     #[must_use]
-    pub fn new(users: Arc<dyn UserQueries>) -> Self {
-        Self(Reader::new(actions::READ_USER, users))
+    pub fn new(users: Arc<dyn UserQueries>, roles: Arc<dyn RoleQueries>) -> Self {
+        Self { users: Reader::new(actions::READ_USER, users), roles }
     }
 
-    /// Reads a page of the accounts that are in the group itself. A group that does not exist has none.
+    /// Reads a page of the accounts that are in the group itself.
     ///
     /// # Errors
-    /// [`ListError`].
+    /// [`GetError`].
     pub async fn execute(
         &self,
         actor: &Actor,
         id: GroupId,
         sort: UserSort,
         page: &PageRequest,
-    ) -> Result<Page<UserView>, ListError> {
+    ) -> Result<Page<UserView>, GetError> {
+        let users = self.users.open(actor)?;
+        if self.roles.find_policy().await?.group(id).is_none() {
+            return Err(NotFound("group").into());
+        }
         let filter = UserFilter { role: Some(Role::Group(Membership::of(id))), ..UserFilter::default() };
-        Ok(self.0.open(actor)?.list_users(&filter, sort, page).await?)
+        Ok(users.list_users(&filter, sort, page).await?)
     }
 }

@@ -233,8 +233,8 @@ async fn a_member_joins_once_and_leaves_once() {
     let stale = || GroupMemberCommand { precondition: Precondition::version(Version::FIRST.next()), ..member() };
     assert_eq!(code(&run(&outside, &admin(), AddGroupMember, stale()).await), "precondition_failed");
     assert_eq!(code(&run(&outside, &admin(), RemoveGroupMember, stale()).await), "precondition_failed");
-    let nobody = House { user: None, ..outside };
-    assert_eq!(code(&run(&nobody, &admin(), AddGroupMember, member()).await), "not_found");
+    let empty = House { user: None, ..outside };
+    assert_eq!(code(&run(&empty, &admin(), AddGroupMember, member()).await), "not_found");
 }
 
 #[tokio::test]
@@ -325,7 +325,8 @@ async fn groups_and_members_are_shown_to_those_that_may_read_them() {
     let policy = Policy::new(PolicyVersion(1), []).with_groups([group(2, &["shop"], None), group(1, &[], Some(2))]);
     let mut queries = MockRoleQueries::new();
     queries.expect_find_policy().returning(move || Ok(policy.clone()));
-    let groups = ListGroups::new(Arc::new(queries));
+    let queries = Arc::new(queries);
+    let groups = ListGroups::new(queries.clone());
     assert_eq!(code(&groups.execute(&user(1)).await), "forbidden");
     assert_eq!(code(&groups.get(&user(1), id(1)).await), "forbidden");
     let listed = groups.execute(&admin()).await.unwrap();
@@ -339,9 +340,10 @@ async fn groups_and_members_are_shown_to_those_that_may_read_them() {
         Ok(Page { items: vec![UserView::from(&ada())], next: None, total: None })
     });
     users.expect_find_user().returning(|scope, _| Ok((scope == Scope::All).then(|| UserView::from(&ada()))));
-    let members = ListGroupMembers::new(Arc::new(users));
+    let members = ListGroupMembers::new(Arc::new(users), queries);
     let sort = UserSort { key: UserSortKey::CreatedAt, direction: Direction::Descending };
     let page = PageRequest { limit: PageLimit::new(5).unwrap(), after: None, count_up_to: None };
     assert_eq!(code(&members.execute(&user(1), id(1), sort, &page).await), "forbidden");
     assert_eq!(members.execute(&admin(), id(1), sort, &page).await.unwrap().items.len(), 1);
+    assert_eq!(code(&members.execute(&admin(), id(3), sort, &page).await), "not_found");
 }

@@ -244,13 +244,13 @@ pub struct Identity {
     pub change_role: UseCase<ChangeRole>,
     /// Deletes a role of the deployment.
     pub delete_role: UseCase<DeleteRole>,
-    /// Lists the groups.
+    /// Lists the groups in the order of their names.
     pub list_groups: ListGroups,
-    /// Creates a group.
+    /// Creates a group, at the top or under another one.
     pub create_group: UseCase<CreateGroup>,
-    /// Changes a group.
+    /// Changes a group, and moves it under another one.
     pub change_group: UseCase<ChangeGroup>,
-    /// Deletes a group.
+    /// Deletes a group without members and without groups under it.
     pub delete_group: UseCase<DeleteGroup>,
     /// Lists the members of a group.
     pub list_group_members: ListGroupMembers,
@@ -360,7 +360,7 @@ impl Identity {
             create_group: UseCase::new(CreateGroup::new(policies.roles), &commands),
             change_group: UseCase::new(ChangeGroup, &commands),
             delete_group: UseCase::new(DeleteGroup, &commands),
-            list_group_members: ListGroupMembers::new(store.clone()),
+            list_group_members: ListGroupMembers::new(store.clone(), store.clone()),
             add_group_member: UseCase::new(AddGroupMember, &commands),
             remove_group_member: UseCase::new(RemoveGroupMember, &commands),
             list_user_sessions: ListUserSessions::new(store.clone(), store.clone(), runtime.clone()),

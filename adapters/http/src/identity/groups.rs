@@ -188,7 +188,7 @@ impl GroupApi {
     /// List the members of a group
     ///
     /// Lists the accounts that are in the group itself, and not those in groups under it. Needs the permission
-    /// `identity.user.read`. A group that does not exist has no members.
+    /// `identity.user.read`.
     #[oai(path = "/groups/:id/members", method = "get", operation_id = "list_group_members")]
     async fn members(
         &self,

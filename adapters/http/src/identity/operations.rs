@@ -84,7 +84,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation::new("create_group", MANAGE_ROLE, CreateGroupError::REFUSALS).body(SHORT),
     Operation::new("change_group", MANAGE_ROLE, ChangeGroupError::REFUSALS).body(SHORT),
     Operation::new("delete_group", MANAGE_ROLE, DeleteGroupError::REFUSALS),
-    Operation::new("list_group_members", READ_USER, ListError::REFUSALS).cost(Cost::Page),
+    Operation::new("list_group_members", READ_USER, GetError::REFUSALS).cost(Cost::Page),
     Operation::new("add_group_member", MANAGE_USER, GroupMemberError::REFUSALS),
     Operation::new("remove_group_member", MANAGE_USER, GroupMemberError::REFUSALS),
     Operation::new("end_user_sessions", MANAGE_USER, EndUserSessionsError::REFUSALS),

@@ -136,7 +136,6 @@ async fn with(skep: &Skep, command: Group) -> Result<(), BoxError> {
             tell!("deleted the group {id}")?;
         }
         Group::Members { id, limit } => {
-            identity.list_groups.get(&actor, id).await?;
             let sort = UserSort { key: UserSortKey::CreatedAt, direction: Direction::Descending };
             let page = PageRequest { limit: PageLimit::new(limit)?, ..PageRequest::default() };
             let page = identity.list_group_members.execute(&actor, id, sort, &page).await?;
