@@ -79,10 +79,13 @@ impl SearchQueries for MemoryStore {
     async fn list_postings(&self, space: &Space, range: &TermRange, limit: u32) -> Done<Vec<Posting>> {
         Ok(within(&self.state().postings, space, range).take(limit as usize).cloned().collect())
     }
-    async fn list_postings_of(&self, space: &Space, range: &TermRange, ids: &[Uuid]) -> Done<Vec<Posting>> {
+    async fn list_postings_of(&self, space: &Space, range: &TermRange, ids: &[Uuid], limit: u32) -> Done<Vec<Posting>> {
         let state = self.state();
         let of = |posting: &&Posting| ids.contains(&posting.id);
-        Ok(within(&state.postings, space, range).filter(of).cloned().collect())
+        let mut found: Vec<_> = within(&state.postings, space, range).filter(of).cloned().collect();
+        found.sort_by(|one, other| (other.id, &other.term).cmp(&(one.id, &one.term)));
+        found.truncate(limit as usize);
+        Ok(found)
     }
     async fn find_build(&self, kind: SearchKind) -> Done<Option<SearchBuild>> {
         Ok(self.state().builds.rows().find(|build| build.kind == kind.name()).cloned())

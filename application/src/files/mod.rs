@@ -112,7 +112,7 @@ impl Files {
         let parts = Arc::new(parts);
         Self {
             upload_file: UploadFile::new(parts.clone()),
-            store_archive: Arc::new(StoreArchive::new(parts.clone())),
+            store_archive: Arc::new(StoreArchive::new(parts.clone(), erase_files.clone())),
             create_upload: CreateUpload::new(parts.clone(), &commands),
             get_upload: GetUpload::new(store.clone(), runtime.clock.clone()),
             list_uploads: ListUploads::new(store.clone(), runtime.clock.clone()),

@@ -4,7 +4,7 @@
 //! of the job stores an archive. What another attempt has left is removed as an upload that was given up. The file has the
 //! time at which a sweep deletes it.
 
-use super::{FileTooLarge, FilesTx, ReserveUploadError, StagedBlob, UploadParts, remove_files::usage};
+use super::{EraseFiles, FileTooLarge, FilesTx, ReserveUploadError, StagedBlob, UploadParts, remove_files::usage};
 use crate::{
     jobs::{JobRun, enqueue_internal},
     kernel::{Actor, Attempt, Key, OutboxEvent, StoreError, TxMode, run, use_case_error},
@@ -51,13 +51,14 @@ impl StoredArchive {
 /// Stores the archives that jobs make, as private files.
 pub struct StoreArchive {
     parts: Arc<UploadParts>,
+    erase: Arc<EraseFiles>,
 }
 
 impl StoreArchive {
-    /// Stores with these ports and rules.
+    /// Stores with these ports and rules. `erase` deletes archives.
     #[must_use]
-    pub const fn new(parts: Arc<UploadParts>) -> Self {
-        Self { parts }
+    pub const fn new(parts: Arc<UploadParts>, erase: Arc<EraseFiles>) -> Self {
+        Self { parts, erase }
     }
 
     /// Begins a private file of this user. From here on, an erasure of the account finds it.
@@ -81,6 +82,14 @@ impl StoreArchive {
                 Err(error.into())
             }
         }
+    }
+
+    /// Deletes an archive and its content, if it is still there.
+    ///
+    /// # Errors
+    /// The store's error.
+    pub async fn remove(&self, id: FileId) -> Result<(), StoreError> {
+        self.erase.erase(id, "expiry").await
     }
 }
 

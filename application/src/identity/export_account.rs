@@ -14,6 +14,9 @@ use skep_domain::{
 };
 use std::{sync::Arc, time::Duration};
 
+/// The pause after which an archive that could not be deleted is tried again, in milliseconds.
+const AGAIN: i64 = 60 * 60 * 1_000;
+
 /// Makes the archives of accounts.
 pub struct ExportAccount {
     users: Arc<dyn UserQueries>,
@@ -56,7 +59,7 @@ impl ExportAccount {
         self.sections.iter().map(|section| section.section())
     }
 
-    /// Makes the archive. A job that has made one only waits. Each page is a read of its own, so the archive does not show
+    /// Makes the archive. A job that has made one waits, and deletes it if no sweep has done so. Each page is a read of its own, so the archive does not show
     /// all rows as of one moment.
     ///
     /// # Errors
@@ -65,8 +68,8 @@ impl ExportAccount {
         match StoredArchive::of(job.job()) {
             Some(archive) => {
                 let until = AccountExport::waits_until(job.job(), archive.expires_at);
-                let is_over = until <= self.runtime.clock.now();
-                Ok(if is_over { Outcome::Complete(None) } else { Outcome::Snooze(until) })
+                let now = self.runtime.clock.now();
+                Ok(if now < until { Outcome::Snooze(until) } else { self.expire(archive, now).await })
             }
             None => match self.make(job, user_id).await {
                 Ok(()) => Ok(Outcome::Settled),
@@ -75,6 +78,15 @@ impl ExportAccount {
                 Err(NotMade::Archive(error @ StoreArchiveError::TooLarge(_))) => Err(JobError::never(error)),
                 Err(error) => Err(JobError::later(BoxError::from(error))),
             },
+        }
+    }
+
+    /// The sweep deletes an archive in time, but not one of an earlier version, which has no time of its own.
+    async fn expire(&self, archive: StoredArchive, now: Timestamp) -> Outcome {
+        match self.archives.remove(archive.file_id).await {
+            Ok(()) => Outcome::Complete(None),
+            // The job is not given up, because then an archive without a time would stay.
+            Err(_) => Outcome::Snooze(now.plus_millis(AGAIN)),
         }
     }
 

@@ -99,6 +99,8 @@ pub(super) async fn may_become<E: From<Invalid> + From<RoleNotHeld> + From<Store
     let mut changed = present.roles_changed_by(group);
     // A role that members have from a group above, too, would otherwise stay when it is taken out there.
     changed.extend(before.symmetric_difference(&group.roles).cloned());
+    // Names say which group others put accounts into. So a change needs every permission that the group gives already.
+    changed.extend(present.roles_of_group(group.id).into_iter().cloned());
     let policy = definitions_with(unit, &changed, groups).await?;
     let mut invalid = Invalid::default();
     for (at, role) in group.roles.iter().enumerate() {

@@ -20,7 +20,7 @@ pub struct GroupMemberCommand {
     pub group_id: GroupId,
     /// The account.
     pub user_id: UserId,
-    /// The version that the account must still have, if the caller names one.
+    /// The version that the account must still have. A member is taken out without one, too.
     pub precondition: Precondition,
 }
 
@@ -69,7 +69,7 @@ impl Command for AddGroupMember {
         unit: &mut Self::Unit,
         mut user: Authorized<'_, User>,
     ) -> Result<UserView, Self::Error> {
-        plan.precondition.allow(user.version)?;
+        plan.precondition.require(user.version)?;
         may_change_members(plan, unit, &user).await?;
         let now = user.now();
         let is_changed = user.join(plan.group_id, now).map_err(|_| TooManyMemberships)?;

@@ -252,7 +252,7 @@ pub struct Identity {
     pub change_group: UseCase<ChangeGroup>,
     /// Deletes a group without members and without groups under it.
     pub delete_group: UseCase<DeleteGroup>,
-    /// Lists the members of a group.
+    /// Returns a page of the accounts in a group.
     pub list_group_members: ListGroupMembers,
     /// Puts an account into a group.
     pub add_group_member: UseCase<AddGroupMember>,

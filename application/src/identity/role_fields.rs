@@ -54,7 +54,7 @@ refusal! {
 pub struct RolePolicy {
     /// The most roles that the deployment defines itself.
     pub most: u32,
-    /// The most groups.
+    /// The most groups of accounts.
     pub most_groups: u32,
 }
 

@@ -4,7 +4,10 @@ use super::{SearchQueries, SearchRepository, SearchSource, SearchTx, constraints
 use crate::kernel::{Begin, Round, Runtime, StoreError, SweepAll, TxMode, run};
 use async_trait::async_trait;
 use skep_domain::search::{SearchBuild, SearchBuildId, SearchKind};
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering},
+};
 
 /// Indexes the documents that were stored before they could be found, or by rules that have changed. It works in
 /// batches of one unit of work each, while documents are changed and searched. Several instances may work on one build:
@@ -19,6 +22,9 @@ pub struct SearchBuilds {
 impl SearchBuilds {
     /// The greatest number of documents per batch.
     pub const BATCH: usize = 20;
+
+    /// The greatest number of batches in a round of the sweep, so that the other sweeps have their turn.
+    const BATCHES_OF_A_SWEEP: u32 = 250;
 
     /// Builds the index of these sources.
     #[must_use]
@@ -118,8 +124,13 @@ impl SweepAll for SearchBuilds {
     }
 
     async fn sweep_all(&self, round: &mut Round<'_>) -> Result<(), StoreError> {
-        let mut indexed = 0;
-        let built = self.run(&|| round.is_stopped(), &mut |_, count| indexed += count).await;
+        let (mut indexed, batches) = (0, AtomicU32::new(0));
+        let stopped = || round.is_stopped() || batches.load(Ordering::Relaxed) >= Self::BATCHES_OF_A_SWEEP;
+        let mut progress = |_: &SearchBuild, count| {
+            indexed += count;
+            batches.fetch_add(1, Ordering::Relaxed);
+        };
+        let built = self.run(&stopped, &mut progress).await;
         round.swept += indexed;
         built
     }

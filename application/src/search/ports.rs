@@ -45,7 +45,8 @@ pub trait SearchRepository: Send {
 /// 2. Postings are listed by term and then by id, both in descending order. So a limit leaves out the oldest documents
 ///    of a term.
 ///
-/// No method reads more postings than it returns or counts, besides those of the given documents.
+/// No method returns more postings than its limit, and only [`list_postings_of`](Self::list_postings_of) reads more than it
+/// returns: those of the given documents.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait SearchQueries: Send + Sync {
@@ -53,12 +54,13 @@ pub trait SearchQueries: Send + Sync {
     async fn count_postings(&self, space: &Space, range: &TermRange, most: u32) -> Result<u64, StoreError>;
     /// The first `limit` postings with these terms.
     async fn list_postings(&self, space: &Space, range: &TermRange, limit: u32) -> Result<Vec<Posting>, StoreError>;
-    /// The postings with these terms of these documents, in any order.
+    /// The first `limit` postings with these terms of these documents, by id and then by term, both in descending order.
     async fn list_postings_of(
         &self,
         space: &Space,
         range: &TermRange,
         ids: &[Uuid],
+        limit: u32,
     ) -> Result<Vec<Posting>, StoreError>;
     /// The build of this kind.
     async fn find_build(&self, kind: SearchKind) -> Result<Option<SearchBuild>, StoreError>;

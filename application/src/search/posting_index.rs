@@ -3,14 +3,15 @@
 use super::{Ranking, SearchIndex, SearchQueries};
 use crate::kernel::StoreError;
 use async_trait::async_trait;
-use skep_domain::search::{Hits, SearchQuery, Space, TermRange};
+use skep_domain::search::{Hits, SearchQuery, Space, TermRange, WORDS_MAX};
 use std::sync::Arc;
 
 /// The bounds of a search.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SearchPolicy {
-    /// The greatest number of postings that a query reads of its rarest word. If the word has more, the oldest
-    /// documents are not found by this query, and the answer says that there may be more.
+    /// The greatest number of postings that a query reads of its rarest word, and an eighth of those that it reads of all
+    /// others together. If there are more, the oldest documents are not found by this query, and the answer says that
+    /// there may be more.
     pub candidates: u32,
 }
 
@@ -68,18 +69,32 @@ impl SearchIndex for PostingIndex {
         let Some(rarest) = self.rarest(space, query.wanted_ranges()).await? else { return Ok(Ranking::default()) };
         let most = usize::try_from(self.policy.candidates).unwrap_or(usize::MAX);
         let mut postings = self.queries.list_postings(space, &rarest, self.policy.candidates.saturating_add(1)).await?;
-        let is_exact = postings.len() <= most;
+        let mut is_exact = postings.len() <= most;
         postings.truncate(most);
         let mut hits = Hits::default();
         postings.into_iter().for_each(|posting| hits.add(posting));
-        let ids = hits.ids();
-        if !ids.is_empty() {
-            // A bound may have cut off terms of a candidate, so the ranges of beginnings are read again.
-            let again = |range: &TermRange| *range != rarest || (!is_exact && range.first != range.last);
-            for range in query.ranges().into_iter().filter(again) {
-                let others = self.queries.list_postings_of(space, &range, &ids).await?;
-                others.into_iter().for_each(|posting| hits.add(posting));
+        // A bound may have cut off terms of a candidate, so the ranges of beginnings are read again.
+        let again = |range: &TermRange| *range != rarest || (!is_exact && range.first != range.last);
+        let others: Vec<_> = query.ranges().into_iter().filter(again).collect();
+        // As many as exact words have at most. Only beginnings of words have more.
+        let mut left = self.policy.candidates.saturating_mul(u32::try_from(WORDS_MAX).unwrap_or(u32::MAX));
+        for range in others {
+            let ids = hits.ids();
+            if ids.is_empty() {
+                break;
             }
+            let mut found = self.queries.list_postings_of(space, &range, &ids, left.saturating_add(1)).await?;
+            let count = u32::try_from(found.len()).unwrap_or(u32::MAX);
+            if count > left {
+                is_exact = false;
+                // The postings of the last document may not be complete.
+                if let Some(last) = found.last().map(|posting| posting.id) {
+                    hits.keep_newer(last);
+                    found.retain(|posting| posting.id > last);
+                }
+            }
+            left = left.saturating_sub(count);
+            found.into_iter().for_each(|posting| hits.add(posting));
         }
         Ok(Ranking { hits: hits.ranked(query), is_exact })
     }
@@ -119,8 +134,12 @@ mod tests {
             .times(1)
             .withf(move |_, range, _| range.first == rarest)
             .returning(move |_, range, limit| Ok(among(&listed, range).into_iter().take(limit as usize).collect()));
-        queries.expect_list_postings_of().returning(move |_, range, ids| {
-            Ok(among(&of, range).into_iter().filter(|one| ids.contains(&one.id)).collect())
+        queries.expect_list_postings_of().returning(move |_, range, ids, limit| {
+            let mut found = among(&of, range);
+            found.retain(|one| ids.contains(&one.id));
+            found.sort_by(|one, other| (other.id, &other.term).cmp(&(one.id, &one.term)));
+            found.truncate(limit as usize);
+            Ok(found)
         });
         PostingIndex::new(Arc::new(queries), SearchPolicy { candidates })
     }
@@ -148,5 +167,16 @@ mod tests {
         assert_eq!(found(index(TEXTS, 3, "honey"), "honey").await, (vec![2, 5, 3], false));
         assert_eq!(found(index(TEXTS, 1, "honey"), "honey wild").await, (vec![5], false));
         assert_eq!(found(index(TEXTS, 2, "ho"), "ho*").await, (vec![5, 4], false));
+    }
+
+    #[tokio::test]
+    async fn a_beginning_of_many_words_reads_a_bounded_number_of_postings() {
+        let numbers = "bee n10 n11 n12 n13 n14 n15 n16 n17 n18 n19";
+        let texts = [numbers, "bee n10", numbers, numbers];
+        // Of eight for each candidate, the beginning has 31.
+        assert_eq!(found(index(&texts, 4, "bee"), "bee n1*").await, (vec![4, 3, 2, 1], true));
+        assert_eq!(found(index(&texts[1..], 3, "bee"), "bee n1*").await, (vec![3, 2, 1], true));
+        assert_eq!(found(index(&texts[2..], 2, "bee"), "bee n1*").await, (vec![2], false));
+        assert_eq!(found(index(&texts[2..], 1, "bee"), "bee n1*").await, (vec![], false));
     }
 }

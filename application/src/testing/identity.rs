@@ -34,7 +34,7 @@ pub struct House {
     pub other_admin: Option<UserId>,
     /// The roles of the deployment.
     pub roles: Vec<OwnRole>,
-    /// The groups.
+    /// The groups of accounts.
     pub groups: Vec<Group>,
     /// How many accounts have any role or are in any group of the deployment.
     pub holders: u64,

@@ -73,7 +73,7 @@ pub enum Misplaced {
 /// The values of a group that a change sets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GroupFields {
-    /// The name.
+    /// The name from now on.
     pub name: Text,
     /// What the group is for.
     pub description: Text,

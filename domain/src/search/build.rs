@@ -45,16 +45,16 @@ impl SearchBuild {
         Self { version: self.version, ..Self::start(self.id, &self.kind) }
     }
 
-    /// Whether all documents are indexed by the rules of today.
+    /// Whether all documents are indexed by the rules of this program, or by later ones.
     #[must_use]
     pub const fn is_done(&self) -> bool {
         self.is_current() && self.done_at.is_some()
     }
 
-    /// Whether the build follows the rules of today.
+    /// Whether the build follows the rules of this program, or those of a later one, which runs beside it.
     #[must_use]
     pub const fn is_current(&self) -> bool {
-        self.revision == REVISION
+        self.revision >= REVISION
     }
 
     /// The build after `count` more documents. `after` is the place of the last one, or `None` if no document follows.
@@ -81,6 +81,8 @@ mod tests {
         assert_eq!((done.indexed, done.after.as_deref(), done.is_done()), (107, Some("x"), true));
         assert_eq!(done.clone().again(), build);
         let old = SearchBuild { revision: REVISION - 1, ..done };
-        assert!(!old.is_done() && !old.is_current() && old.again().is_current());
+        assert!(!old.is_done() && !old.is_current());
+        let later = SearchBuild { revision: REVISION + 1, ..old.clone() };
+        assert!(later.is_done() && old.again().is_current(), "an earlier program leaves a later build alone");
     }
 }

@@ -43,6 +43,12 @@ impl Hits {
         terms.insert(posting.term, (posting.weight, posting.positions.0));
     }
 
+    /// Drops the candidates that are not newer than this document.
+    pub fn keep_newer(&mut self, than: Uuid) {
+        self.candidates = self.candidates.split_off(&than);
+        self.candidates.remove(&than);
+    }
+
     /// The ids of the candidates.
     #[must_use]
     pub fn ids(&self) -> Vec<Uuid> {

@@ -6,7 +6,7 @@ use super::terms::terms;
 pub const QUERY_MAX: usize = 200;
 /// The greatest number of words of a query. Each costs the store a read.
 pub const WORDS_MAX: usize = 8;
-/// The shortest beginning of a word that can be searched for.
+/// The shortest beginning of a word that can be searched for alone. In a phrase, the other words say enough.
 const PREFIX_MIN: usize = 2;
 /// No term has this character, which is greater than all others.
 const LAST: char = '\u{10FFFF}';
@@ -158,8 +158,9 @@ fn distinct<'a>(clauses: impl Iterator<Item = &'a Clause>) -> Vec<TermRange> {
 fn phrase(part: &str) -> Result<Vec<Word>, InvalidQuery> {
     let is_prefix = part.ends_with('*');
     let mut words: Vec<_> = terms(part).into_iter().map(|text| Word { text, is_prefix: false }).collect();
+    let is_alone = words.len() == 1;
     if let Some(last) = words.last_mut().filter(|_| is_prefix) {
-        if last.text.chars().nth(PREFIX_MIN - 1).is_none() {
+        if is_alone && last.text.chars().nth(PREFIX_MIN - 1).is_none() {
             return Err(InvalidQuery::ShortPrefix);
         }
         last.is_prefix = true;

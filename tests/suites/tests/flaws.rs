@@ -32,6 +32,7 @@ const CAUGHT: &[(SqlFlaw, &str, &str)] = &[
     ),
     (flaw("search.posting.count", "LIMIT $4", "LIMIT $4 - 1"), POSTINGS, LISTED_POSTINGS),
     (flaw("search.posting.list_of", "space || '' = $2", "$2 = $2"), POSTINGS, POSTINGS_OF),
+    (flaw("search.posting.list_of", "document_id DESC, term DESC", "document_id DESC, term"), POSTINGS, POSTINGS_OF),
     (
         flaw("search.posting.list_of", "BETWEEN $3 AND $4", "BETWEEN $3 AND $3 || substr($4, 1, 0)"),
         POSTINGS,

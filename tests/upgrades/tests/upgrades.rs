@@ -5,7 +5,6 @@
 //! its name, it fails.
 
 mod beside;
-mod expiry;
 mod refresh;
 
 use bson::{Document, doc};
@@ -53,9 +52,6 @@ const ON_DATABASES: &[(&str, OnDatabase)] = &[
     ("an_older_instance_shadows_no_owner", |database| Box::pin(beside::an_older_instance_shadows_no_owner(database))),
     ("an_unreadable_account_keeps_no_other_from_its_key", |database| {
         Box::pin(beside::an_unreadable_account_keeps_no_other_from_its_key(database))
-    }),
-    ("earlier_archives_are_deleted_after_a_week", |database| {
-        Box::pin(expiry::earlier_archives_are_deleted_after_a_week(database))
     }),
     ("compressed_answers_become_text_again", |database| Box::pin(compressed_answers_become_text_again(database))),
 ];

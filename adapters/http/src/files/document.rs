@@ -20,7 +20,7 @@ pub(super) fn complete(schemas: &mut Schemas<'_>, policies: &Policies) {
     schemas.example("FileLinks", links);
     let request = &["SignFileLinkRequest"];
     let most = policies.files.longest_link.as_secs();
-    schemas.limit(request, "expires_in", &json!({ "minimum": 1, "maximum": most }));
+    schemas.limit(request, "expires_in", &json!({ "minimum": 1, "maximum": most, "nullable": true }));
     schemas.values("SignFileLinkRequest", "disposition", FileDisposition::NAMES.iter().copied());
     schemas.example("SignFileLinkRequest", json!({ "expires_in": most.min(600), "disposition": "attachment" }));
     let signature = "5c4c1b3f".repeat(8);

@@ -43,6 +43,10 @@ fn limit(schemas: &mut Schemas<'_>, passwords: PasswordPolicy) {
 fn roles(schemas: &mut Schemas<'_>) {
     let name = json!({ "minLength": 1, "maxLength": RoleName::MAX, "pattern": RoleName::PATTERN });
     schemas.limit(&["CreateRoleRequest"], "name", &name);
+    let mut of_list = name;
+    of_list["type"] = "string".into();
+    let lists = ["InviteUserRequest", "SetRolesRequest", "CreateGroupRequest", "ChangeGroupRequest"];
+    schemas.limit(&lists, "roles", &json!({ "items": of_list }));
     let changes = ["CreateRoleRequest", "ChangeRoleRequest"];
     schemas.limit(&changes, "description", &line(OwnRole::DESCRIPTION_MAX));
     schemas.limit(&changes, "permissions", &json!({ "maxItems": OwnRole::MOST_PERMISSIONS }));
@@ -73,6 +77,7 @@ fn groups(schemas: &mut Schemas<'_>) {
     schemas.limit(&changes, "name", &line(Group::NAME_MAX));
     schemas.limit(&changes, "description", &line(Group::DESCRIPTION_MAX));
     schemas.limit(&changes, "roles", &json!({ "maxItems": Group::MOST_ROLES }));
+    schemas.limit(&["ChangeGroupRequest"], "parent_id", &json!({ "nullable": true }));
     let (id, parent) = ("019a9d3c-5a00-7000-8000-000000000011", "019a9d3c-5a00-7000-8000-000000000012");
     let (name, description) = ("Night shift", "The people who work at night.");
     schemas.example(

@@ -6,7 +6,7 @@ use skep_application::{
     kernel::StoreError,
     operations::{FOUNDATION, MigrationStep},
 };
-use skep_domain::files::{FilePurpose, FileState};
+use skep_domain::files::FileState;
 use std::{future::Future, pin::Pin};
 
 pub(crate) const SET: MongoSet = MongoSet {
@@ -31,7 +31,8 @@ pub(crate) const SET: MongoSet = MongoSet {
         MigrationStep { name: "open_uploads", work: MongoStep::NOTHING },
         // The index of the owner has all files.
         MigrationStep { name: "unready_of_owner", work: MongoStep::NOTHING },
-        MigrationStep { name: "delete_at", work: MongoStep::change(expire_exports, EXPIRING, remove_delete_at, &[]) },
+        MigrationStep { name: "delete_at", work: MongoStep::code(nothing, remove_delete_at) },
+        MigrationStep { name: "expired_files", work: MongoStep::change(nothing, EXPIRING, drop_expired_files, &[]) },
     ],
 };
 
@@ -48,7 +49,7 @@ pub(super) fn deleted_later() -> Document {
 
 type Step<'a> = Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send + 'a>>;
 
-/// A file without the fields of an upload does not arrive in pieces.
+/// A file without the fields of an upload does not arrive in pieces, and one without a time is not deleted by itself.
 fn nothing<'a>(_: &'a mut MongoSchema<'_>) -> Step<'a> {
     Box::pin(async { Ok(()) })
 }
@@ -61,20 +62,13 @@ fn remove_uploads<'a>(schema: &'a mut MongoSchema<'_>) -> Step<'a> {
     })
 }
 
-/// Exports from before have the time in their documents. Their jobs kept it.
-fn expire_exports<'a>(schema: &'a mut MongoSchema<'_>) -> Step<'a> {
-    Box::pin(async move {
-        let exports = doc! { "purpose": FilePurpose::Export.name(), "state": FileState::Ready.name(), "delete_at": { "$eq": null } };
-        let after = doc! { "$dateAdd": { "startDate": "$updated_at", "unit": "day", "amount": 7 } };
-        let update = doc! { "q": exports, "u": [doc! { "$set": { "delete_at": after } }], "multi": true };
-        schema.command(doc! { "update": "files", "updates": [update] }).await.map(drop)
-    })
-}
-
 fn remove_delete_at<'a>(schema: &'a mut MongoSchema<'_>) -> Step<'a> {
     Box::pin(async move {
-        schema.drop_index("files", DELETE_AT.name).await?;
         let plain = doc! { "q": {}, "u": { "$unset": { "delete_at": "" } }, "multi": true };
         schema.command(doc! { "update": "files", "updates": [plain] }).await.map(drop)
     })
+}
+
+fn drop_expired_files<'a>(schema: &'a mut MongoSchema<'_>) -> Step<'a> {
+    Box::pin(async move { schema.drop_index("files", DELETE_AT.name).await })
 }

@@ -121,10 +121,13 @@ impl SearchQueries for MongoStore {
         space: &Space,
         range: &TermRange,
         ids: &[Uuid],
+        limit: u32,
     ) -> Result<Vec<Posting>, StoreError> {
         let mut found = within(space, range);
         found.insert("document_id", documents(ids));
-        self.read().await?.find::<PostingDoc>(Query::of(found).along(BY_DOCUMENT.name)).await
+        let newest = doc! { "document_id": -1, "term": -1 };
+        let query = Query::of(found).along(BY_DOCUMENT.name).by(newest).at_most(limit);
+        self.read().await?.find::<PostingDoc>(query).await
     }
 
     async fn find_build(&self, kind: SearchKind) -> Result<Option<SearchBuild>, StoreError> {

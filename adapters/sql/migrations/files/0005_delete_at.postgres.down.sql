@@ -1,2 +1,1 @@
-DROP INDEX files_delete_at_idx;
 ALTER TABLE files DROP COLUMN delete_at;

@@ -1,4 +1,2 @@
--- The time from which on a file is deleted. Exports from before have it here; their jobs kept it.
+-- The time from which on a file is deleted. NULL for any file that stays until a user deletes it.
 ALTER TABLE files ADD COLUMN delete_at TIMESTAMPTZ;
-UPDATE files SET delete_at = updated_at + INTERVAL '7 days' WHERE purpose = 'export' AND state = 'ready';
-CREATE INDEX files_delete_at_idx ON files (delete_at, id) WHERE state = 'ready' AND delete_at IS NOT NULL;

@@ -47,8 +47,9 @@ static LIST: LazyLock<Statement> = LazyLock::new(|| {
 /// The condition on `space` is an expression, so that SQLite cannot read all documents with the terms, once for each of
 /// the given ones.
 static LIST_OF: LazyLock<Statement> = LazyLock::new(|| {
-    let text = "SELECT {*} FROM {search_postings by document_id in $1} AND space || '' = $2 AND term BETWEEN $3 AND $4";
-    POSTINGS.query("list_of", text, &[Kind::Uuids, Kind::Text, Kind::Text, Kind::Text], &[]).long()
+    let text = "SELECT {*} FROM {search_postings by document_id in $1} AND space || '' = $2 AND term BETWEEN $3 AND $4 \
+                ORDER BY document_id DESC, term DESC LIMIT $5";
+    POSTINGS.query("list_of", text, &[Kind::Uuids, Kind::Text, Kind::Text, Kind::Text, Kind::Int], &[]).long()
 });
 
 pub(super) fn declared() -> Declared {
@@ -104,8 +105,9 @@ impl SearchQueries for SqlStore {
         space: &Space,
         range: &TermRange,
         ids: &[Uuid],
+        limit: u32,
     ) -> Result<Vec<Posting>, StoreError> {
-        let args = args![ids.to_vec(), space.as_str(), range.first.as_str(), range.last.as_str()];
+        let args = args![ids.to_vec(), space.as_str(), range.first.as_str(), range.last.as_str(), limit];
         self.rows(&LIST_OF, args, Posting::read).await
     }
 

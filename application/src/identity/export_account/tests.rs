@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    files::{FilesTx, MockContentTypes, RemoveFiles, UploadParts},
+    files::{EraseFiles, FilesTx, MockContentTypes, MockFileQueries, RemoveFiles, UploadParts},
     identity::{MockUserQueries, UserView},
     jobs::WorkerLink,
     kernel::{Commands, Page, Position, SortValue},
@@ -102,8 +102,9 @@ impl Given {
         let remove = Arc::new(RemoveFiles::new(self.units.clone(), blobs.clone(), runtime.clone()));
         let contents = (blobs as Arc<_>, Arc::new(MockContentTypes::new()) as Arc<_>);
         let policy = crate::files::FilePolicy::default();
-        let parts = UploadParts::new(self.units.clone(), contents, &commands, remove, runtime.clone(), policy);
-        let archives = Arc::new(StoreArchive::new(Arc::new(parts)));
+        let parts = UploadParts::new(self.units.clone(), contents, &commands, remove.clone(), runtime.clone(), policy);
+        let erase = EraseFiles::new(Arc::new(MockFileQueries::new()), &commands, remove);
+        let archives = Arc::new(StoreArchive::new(Arc::new(parts), Arc::new(erase)));
         let (mut users, left) = (MockUserQueries::new(), Mutex::new(self.accounts.clone()));
         users.expect_find_user().returning(move |scope, id| {
             let mut left = left.lock().unwrap();
@@ -195,7 +196,8 @@ async fn a_job_with_an_archive_waits_until_that_has_expired_and_the_account_may_
     let run = async |created_at: Timestamp, expires_at: Timestamp| {
         let archive = StoredArchive { file_id: archive(FileState::Ready).id, expires_at };
         let job = Job { created_at, ..running(Some(serde_json::to_string(&archive).unwrap())) };
-        Given::with(Scripted::untouched()).run(job).await.unwrap()
+        let gone = cabinet(None, None);
+        Given::with(Scripted::of([gone.open(), gone.open()])).run(job).await.unwrap()
     };
     let day = 24 * 60 * 60 * 1_000;
     let long_ago = now.plus_millis(-day);
@@ -203,4 +205,25 @@ async fn a_job_with_an_archive_waits_until_that_has_expired_and_the_account_may_
     assert_eq!(run(long_ago, now).await, Outcome::Complete(None));
     let today = now.plus_millis(1 - day);
     assert_eq!(run(today, now).await, Outcome::Snooze(now.plus_millis(1)), "its archive lived for less than a day");
+}
+
+#[tokio::test]
+async fn a_job_deletes_the_archive_of_an_earlier_version_when_it_has_expired() {
+    let now = fixed_runtime().0.clock.now();
+    let made = || {
+        let archive = StoredArchive { file_id: archive(FileState::Ready).id, expires_at: now };
+        let long_ago = now.plus_millis(-48 * 60 * 60 * 1_000);
+        Job { created_at: long_ago, ..running(Some(serde_json::to_string(&archive).unwrap())) }
+    };
+    let (ready, deleted) =
+        (cabinet(Some(archive(FileState::Ready)), None), cabinet(Some(archive(FileState::Deleted)), None));
+    let given = Given::with(Scripted::of([ready.open(), deleted.open(), deleted.open()]));
+    given.shelves.put(archive(FileState::Ready).id, b"{}");
+    assert_eq!(given.run(made()).await, Ok(Outcome::Complete(None)));
+    assert!(given.shelves.contents().is_empty());
+    assert_eq!(deleted.seen.calls().last(), Some(&"files.delete"));
+
+    let given = Given::with(Scripted::of([ready.open(), deleted.open()]));
+    given.shelves.go_away();
+    assert_eq!(given.run(made()).await, Ok(Outcome::Snooze(now.plus_millis(AGAIN))));
 }

@@ -176,7 +176,7 @@ async fn gather(server: &Server, admin: &Buyer, user: &str, costs: &mut Costs) {
     let path = format!("{list}/{}", created.text("id"));
     costs.add("GET /api/v1/groups/{id}", &server.send("GET", &path, &with(admin, &[]), None).await);
     let member = format!("{path}/members/{user}");
-    let added = server.send("PUT", &member, &with(admin, &[]), None).await;
+    let added = server.send("PUT", &member, &with(admin, &ANY), None).await;
     costs.add("PUT /api/v1/groups/{id}/members/{user_id}", &added);
     let members = server.send("GET", &format!("{path}/members"), &with(admin, &[]), None).await;
     costs.add("GET /api/v1/groups/{id}/members", &members);

@@ -147,11 +147,19 @@ async fn postings_of_documents_are_those_with_the_terms(given: &Given) -> Checke
                 .cloned()
                 .collect();
             equal(expected.len(), count)?;
-            let found = given.store.list_postings_of(&space, &asked, &ids).await?;
+            let found = given.store.list_postings_of(&space, &asked, &ids, 100).await?;
             equal(descending(found), descending(expected))?;
         }
     }
-    equal(given.store.list_postings_of(&Space::all(KIND), &everything(), &[]).await?, vec![])
+    let mut all: Vec<_> =
+        stored.into_iter().filter(|one| one.space == Space::all(KIND) && ids.contains(&one.id)).collect();
+    all.sort_by(|one, other| (other.id, &other.term).cmp(&(one.id, &one.term)));
+    for limit in 1..=all.len() + 1 {
+        let most = u32::try_from(limit)?;
+        let found = given.store.list_postings_of(&Space::all(KIND), &everything(), &ids, most).await?;
+        equal(found, all[..limit.min(all.len())].to_vec())?;
+    }
+    equal(given.store.list_postings_of(&Space::all(KIND), &everything(), &[], 9).await?, vec![])
 }
 
 /// More than one command of any store.
@@ -161,7 +169,7 @@ async fn a_document_may_have_many_terms(given: &Given) -> Checked {
     store(given, &documents).await?;
     equal(given.store.count_postings(&Space::all(KIND), &everything(), 20_000).await?, 11_000)?;
     let ids: Vec<_> = documents.iter().map(|document| document.id).collect();
-    let last = given.store.list_postings_of(&Space::all(KIND), &range("w0999", "w0999"), &ids).await?;
+    let last = given.store.list_postings_of(&Space::all(KIND), &range("w0999", "w0999"), &ids, 100).await?;
     equal(last.len(), 11)?;
     commit!(given.store, tx => tx.search().delete_postings(&ids).await?)?;
     equal(given.store.count_postings(&Space::all(KIND), &everything(), 20_000).await?, 0)

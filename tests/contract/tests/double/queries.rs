@@ -110,8 +110,8 @@ impl SearchQueries for Flawed {
     async fn list_postings(&self, space: &Space, range: &TermRange, limit: u32) -> Done<Vec<Posting>> {
         self.seen.list_postings(space, range, limit).await
     }
-    async fn list_postings_of(&self, space: &Space, range: &TermRange, ids: &[Uuid]) -> Done<Vec<Posting>> {
-        self.seen.list_postings_of(space, range, ids).await
+    async fn list_postings_of(&self, space: &Space, range: &TermRange, ids: &[Uuid], limit: u32) -> Done<Vec<Posting>> {
+        self.seen.list_postings_of(space, range, ids, limit).await
     }
     async fn find_build(&self, kind: SearchKind) -> Done<Option<SearchBuild>> {
         self.seen.find_build(kind).await

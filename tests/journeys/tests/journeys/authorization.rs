@@ -282,7 +282,7 @@ const PROTECTED: [&str; 10] =
     ["id", "role", "roles", "is_admin", "owner_id", "user_id", "email_verified", "version", "created_at", "total"];
 
 /// The operations that take such a member although their path does not name it. Their use cases judge its value.
-const JUDGED: [(&str, &str); 1] = [("invite_user", "roles")];
+const JUDGED: [(&str, &str); 3] = [("invite_user", "roles"), ("create_group", "roles"), ("change_group", "roles")];
 
 fn no_caller_sets_protected_members(store: &Store) {
     let shop = Shop::open(store);

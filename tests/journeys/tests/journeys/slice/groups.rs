@@ -49,7 +49,7 @@ fn change(caller: &Client, id: &str, body: &Value) -> Answer {
 }
 
 fn add(caller: &Client, group: &str, user: &str) -> Answer {
-    caller.put(format!("{GROUPS}/{group}/members/{user}")).send()
+    caller.put(format!("{GROUPS}/{group}/members/{user}")).if_match("*").send()
 }
 
 fn remove(caller: &Client, group: &str, user: &str) -> Answer {

@@ -1,0 +1,1 @@
+DROP INDEX files_delete_at_idx;
