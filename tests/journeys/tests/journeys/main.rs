@@ -33,7 +33,7 @@ mod workers;
 
 use libtest_mimic::{Arguments, Trial};
 use skep_journeys::{OwnMongod, OwnPostgres, Pooler, Store};
-use std::{env, fs, os::unix::fs::MetadataExt as _, process::ExitCode, thread};
+use std::{env, fs, os::unix::fs::MetadataExt as _, process::ExitCode};
 
 /// A test of the binary that runs on every store.
 #[derive(Clone, Copy)]
@@ -177,9 +177,7 @@ fn is_root() -> bool {
 }
 
 fn main() -> ExitCode {
-    let mut arguments = Arguments::from_args();
-    // A journey waits for processes and servers for about half of its time.
-    arguments.test_threads.get_or_insert(2 * thread::available_parallelism().map_or(1, usize::from));
+    let arguments = Arguments::from_args();
     let required = env::var("SKEP_REQUIRE_STORES").unwrap_or_default();
     let required: Vec<String> = required.split(',').map(|name| name.trim().to_owned()).collect();
     let stores = ["sqlite", "postgres", "mongodb"];
