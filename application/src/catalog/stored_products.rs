@@ -95,7 +95,8 @@ async fn index_in(unit: &mut dyn CatalogTx, ids: &[Uuid], build: &SearchBuild) -
         return Ok(());
     }
     let products: Vec<_> = ids.iter().map(|id| ProductId::new(*id)).collect();
-    // Find the stock first: no other unit changes these products until this one has ended.
+    // Find the stock first. On SQL, no other unit changes these products until this one has ended. On MongoDB, reads lock
+    // nothing: a change at the same time collides with this unit only if both write a posting of the same document.
     unit.stock().find_many(&products).await?;
     let documents: Vec<_> = unit.products().find_many(&products).await?.iter().filter_map(Product::document).collect();
     index_again(unit.search(), ids, &documents).await

@@ -9,9 +9,9 @@ use std::sync::Arc;
 /// The bounds of a search.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SearchPolicy {
-    /// The greatest number of postings that a query reads of its rarest word, and an eighth of those that it reads of all
-    /// others together. If there are more, the oldest documents are not found by this query, and the answer says that
-    /// there may be more.
+    /// The greatest number of postings that a query reads of its rarest word. Of its other words together, it reads at
+    /// most [`WORDS_MAX`] times as many. If there are more, the oldest documents are not found by this query, and the
+    /// answer says that there may be more.
     pub candidates: u32,
 }
 

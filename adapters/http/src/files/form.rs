@@ -42,8 +42,8 @@ const FIELDS: [&str; 3] = ["name", "purpose", "visibility"];
 const HEAD_MAX: usize = 8 << 10;
 /// The most bytes of a field: four for each character of a name.
 const FIELD_MAX: usize = 4 * FILE_NAME_MAX;
-/// The longest time that the fields take to arrive. The upload begins after them, and an account is erased only longer after
-/// its deletion than that, so no form stores a file of an account that is erased.
+/// The longest time that the fields take to arrive. The upload begins after them. An account is erased at least a minute
+/// after it can no longer log in, so no form stores a file of an account that is erased, unless the grace of deletions is 0.
 const FIELDS_TIME: Duration = Duration::from_secs(30);
 /// The most characters of a boundary (RFC 2046, 5.1.1).
 const BOUNDARY_MAX: usize = 70;

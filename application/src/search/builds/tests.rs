@@ -13,7 +13,8 @@ fn build() -> SearchBuild {
     SearchBuild::start(SearchBuildId::new(SeqIds::nth(1)), THING.name())
 }
 
-/// A store whose build is `stored`, and a source with batches of 2, 2 and 1 documents, of which the first `fails`.
+/// A store whose build is `stored`, and a source with batches of 2, 2 and 1 documents. No batch is the last one after the
+/// place `endless`.
 fn builds(stored: Option<SearchBuild>, units: Arc<Scripted<dyn SearchTx>>) -> (SearchBuilds, Arc<Mutex<Vec<usize>>>) {
     let (stored, indexed) = (Arc::new(Mutex::new(stored)), Arc::new(Mutex::new(vec![])));
     let (mut queries, mut source) = (MockSearchQueries::new(), MockSearchSource::new());
@@ -30,6 +31,7 @@ fn builds(stored: Option<SearchBuild>, units: Arc<Scripted<dyn SearchTx>>) -> (S
             None => (2, Some("a")),
             Some("a") => (2, Some("b")),
             Some("b") => (1, None),
+            Some("endless") => (1, Some("endless")),
             Some(_) => panic!("a place that no batch ended at"),
         };
         Ok(SearchBatch { ids: vec![Uuid::nil(); ids], after: after.map(str::to_owned) })
@@ -94,4 +96,16 @@ async fn a_build_begins_again_on_request() {
     let (builds, _) = builds(Some(old), Scripted::of([unit]));
     builds.start_again().await.unwrap();
     assert_eq!(seen.one::<SearchBuild>("search.save_build"), build());
+}
+
+#[tokio::test]
+async fn a_sweep_indexes_a_bounded_number_of_batches_and_the_next_one_goes_on() {
+    let endless = build().advanced(1, Some("endless".to_owned()), Timestamp::MIN);
+    let (builds, indexed) = builds(Some(endless), Scripted::untouched());
+    let (runtime, never) = (fixed_runtime().0, || false);
+    for rounds in 1..=2 {
+        let mut round = Round::new(&runtime, 10, &never);
+        builds.sweep_all(&mut round).await.unwrap();
+        assert_eq!((round.swept, indexed.lock().unwrap().len()), (250, 250 * rounds));
+    }
 }
