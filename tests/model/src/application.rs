@@ -57,6 +57,16 @@ impl Application {
         Self { app: App::new(ports, policies()), clock, patience: None }
     }
 
+    /// Sweeps once. The first sweep of a store builds the index of search, so a server that has run for a while is past
+    /// it. Later sweeps index nothing, because each product is indexed with its change.
+    ///
+    /// # Errors
+    /// The reason why the sweep did not end.
+    pub async fn prepared(self) -> Result<Self, Trouble> {
+        self.app.sweep_expired.execute().await.map_err(|unfinished| Trouble::Away(unfinished.to_string()))?;
+        Ok(self)
+    }
+
     /// Sets how long callers wait for an answer.
     #[must_use]
     pub fn with_patience(mut self, patience: Duration) -> Self {
