@@ -72,11 +72,15 @@ pub const EXPIRED_AT_ONCE: u32 = 1_000;
 ///    reservations that it ends or keeps.
 /// 6. Expired reservations are listed in ascending order of their products. So a limit cuts off the last products, and
 ///    the list has all reservations of the products before the last one in it.
+/// 7. Clauses 1 and 4 also protect levels and products from `hold` to the end of the unit, if the unit saves none of
+///    these levels. After `find_many` alone, they may hold only for units that do.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait StockRepository: Send {
     /// The levels of these products, in any order. The unit may then change them.
     async fn find_many(&mut self, ids: &[ProductId]) -> Result<Vec<StockLevel>, StoreError>;
+    /// Holds the levels of these products, for a unit that saves none of them.
+    async fn hold(&mut self, ids: &[ProductId]) -> Result<(), StoreError>;
     /// Stores the level of a new product. `Duplicate` of `StockLevelProduct`.
     async fn insert(&mut self, level: &StockLevel) -> Result<(), StoreError>;
     /// Replaces the versions that were read; the version of each level increases by one. `Stale` if another unit has
@@ -142,6 +146,8 @@ pub trait ProductQueries: Send + Sync {
     async fn find_product(&self, id: ProductId) -> Result<Option<Product>, StoreError>;
     /// The existing products with these ids, archived or not, in any order. One statement for any number of ids.
     async fn find_products(&self, ids: &[ProductId]) -> Result<Vec<Product>, StoreError>;
+    /// The ids of at most `limit` products after this one, archived or not, in ascending order.
+    async fn list_product_ids(&self, after: Option<ProductId>, limit: u32) -> Result<Vec<ProductId>, StoreError>;
     /// A page of the products on sale. It is empty if the key of the position has another type than the sort key.
     async fn list_products(&self, sort: ProductSort, page: &PageRequest) -> Result<Page<Product>, StoreError>;
 }

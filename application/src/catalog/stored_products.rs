@@ -1,15 +1,15 @@
 //! Storing products. Every use case stores them here, so that search finds each product as it is.
 
-use super::{CatalogTx, ProductQueries, ProductSort, ProductSortKey};
+use super::{CatalogTx, ProductQueries};
 use crate::{
-    kernel::{Begin, PageRequest, Position, Runtime, StoreError, TxMode, run},
+    kernel::{Begin, Runtime, StoreError, TxMode, run},
     search::{SearchBatch, SearchBuilds, SearchCard, SearchSource, advance, index_again, index_change},
 };
 use async_trait::async_trait;
 use skep_domain::{
     catalog::{PRODUCT_KIND, Product, actions},
     search::{SearchBuild, SearchKind},
-    shared::{Action, Direction, PageLimit, ProductId, Version},
+    shared::{Action, ProductId, Version},
 };
 use std::sync::Arc;
 use uuid::Uuid;
@@ -33,7 +33,7 @@ pub(super) async fn save(unit: &mut dyn CatalogTx, before: &Product, product: &P
     Ok(version)
 }
 
-/// The products that search finds: those on sale.
+/// The products, of which search finds those on sale.
 pub struct ProductSource {
     store: Arc<dyn Begin<dyn CatalogTx>>,
     products: Arc<dyn ProductQueries>,
@@ -70,14 +70,13 @@ impl SearchSource for ProductSource {
     }
 
     async fn batch(&self, after: Option<String>) -> Result<SearchBatch, StoreError> {
-        let unreadable = |error: serde_json::Error| StoreError::Corrupt(error.into());
-        let after = after.map(|place| serde_json::from_str::<Position>(&place)).transpose().map_err(unreadable)?;
-        let sort = ProductSort { key: ProductSortKey::CreatedAt, direction: Direction::Ascending };
-        let limit = i64::try_from(SearchBuilds::BATCH).ok().and_then(|limit| PageLimit::new(limit).ok());
-        let request = PageRequest { limit: limit.unwrap_or_default(), after, count_up_to: None };
-        let page = self.products.list_products(sort, &request).await?;
-        let after = page.next.map(|place| serde_json::to_string(&place)).transpose().map_err(unreadable)?;
-        Ok(SearchBatch { ids: page.items.iter().map(|product| product.id.uuid()).collect(), after })
+        let unreadable = |error: uuid::Error| StoreError::Corrupt(error.into());
+        let after = after.map(|id| Uuid::try_parse(&id).map(ProductId::new)).transpose().map_err(unreadable)?;
+        let limit = u32::try_from(SearchBuilds::BATCH).unwrap_or(u32::MAX);
+        let ids = self.products.list_product_ids(after, limit).await?;
+        let is_last = ids.len() < SearchBuilds::BATCH;
+        let after = ids.last().filter(|_| !is_last).map(ToString::to_string);
+        Ok(SearchBatch { ids: ids.iter().map(|id| id.uuid()).collect(), after })
     }
 
     async fn index(&self, ids: &[Uuid], build: &SearchBuild) -> Result<(), StoreError> {
@@ -95,9 +94,9 @@ async fn index_in(unit: &mut dyn CatalogTx, ids: &[Uuid], build: &SearchBuild) -
         return Ok(());
     }
     let products: Vec<_> = ids.iter().map(|id| ProductId::new(*id)).collect();
-    // Find the stock first. On SQL, no other unit changes these products until this one has ended. On MongoDB, reads lock
-    // nothing: a change at the same time collides with this unit only if both write a posting of the same document.
-    unit.stock().find_many(&products).await?;
+    // Until this unit ends, no other unit changes these products. Archived ones have no document, and lose what the index
+    // may still have of them.
+    unit.stock().hold(&products).await?;
     let documents: Vec<_> = unit.products().find_many(&products).await?.iter().filter_map(Product::document).collect();
     index_again(unit.search(), ids, &documents).await
 }

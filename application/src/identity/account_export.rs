@@ -15,7 +15,7 @@ use crate::{
 use skep_domain::{
     files::{File, FileId, FileState},
     identity::actions::EXPORT_ACCOUNT,
-    jobs::{Job, JobArgs, JobId, JobKind, JobState, JobStates, NewJob, UniqueKey, Uniqueness},
+    jobs::{Job, JobArgs, JobId, JobKind, JobState, JobStates, NewJob, QueueName, UniqueKey, Uniqueness},
     shared::{Timestamp, UserId, named},
 };
 use std::{sync::Arc, time::Duration};
@@ -71,6 +71,7 @@ impl AccountExport {
             unique: Some(Uniqueness { key, states: JobStates::UNFINISHED }),
             owner_id: Some(self.user_id),
             max_attempts: Self::ATTEMPTS,
+            queue: QueueName::exports(),
             ..NewJob::of(kind, args)
         })
     }

@@ -37,6 +37,7 @@ impl World for Shelf {
         unit.products.expect_find().returning(seen.finds("products.find", products, |product| product.id));
         let levels = Vec::from_iter(self.level);
         unit.stock.expect_find_many().returning(seen.finds_many("stock.find_many", levels, |level| level.product_id));
+        unit.stock.expect_hold().returning(seen.stores_many("stock.hold"));
         let (expired, noted) = (self.expired.clone(), seen.clone());
         unit.stock.expect_list_expired().returning(move |ids, _, _| {
             noted.note("stock.list_expired", ids);

@@ -67,12 +67,13 @@ impl Later {
     }
 
     /// Runs workers until `stop`, and asks for sweeps. Mails have workers beside those of the other queues, half as many,
-    /// unless the options name their queue.
+    /// and exports have one, unless the options name these queues.
     pub(crate) async fn work(&self, app: &Arc<App>, mut options: WorkerOptions, stop: CancellationToken) {
-        let mails = QueueName::mails();
-        if options.queues.iter().all(|(queue, _)| *queue != mails) {
-            let slots = options.queues.iter().map(|(_, slots)| *slots).max().unwrap_or(1);
-            options.queues.push((mails, slots.div_ceil(2)));
+        let slots = options.queues.iter().map(|(_, slots)| *slots).max().unwrap_or(1);
+        for (own, slots) in [(QueueName::mails(), slots.div_ceil(2)), (QueueName::exports(), 1)] {
+            if options.queues.iter().all(|(queue, _)| *queue != own) {
+                options.queues.push((own, slots));
+            }
         }
         let workers = Workers::new(app.clone(), self.handlers.clone(), options);
         let workers = workers.with_subscribers(self.subscribers.clone()).run(stop.clone());

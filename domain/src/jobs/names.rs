@@ -84,6 +84,12 @@ impl QueueName {
     pub fn mails() -> Self {
         Self("mails".to_owned())
     }
+
+    /// The queue of exports. They have a worker of their own, so that they delay neither other jobs nor sweeps.
+    #[must_use]
+    pub fn exports() -> Self {
+        Self("exports".to_owned())
+    }
 }
 
 impl ScheduleName {

@@ -78,6 +78,13 @@ impl ProductQueries for OwnProducts {
     async fn find_products(&self, ids: &[ProductId]) -> Done<Vec<Product>> {
         Ok(self.rows.read().await.many(ids))
     }
+    async fn list_product_ids(&self, after: Option<ProductId>, limit: u32) -> Done<Vec<ProductId>> {
+        let rows = self.rows.read().await;
+        let mut ids: Vec<_> = rows.rows().map(|product| product.id).filter(|id| Some(*id) > after).collect();
+        ids.sort_unstable();
+        ids.truncate(limit.try_into().unwrap_or(usize::MAX));
+        Ok(ids)
+    }
     async fn list_products(&self, sort: ProductSort, request: &PageRequest) -> Done<Page<Product>> {
         let rows = self.rows.read().await;
         let on_sale = rows.rows().filter(|product| product.is_on_sale()).cloned();

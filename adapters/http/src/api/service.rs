@@ -87,7 +87,7 @@ fn routes(document: &Value, policies: &Policies) -> Result<RouteTable, RouteTabl
     let routes = RouteTable::from_openapi(document)?;
     let routes = system::PATHS.iter().try_fold(routes, |routes, path| routes.with(path, [Method::GET]))?;
     let limits: HashMap<_, _> = contexts::operations().filter_map(|known| Some((known.id, known.body?))).collect();
-    let is_list = |known: &Operation| matches!(known.cost, Cost::Page | Cost::Items);
+    let is_list = |known: &Operation| matches!(known.cost, Cost::Page | Cost::Search | Cost::Items);
     let headers = |template: &str| {
         let protocol = contexts::protocols().find(|protocol| protocol.has(template));
         protocol.map_or_else(Default::default, |protocol| ((protocol.marks)(), (protocol.options)(policies)))

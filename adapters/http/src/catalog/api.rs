@@ -83,8 +83,9 @@ impl CatalogApi {
     /// by byte, and prices by their amount in minor units, whatever the currency.
     ///
     /// With `q`, the list has the products that match, the best match first and then the newest. Words of the name and
-    /// the SKU count more than those of the description. `sort` cannot be used then. Of a common word, only the newest
-    /// 10,000 products are searched, and `page.total_is_exact` is false.
+    /// the SKU count more than those of the description. `sort` cannot be used then. Of a common word or a
+    /// short beginning, a bounded number of products is searched (10,000 by default). With `count=exact`,
+    /// `page.total_is_exact` is then false.
     #[oai(path = "/products", method = "get", operation_id = "list_products")]
     async fn list(
         &self,

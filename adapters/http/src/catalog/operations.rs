@@ -23,7 +23,7 @@ const SHORT: BodyLimit = BodyLimit::new(4, 10);
 /// Each operation with its action and the refusals of its use case.
 pub(super) const OPERATIONS: &[Operation] = &[
     Operation::new("create_product", MANAGE_PRODUCT, CreateProductError::REFUSALS).body(PRODUCT),
-    Operation::new("list_products", READ_PRODUCT, ListError::REFUSALS).cost(Cost::Page),
+    Operation::new("list_products", READ_PRODUCT, ListError::REFUSALS).cost(Cost::Search),
     Operation::new("get_product", READ_PRODUCT, GetError::REFUSALS),
     Operation::new("replace_product", MANAGE_PRODUCT, ChangeProductError::REFUSALS).body(PRODUCT),
     Operation::new("change_product", MANAGE_PRODUCT, ChangeProductError::REFUSALS).body(PRODUCT),

@@ -13,6 +13,8 @@ pub enum Cost {
     Items,
     /// Grows with the items that the page may have, and with a total.
     Page,
+    /// As [`Self::Page`], and more if the list is of what a query `q` finds.
+    Search,
     /// Grows with the lines of the body. The first unit is taken before the body is read, and the others afterwards.
     Lines {
         /// The bytes of the shortest valid line. They say how many lines a body can have.
@@ -28,6 +30,8 @@ pub const ITEMS_PER_UNIT: usize = 50;
 pub const LINES_PER_UNIT: usize = 10;
 /// The units for the total of a list.
 pub const UNITS_OF_TOTAL: u32 = 4;
+/// The units for a query, which reads thousands of rows of the index for each word.
+pub(super) const UNITS_OF_QUERY: u32 = 4;
 
 impl Cost {
     /// The units that are known before the body is read. A query that cannot be read costs one unit; the operation
@@ -35,9 +39,8 @@ impl Cost {
     pub(super) fn of_head(self, request: &Request) -> u32 {
         match self {
             Self::One | Self::Lines { .. } => 1,
-            Self::Items | Self::Page => {
-                PageQuery::read(request).map_or(1, |page| of_page(page.limit.get(), page.has_total))
-            }
+            Self::Items | Self::Page => of_list(request),
+            Self::Search => of_list(request) + if has_query(request) { UNITS_OF_QUERY } else { 0 },
         }
     }
 
@@ -50,7 +53,7 @@ impl Cost {
                 let length = length.and_then(|length| length.parse::<usize>().ok());
                 length.map_or(1, |length| of_lines((length / shortest).min(most)))
             }
-            Self::One | Self::Items | Self::Page => self.of_head(request),
+            Self::One | Self::Items | Self::Page | Self::Search => self.of_head(request),
         }
     }
 
@@ -58,18 +61,31 @@ impl Cost {
     pub(crate) fn described(self) -> Option<String> {
         match self {
             Self::One => None,
-            Self::Items => {
-                Some(format!("A request takes one unit of the limits for each {ITEMS_PER_UNIT} items of `limit`."))
-            }
-            Self::Page => Some(format!(
-                "A request takes one unit of the limits for each {ITEMS_PER_UNIT} items of `limit`, and \
-                 {UNITS_OF_TOTAL} more with `count=exact`."
+            Self::Items => Some(format!("{}.", of_items())),
+            Self::Page => Some(format!("{}, and {UNITS_OF_TOTAL} more with `count=exact`.", of_items())),
+            Self::Search => Some(format!(
+                "{}, {UNITS_OF_TOTAL} more with `count=exact`, and {UNITS_OF_QUERY} more with `q`.",
+                of_items()
             )),
             Self::Lines { .. } => {
                 Some(format!("A request takes one unit of the limits for each {LINES_PER_UNIT} lines."))
             }
         }
     }
+}
+
+/// The units of a list. A query that cannot be read costs one.
+fn of_list(request: &Request) -> u32 {
+    PageQuery::read(request).map_or(1, |page| of_page(page.limit.get(), page.has_total))
+}
+
+fn has_query(request: &Request) -> bool {
+    let query = request.uri().query().unwrap_or_default();
+    form_urlencoded::parse(query.as_bytes()).any(|(name, value)| name == "q" && !value.is_empty())
+}
+
+fn of_items() -> String {
+    format!("A request takes one unit of the limits for each {ITEMS_PER_UNIT} items of `limit`")
 }
 
 fn of_page(items: usize, has_total: bool) -> u32 {
@@ -106,6 +122,14 @@ mod tests {
                 (Cost::One.of_head(&request), Cost::Lines { shortest: 50, most: 1_001 }.of_head(&request)),
                 (1, 1)
             );
+        }
+    }
+
+    #[test]
+    fn a_search_costs_more_than_a_list() {
+        for (query, cost) in [("", 1), ("?q=", 1), ("?q=a", 5), ("?%71=a&limit=51", 6), ("?q=a&count=exact", 9)] {
+            let request = Request::builder().uri(format!("/x{query}").parse().unwrap()).finish();
+            assert_eq!(Cost::Search.of_head(&request), cost, "{query}");
         }
     }
 

@@ -62,7 +62,8 @@ impl SearchApi {
     /// Search
     ///
     /// Finds what the caller may see, the best match first and then the newest. Anyone may call it. `q` must be given.
-    /// Of a common word, only the newest 10,000 items of each type are searched, and `page.total_is_exact` is false.
+    /// Of a common word or a short beginning, a bounded number of items of each type is searched (10,000 by default). With
+    /// `count=exact`, `page.total_is_exact` is then false.
     #[oai(path = "/search", method = "get", operation_id = "list_search_results")]
     async fn search(
         &self,

@@ -6,4 +6,4 @@ use skep_domain::search::actions::SEARCH;
 
 /// Each operation with its action and the refusals of its use case.
 pub(super) const OPERATIONS: &[Operation] =
-    &[Operation::new("list_search_results", SEARCH, SearchError::REFUSALS).cost(Cost::Page)];
+    &[Operation::new("list_search_results", SEARCH, SearchError::REFUSALS).cost(Cost::Search)];

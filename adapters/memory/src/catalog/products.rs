@@ -46,6 +46,13 @@ impl ProductQueries for MemoryStore {
     async fn find_products(&self, ids: &[ProductId]) -> Done<Vec<Product>> {
         Ok(self.state().products.many(ids))
     }
+    async fn list_product_ids(&self, after: Option<ProductId>, limit: u32) -> Done<Vec<ProductId>> {
+        let state = self.state();
+        let mut ids: Vec<_> = state.products.rows().map(|row| row.id).filter(|id| Some(*id) > after).collect();
+        ids.sort_unstable();
+        ids.truncate(limit.try_into().unwrap_or(usize::MAX));
+        Ok(ids)
+    }
     async fn list_products(&self, sort: ProductSort, request: &PageRequest) -> Done<Page<Product>> {
         let state = self.state();
         let on_sale = state.products.rows().filter(|product| product.is_on_sale()).cloned();

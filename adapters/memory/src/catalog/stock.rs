@@ -24,6 +24,10 @@ impl StockRepository for MemoryUnit {
     async fn find_many(&mut self, ids: &[ProductId]) -> Done<Vec<StockLevel>> {
         self.run(|state| Ok(state.levels.many(ids))).await
     }
+    async fn hold(&mut self, _ids: &[ProductId]) -> Done<()> {
+        // One unit writes at a time.
+        Ok(())
+    }
     async fn insert(&mut self, level: &StockLevel) -> Done<()> {
         self.run(|state| state.levels.insert(level)).await
     }

@@ -8,7 +8,7 @@ use crate::{
     unit::MongoUnit,
 };
 use async_trait::async_trait;
-use bson::{DateTime, doc};
+use bson::{DateTime, Document, doc};
 use serde::{Deserialize, Serialize};
 use skep_application::{
     catalog::{ProductQueries, ProductRepository, ProductSort, ProductSortKey},
@@ -73,6 +73,22 @@ impl Stored for ProductDoc {
 
 impl Versioned for ProductDoc {}
 
+/// The id of a product alone.
+#[derive(Serialize, Deserialize)]
+struct ProductIdDoc {
+    #[serde(rename = "_id")]
+    id: bson::Uuid,
+}
+
+impl Record for ProductIdDoc {
+    const COLLECTION: &'static str = ProductDoc::COLLECTION;
+    const FIELDS: Option<&'static [&'static str]> = Some(&[]);
+    type Entity = ProductId;
+    fn read(self) -> Result<ProductId, Unreadable> {
+        Ok(ProductId::new(self.id.to_uuid_1()))
+    }
+}
+
 #[async_trait]
 impl ProductRepository for MongoUnit {
     async fn find(&mut self, id: ProductId) -> Result<Option<Product>, StoreError> {
@@ -118,6 +134,12 @@ impl ProductQueries for MongoStore {
     async fn find_products(&self, ids: &[ProductId]) -> Result<Vec<Product>, StoreError> {
         let found = doc! { "_id": { "$in": record::ids(ids.iter().map(|id| id.uuid())) } };
         self.read().await?.find::<ProductDoc>(Query::of(found)).await
+    }
+
+    async fn list_product_ids(&self, after: Option<ProductId>, limit: u32) -> Result<Vec<ProductId>, StoreError> {
+        let filter = after.map_or_else(Document::new, |after| doc! { "_id": { "$gt": record::id(after.uuid()) } });
+        let query = Query::of(filter).by(doc! { "_id": 1 }).at_most(limit).along("_id_");
+        self.read().await?.find::<ProductIdDoc>(query).await
     }
 
     async fn list_products(&self, sort: ProductSort, page: &PageRequest) -> Result<Page<Product>, StoreError> {

@@ -113,6 +113,11 @@ impl StockRepository for MongoUnit {
         self.by_ids::<LevelDoc>(record::ids(ids.iter().map(|id| id.uuid()))).await
     }
 
+    async fn hold(&mut self, ids: &[ProductId]) -> Result<(), StoreError> {
+        let levels = ids.iter().map(|id| record::id(id.uuid()).into()).collect();
+        self.run(async |executor| executor.hold(LevelDoc::COLLECTION, levels).await.map(drop)).await
+    }
+
     async fn insert(&mut self, level: &StockLevel) -> Result<(), StoreError> {
         self.add::<LevelDoc>(from_ref(level)).await
     }

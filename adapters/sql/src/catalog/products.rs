@@ -1,7 +1,7 @@
 //! The products, and the lists of products on sale.
 
 use crate::{
-    Kind, Row, SqlStore, SqlUnit,
+    Kind, Row, SqlStore, SqlUnit, Statement, args,
     declared::Declared,
     page::{Listed, Pages},
     shape::Verb,
@@ -18,6 +18,7 @@ use skep_domain::{
     shared::{Money, ProductId, Text, Version},
 };
 use std::sync::LazyLock;
+use uuid::Uuid;
 
 static PRODUCTS: LazyLock<Table<Product>> = LazyLock::new(|| {
     Table::<Product>::new("products", "catalog.product", constraints::PRODUCT_ID)
@@ -52,8 +53,13 @@ static ON_SALE: LazyLock<Pages> = LazyLock::new(|| {
     Pages::new(&PRODUCTS, &Listed { condition: "archived_at IS NULL", params: &[], sorts: &sorts, count: "count" })
 });
 
+static LIST_IDS: LazyLock<Statement> = LazyLock::new(|| {
+    let text = "SELECT id FROM products WHERE id > $1 ORDER BY id LIMIT $2";
+    PRODUCTS.command("list_ids", text, &[Kind::Uuid, Kind::Int], &[Kind::Uuid])
+});
+
 pub(super) fn declared() -> Declared {
-    Declared::table(&PRODUCTS).statements(ON_SALE.statements())
+    Declared::table(&PRODUCTS).statements(ON_SALE.statements()).statements([&*LIST_IDS])
 }
 
 impl Stored for Product {
@@ -101,6 +107,11 @@ impl ProductQueries for SqlStore {
 
     async fn find_products(&self, ids: &[ProductId]) -> Result<Vec<Product>, StoreError> {
         PRODUCTS.look_up_many(self, ids.iter().map(|id| id.uuid()).collect()).await
+    }
+
+    async fn list_product_ids(&self, after: Option<ProductId>, limit: u32) -> Result<Vec<ProductId>, StoreError> {
+        let after = after.map_or_else(Uuid::nil, ProductId::uuid);
+        self.rows(&LIST_IDS, args![after, limit], |row| Ok(ProductId::new(row.uuid()?))).await
     }
 
     async fn list_products(&self, sort: ProductSort, page: &PageRequest) -> Result<Page<Product>, StoreError> {

@@ -179,6 +179,10 @@ impl StockRepository for SqlUnit {
         self.rows(statement, args![uuids(ids)], StockLevel::read).await
     }
 
+    async fn hold(&mut self, ids: &[ProductId]) -> Result<(), StoreError> {
+        self.find_many(ids).await.map(drop)
+    }
+
     async fn insert(&mut self, level: &StockLevel) -> Result<(), StoreError> {
         LEVELS.insert(self, level).await
     }

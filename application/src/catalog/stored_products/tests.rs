@@ -1,5 +1,5 @@
 use super::*;
-use crate::{catalog::MockProductQueries, kernel::Page, testing::*};
+use crate::{catalog::MockProductQueries, testing::*};
 use skep_domain::{
     search::{Posting, SearchBuildId},
     shared::{Text, Timestamp},
@@ -56,7 +56,7 @@ async fn a_batch_is_indexed_with_the_place_of_its_end_and_archived_products_are_
     let advanced = build().advanced(2, None, Timestamp::MIN);
     source(MockProductQueries::new(), Scripted::of([unit])).index(&ids, &advanced).await.unwrap();
     let calls = shelf.seen.calls();
-    assert_eq!(calls[..2], ["search.save_build", "stock.find_many"], "the stock is found before the products are read");
+    assert_eq!(calls[..2], ["search.save_build", "stock.hold"], "the products are held before they are read");
     assert_eq!(calls[2..], ["search.delete_postings", "search.insert_postings"]);
     assert_eq!(shelf.seen.all::<Uuid>("search.delete_postings"), ids);
     let postings = shelf.seen.all::<Posting>("search.insert_postings");
@@ -74,21 +74,18 @@ async fn a_batch_that_another_instance_has_stored_is_left_alone() {
 }
 
 #[tokio::test]
-async fn batches_follow_each_other_by_the_time_of_creation() {
-    let key = ProductSortKey::CreatedAt;
+async fn batches_follow_each_other_by_id_until_one_is_not_full() {
+    let ids = |numbers: std::ops::RangeInclusive<u64>| numbers.map(product_id).collect::<Vec<_>>();
     let mut products = MockProductQueries::new();
-    products.expect_list_products().times(2).returning(move |sort, request| {
-        assert_eq!((sort.key, sort.direction), (key, Direction::Ascending));
-        let (first, second) = (product(1, eur(1)), product(2, eur(1)));
-        Ok(match &request.after {
-            None => Page { next: Some(key.position(&first)), items: vec![first], total: None },
-            Some(place) if *place == key.position(&first) => Page { next: None, items: vec![second], total: None },
-            Some(_) => panic!("a place that no batch ended at"),
-        })
+    products.expect_list_product_ids().times(2).returning(move |after, limit| {
+        assert_eq!(limit, 20);
+        Ok(if after.is_none() { ids(1..=20) } else { ids(21..=22) })
     });
     let source = source(products, Scripted::untouched());
     let first = source.batch(None).await.unwrap();
-    let second = source.batch(first.after.clone()).await.unwrap();
-    assert_eq!([first.ids, second.ids].concat(), [product_id(1).uuid(), product_id(2).uuid()]);
-    assert!(first.after.is_some() && second.after.is_none());
+    assert_eq!((first.ids.len(), first.after.clone()), (20, Some(product_id(20).to_string())));
+    let second = source.batch(first.after).await.unwrap();
+    assert_eq!((second.ids, second.after), (vec![product_id(21).uuid(), product_id(22).uuid()], None));
+    let wrong = source.batch(Some("a".to_owned())).await;
+    assert!(matches!(wrong, Err(StoreError::Corrupt(_))));
 }

@@ -144,12 +144,12 @@ async fn with(skep: &Skep, command: Group) -> Result<(), BoxError> {
         Group::Add { id, user_id } => {
             let command = GroupMemberCommand { group_id: id, user_id, precondition };
             let user = identity.add_group_member.execute(&actor, command).await?;
-            tell!("the account {user_id} is in {} groups", user.groups.len())?;
+            tell!("groups of the account {user_id}: {}", user.groups.len())?;
         }
         Group::Remove { id, user_id } => {
             let command = GroupMemberCommand { group_id: id, user_id, precondition };
             let user = identity.remove_group_member.execute(&actor, command).await?;
-            tell!("the account {user_id} is in {} groups", user.groups.len())?;
+            tell!("groups of the account {user_id}: {}", user.groups.len())?;
         }
     }
     Ok(())

@@ -2,7 +2,7 @@
 
 use super::{Products, ProductsUnit};
 use crate::{
-    check::{Checked, duplicate, equal},
+    check::{Checked, duplicate, equal, holds, some},
     clause::{self, clauses},
     laws::{Batched, Entity, Listed, Shown, Unique, Versioned, batches, lists, put, saves, shows},
     sample, units,
@@ -28,6 +28,7 @@ clauses! { clauses of "products" on dyn Products, with [
         lists::leaving::<Product>("product_queries"),
     ]:
     products_are_shown_by_their_ids,
+    ids_are_listed_in_ascending_order_with_archived_ones,
     codes_are_compared_byte_by_byte,
     an_archived_product_keeps_its_code,
 }
@@ -210,6 +211,24 @@ async fn products_are_shown_by_their_ids(given: &Given) -> Checked {
     found.sort_by_key(|product| product.id);
     equal(found, products[..2].to_vec())?;
     equal(given.store.queries().find_products(&[]).await?, vec![])
+}
+
+async fn ids_are_listed_in_ascending_order_with_archived_ones(given: &Given) -> Checked {
+    let mut products = [sample::product()?, sample::product()?, sample::product()?];
+    products.sort_by_key(|product| product.id);
+    products[1].archive(sample::at(1));
+    put(&*given.store, &products).await?;
+    let ids = products.map(|product| product.id);
+    let queries = given.store.queries();
+    // Other clauses may have stored products in this store, too.
+    let all = queries.list_product_ids(None, 100_000).await?;
+    equal(all.iter().copied().filter(|id| ids.contains(id)).collect::<Vec<_>>(), ids.to_vec())?;
+    holds(all.is_sorted(), "the list is sorted")?;
+    let after: Vec<_> = all.iter().copied().filter(|id| *id > ids[0]).collect();
+    equal(queries.list_product_ids(Some(ids[0]), 100_000).await?, after.clone())?;
+    equal(queries.list_product_ids(Some(ids[0]), 1).await?, after[..1].to_vec())?;
+    let last = *some(all.last(), "the last product")?;
+    equal(queries.list_product_ids(Some(last), 1).await?, vec![])
 }
 
 async fn codes_are_compared_byte_by_byte(given: &Given) -> Checked {

@@ -75,6 +75,9 @@ impl ProductQueries for Flawed {
     async fn find_products(&self, ids: &[ProductId]) -> Done<Vec<Product>> {
         self.seen.find_products(ids).await
     }
+    async fn list_product_ids(&self, after: Option<ProductId>, limit: u32) -> Done<Vec<ProductId>> {
+        self.seen.list_product_ids(after, limit).await
+    }
     async fn list_products(&self, sort: ProductSort, request: &PageRequest) -> Done<Page<Product>> {
         let seen = if self.flaw == Flaw::ListsArchived { self.unarchived()? } else { self.seen.clone() };
         let page = seen.list_products(sort, &self.asked(request, sort.direction)).await?;

@@ -484,6 +484,9 @@ impl StockRepository for FlawedUnit {
     async fn find_many(&mut self, ids: &[ProductId]) -> Done<Vec<StockLevel>> {
         through!(self, StockRepository::find_many(ids))
     }
+    async fn hold(&mut self, ids: &[ProductId]) -> Done<()> {
+        through!(self, StockRepository::hold(ids))
+    }
     async fn insert(&mut self, level: &StockLevel) -> Done<()> {
         through!(self, StockRepository::insert(level))
     }

@@ -33,7 +33,7 @@ mod workers;
 
 use libtest_mimic::{Arguments, Trial};
 use skep_journeys::{OwnMongod, OwnPostgres, Pooler, Store};
-use std::{env, fs, os::unix::fs::MetadataExt as _, process::ExitCode};
+use std::{env, fs, num::NonZero, os::unix::fs::MetadataExt as _, process::ExitCode, thread};
 
 /// A test of the binary that runs on every store.
 #[derive(Clone, Copy)]
@@ -177,15 +177,19 @@ fn is_root() -> bool {
 }
 
 fn main() -> ExitCode {
-    let arguments = Arguments::from_args();
+    let mut arguments = Arguments::from_args();
+    // Half of the time of a journey is spent waiting.
+    let cores = thread::available_parallelism().map_or(1, NonZero::get);
+    arguments.test_threads = arguments.test_threads.or(Some(2 * cores));
     let required = env::var("SKEP_REQUIRE_STORES").unwrap_or_default();
     let required: Vec<String> = required.split(',').map(|name| name.trim().to_owned()).collect();
     let stores = ["sqlite", "postgres", "mongodb"];
-    let trials = stores.iter().flat_map(|store| {
-        let journeys = journeys().into_iter().filter(|journey| journey.is_for(store));
-        journeys.map(|journey| trial(journey, store, &required)).collect::<Vec<_>>()
-    });
-    let trials = trials.collect();
+    // The stores take turns, so that all servers share the load.
+    let of_each_store = |journey: Journey| {
+        let stores = stores.iter().filter(move |store| journey.is_for(store));
+        stores.map(|store| trial(journey, store, &required)).collect::<Vec<_>>()
+    };
+    let trials = journeys().into_iter().flat_map(of_each_store).collect();
     if !arguments.list {
         stores.iter().filter_map(|store| Store::named(store).ok()).for_each(|store| store.sweep());
         // Built here, so that the first journey does not wait for the build.
