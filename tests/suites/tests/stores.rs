@@ -10,7 +10,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use skep_application::kernel::RateLimits;
 use skep_contract::{Clause, Failure, Harness, Subject, clauses, limits, run};
 use skep_suites::{Local, Memory, Mongo, Postgres, Redis, Sqlite};
-use std::{env, process::ExitCode, sync::Arc, time::Instant};
+use std::{env, num::NonZero, process::ExitCode, sync::Arc, thread, time::Instant};
 use summary::{Outcome, Summary};
 use tokio::runtime::Runtime;
 
@@ -98,7 +98,10 @@ impl Suite {
 }
 
 fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
-    let arguments = Arguments::from_args();
+    let mut arguments = Arguments::from_args();
+    // Most of the time of a trial is spent waiting for a server.
+    let cores = thread::available_parallelism().map_or(1, NonZero::get);
+    arguments.test_threads = arguments.test_threads.or(Some(2 * cores));
     let runtime = Arc::new(tokio::runtime::Builder::new_multi_thread().enable_all().build()?);
     let required = env::var("SKEP_REQUIRE_STORES").unwrap_or_default();
     let required = required.split(',').map(|name| name.trim().to_owned()).collect();
