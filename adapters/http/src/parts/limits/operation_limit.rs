@@ -3,7 +3,7 @@
 use crate::parts::context::Operation;
 use skep_application::kernel::Limit;
 
-/// How a limit of one operation tells clients apart.
+/// What distinguishes the clients of a limit of one operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum CountedBy {
     /// By the user, and by the address if the caller is not signed in.
@@ -23,7 +23,7 @@ pub struct OperationLimit {
     pub operation: &'static str,
     /// The most requests of one client.
     pub limit: Limit,
-    /// How clients are told apart.
+    /// What distinguishes clients.
     pub counted_by: CountedBy,
 }
 

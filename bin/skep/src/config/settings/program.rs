@@ -159,7 +159,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         .form(TIMES, "16")
         .doc("How many times the limits of one address all addresses of an IPv6 network of 48 bits have together."),
     Setting::new("SKEP_OPERATION_LIMITS", "limits.operations", Shape::List)
-        .form("limits like place_order=10/m,log_in=5/m per address", "place_order=10/m,log_in=5/m per address,list_search_results=60/m per user")
+        .form("limits like place_order=10/m,log_in=5/m per address", "place_order=10/m,register_user=20/h")
         .doc("Limits of single operations, which hold beside the other limits. A part has the `operationId` of the API, the most requests, and after a slash the time in which they are available again: `s`, `m`, `h` or `d`. A request counts for its user, and for its address if the caller is not signed in. With `per address` it always counts for its address, and with `per user` only for its user. At most 64 operations have a limit, each one."),
     Setting::new("SKEP_LIMIT_EXEMPT_NETWORKS", "limits.exempt_networks", Shape::List)
         .form("networks like 10.0.0.0/8", "10.0.0.0/8,fd00::/8")
