@@ -5,6 +5,7 @@ mod fault;
 mod file;
 mod injected;
 mod near;
+mod operation_limits;
 mod parse;
 mod read;
 mod setting;
@@ -217,6 +218,10 @@ impl Config {
                 credentials: source.required("SKEP_LIMIT_CREDENTIALS", a_minute),
                 in_flight: source.required("SKEP_LIMIT_IN_FLIGHT", |text| text.parse().ok().filter(|n| *n >= 1)),
                 networks: policies.sessions.networks,
+                operations: source.operation_limits(),
+                exempt_networks: source
+                    .required("SKEP_LIMIT_EXEMPT_NETWORKS", |text| list(text, |item| item.parse().ok()))
+                    .into(),
             },
             hash_wait: source.required("SKEP_HASH_WAIT", |text| seconds(text, 1, 30)),
             workers: settings::jobs::workers(&mut source),

@@ -141,9 +141,9 @@ impl TestKit {
             random: Arc::new(OsRandom),
             sleeper: Arc::new(TokioSleeper),
         };
-        let limits = config.limits;
+        let limits = config.limits.clone();
         let skep = Skep::builder().config(config).runtime(runtime).start().await.expect("an instance");
-        let service = skep.api(limits);
+        let service = skep.api(limits.clone());
         let edge = Edge::new(service.endpoint, edge_config(service.routes));
         let (servers, stopped) = (TaskTracker::new(), CancellationToken::new());
         Self { skep, clock, edge, limits, servers, stopped, _folder: folder }
@@ -183,7 +183,7 @@ impl TestKit {
     pub async fn listen(&self) -> String {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
         let address = listener.local_addr().expect("an address");
-        let service = self.skep.api(self.limits);
+        let service = self.skep.api(self.limits.clone());
         self.servers.spawn(serve(listener, service.endpoint, edge_config(service.routes), self.stopped.clone()));
         format!("http://{address}")
     }

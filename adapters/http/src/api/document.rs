@@ -24,6 +24,7 @@ answer 304 while nothing has changed.
 - **Repeats** are safe with an `Idempotency-Key`: for 24 hours, a repeat with the same key gets the first answer and \
 changes nothing.
 - **Limits** count units per address and per user. A request takes one unit, unless its operation says otherwise. \
+The server can also limit how often a client uses one operation. \
 `RateLimit` headers report the limits and the units that are left. 429 and 503 have a `Retry-After` header with the seconds to wait.";
 
 /// The headers of answers: as poem-openapi writes them, and as HTTP does.

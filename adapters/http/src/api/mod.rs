@@ -6,6 +6,9 @@ mod document;
 mod parameter_guard;
 mod service;
 
-pub use crate::parts::{Cost, ITEMS_PER_UNIT, LINES_PER_UNIT, Operation, RequestLimits, State, UNITS_OF_TOTAL, status};
+pub use crate::parts::{
+    Cost, CountedBy, ITEMS_PER_UNIT, LINES_PER_UNIT, Operation, OperationLimit, RequestLimits, State, UNITS_OF_TOTAL,
+    status,
+};
 pub use config::ApiConfig;
 pub use service::{Api, Service};

@@ -102,7 +102,7 @@ impl<const HAS_TOKEN: bool> Caller<HAS_TOKEN> {
     /// Reads the caller's credentials.
     ///
     /// # Errors
-    /// 401 if the credentials are invalid, or missing although they are required.
+    /// 401 if the credentials are invalid, or missing although they are required. 429 above a limit.
     pub(crate) async fn read(request: &Request) -> Result<Self> {
         let state = state(request).await?;
         let (actor, turn) = identify(request, &state).await?;
@@ -111,7 +111,11 @@ impl<const HAS_TOKEN: bool> Caller<HAS_TOKEN> {
                 .with_detail("an access token or a session cookie is required")
                 .into());
         }
-        Ok(Self { actor, state, meter: request.extensions().get().cloned(), _turn: turn })
+        let meter = request.extensions().get::<Meter>().cloned();
+        if let (Principal::Anonymous, Some(meter)) = (&actor.principal, &meter) {
+            state.limiter.count_visitor(meter).await?;
+        }
+        Ok(Self { actor, state, meter, _turn: turn })
     }
 
     /// The use cases.

@@ -1,102 +1,50 @@
 //! The limits of requests. A request counts for its address first, and for its user after authentication.
 
+mod bucket;
+mod decisions;
+mod operation_limit;
+mod request_limits;
+
 use super::{context::OperationsByPath, meter::Meter, refusal::seconds};
 use crate::{
     edge::{RequestContext, RequestId, is_probe},
     problem::{self, Problem, code},
 };
-use http::Method;
-use metrics::Counter;
+use http::{Method, StatusCode};
 use poem::{Endpoint, Request, Response, Result};
-use skep_application::kernel::{Actor, Gcra, Limit, RateLimits, WiderNetworks};
+use skep_application::kernel::{Actor, Gcra, Limit, RateLimits};
 use skep_domain::shared::Network;
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
-/// The limits of requests. Those of an address and of a user are in units: a request takes one or more, as its
-/// operation declares.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RequestLimits {
-    /// All requests from one address. For IPv6, a /64 network counts as one address.
-    pub address: Limit,
-    /// All requests with the access tokens of one user.
-    pub user: Limit,
-    /// Registrations, logins and setups from one address, together.
-    pub credentials: Limit,
-    /// The requests of one user that are worked on at the same time, in this process. Others wait.
-    pub in_flight: usize,
-    /// The limits of the wider IPv6 networks around an address.
-    pub networks: WiderNetworks,
-}
+use decisions::Decisions;
 
-impl Default for RequestLimits {
-    /// 1,200 units per address, 3,000 per user and 10 requests with credentials, each per minute. 16 of a user at the
-    /// same time.
-    fn default() -> Self {
-        let a_minute = |burst| Limit { burst, period: Duration::from_secs(60) };
-        let networks = WiderNetworks::default();
-        Self { address: a_minute(1_200), user: a_minute(3_000), credentials: a_minute(10), networks, in_flight: 16 }
-    }
-}
+pub(super) use bucket::Bucket;
+pub use operation_limit::{CountedBy, OperationLimit};
+pub use request_limits::RequestLimits;
 
 /// The names of the limits of an address, and of the networks of 56 and of 48 bits around it.
 type Levels = [&'static str; Network::LEVELS];
 
 const ADDRESS: Levels = ["address", "address-56", "address-48"];
 const CREDENTIALS: Levels = ["credentials", "credentials-56", "credentials-48"];
+const OPERATION: Levels = ["operation", "operation-56", "operation-48"];
 const USER: &str = "user";
-
-/// What one limit allows one client.
-#[derive(Clone)]
-struct Bucket {
-    /// The name of the limit.
-    name: &'static str,
-    key: String,
-    limit: Limit,
-}
-
-impl Bucket {
-    fn new(name: &'static str, of: &str, limit: Limit) -> Self {
-        Self { name, key: ["http:", name, ":", of].concat(), limit }
-    }
-
-    /// The cost, or the whole bucket if it holds less. So a low limit makes no request impossible.
-    fn afford(&self, cost: u32) -> u32 {
-        cost.min(self.limit.burst)
-    }
-}
-
-/// The counters of the requests that each limit allowed and refused. They are looked up only once.
-struct Decisions(Vec<(&'static str, Counter, Counter)>);
-
-impl Decisions {
-    /// Looks up the counters. The recorder of metrics must be installed before.
-    fn new() -> Self {
-        let counter = |limit: &'static str, decision: &'static str| {
-            metrics::counter!("skep_rate_limit_decisions_total", &[("limit", limit), ("decision", decision)])
-        };
-        let names = ADDRESS.into_iter().chain(CREDENTIALS).chain([USER]);
-        Self(names.map(|name| (name, counter(name, "allowed"), counter(name, "limited"))).collect())
-    }
-
-    fn count(&self, name: &str, is_allowed: bool) {
-        if let Some((_, allowed, limited)) = self.0.iter().find(|(limit, ..)| *limit == name) {
-            if is_allowed { allowed.increment(1) } else { limited.increment(1) }
-        }
-    }
-}
 
 /// Counts requests and answers 429 above a limit.
 pub(crate) struct Limiter {
     limits: RequestLimits,
     buckets: Arc<dyn RateLimits>,
     operations: OperationsByPath,
+    /// The limits of single operations, by `operationId`.
+    of_operations: HashMap<&'static str, OperationLimit>,
     decisions: Decisions,
 }
 
 impl Limiter {
     /// Counts in these buckets. The recorder of metrics must be installed before.
     pub(super) fn new(limits: RequestLimits, buckets: Arc<dyn RateLimits>, operations: OperationsByPath) -> Self {
-        Self { limits, buckets, operations, decisions: Decisions::new() }
+        let of_operations = limits.operations.iter().map(|limit| (limit.operation, *limit)).collect();
+        Self { limits, buckets, operations, of_operations, decisions: Decisions::new() }
     }
 
     /// Counts the request for its address, and writes the verdicts of all limits into the headers of the answer.
@@ -120,6 +68,10 @@ impl Limiter {
         if let Some(meter) = meter {
             self.settle(&meter, &response).await;
             meter.write(&mut response);
+            if response.status() == StatusCode::TOO_MANY_REQUESTS {
+                let operation = meter.operation.map_or("", |operation| operation.id);
+                metrics::counter!("skep_rate_limited_requests_total", "operation" => operation).increment(1);
+            }
         }
         // The edge logs failures, in a sample. Under another server, nothing outside does.
         if request_id.is_none()
@@ -146,23 +98,42 @@ impl Limiter {
             meter.cost = operation.cost.of_head(request);
             meter.whole = operation.cost.at_most(request);
             meter.has_body = operation.body.is_some();
+            meter.operation = Some(operation);
+            meter.limit = self.of_operations.get(operation.id).copied();
         }
+        meter.is_exempt = self.limits.exempt_networks.iter().any(|network| network.contains(context.client));
         Some(meter)
     }
 
     async fn count_address(&self, meter: Option<&Meter>) -> Result<(), Problem> {
         let Some(meter) = meter else { return Ok(()) };
-        self.take_of_networks(meter, ADDRESS, self.limits.address).await?;
+        for bucket in self.of_address(meter) {
+            self.take_first(meter, &bucket).await?;
+        }
         if meter.takes_credentials {
             self.take_of_networks(meter, CREDENTIALS, self.limits.credentials).await?;
         }
-        Ok(())
+        match meter.limited() {
+            Some((operation, limit)) if limit.counts_unknown_callers(operation) => {
+                self.take_of_operation(meter, self.of_operation_by_address(meter)).await
+            }
+            _ => Ok(()),
+        }
     }
 
-    /// Gives back what the request has taken from the limit of credentials if the server has refused it for lack of room.
-    /// It was no guess then, and a client that repeats it as often as `Retry-After` says must not lock itself out.
+    /// Gives back what the request has taken from the limits of credentials and of its operation if the server has refused
+    /// it for lack of room. It was no guess then, and a client that repeats it as often as `Retry-After` says must not lock
+    /// itself out.
     async fn settle(&self, meter: &Meter, response: &Response) {
-        if !meter.takes_credentials || !problem::failure(response).is_some_and(Problem::lacks_room) {
+        let is_concerned = meter.takes_credentials || meter.limit.is_some();
+        if !is_concerned || !problem::failure(response).is_some_and(Problem::lacks_room) {
+            return;
+        }
+        for bucket in meter.taken_of_operation() {
+            self.give_back(&bucket, 1).await;
+            meter.given_back(bucket.name, 1);
+        }
+        if !meter.takes_credentials {
             return;
         }
         for bucket in self.of_networks(meter, CREDENTIALS, self.limits.credentials) {
@@ -186,6 +157,23 @@ impl Limiter {
         levels.map(|(name, (network, limit))| Bucket::new(name, &network.to_string(), limit))
     }
 
+    /// The buckets of all requests of the address. An exempt network has none.
+    fn of_address(&self, meter: &Meter) -> impl Iterator<Item = Bucket> + Send + use<> {
+        let buckets = (!meter.is_exempt).then(|| self.of_networks(meter, ADDRESS, self.limits.address));
+        buckets.into_iter().flatten()
+    }
+
+    /// The buckets of the operation for the address and the wider networks around it. An exempt network has none, and
+    /// neither has an operation without a limit.
+    fn of_operation_by_address(&self, meter: &Meter) -> Vec<Bucket> {
+        let Some((operation, limit)) = meter.limited().filter(|_| !meter.is_exempt) else { return vec![] };
+        let levels = OPERATION.into_iter().zip(self.limits.networks.limits(meter.network, limit.limit));
+        let bucket = |(name, (network, limit)): (_, (Network, _))| {
+            Bucket::of_operation(name, operation.id, &network.to_string(), limit)
+        };
+        levels.map(bucket).collect()
+    }
+
     /// The bucket of the user.
     fn of_user(&self, actor: &Actor) -> Bucket {
         Bucket::new(USER, &actor.principal_id().simple().to_string(), self.limits.user)
@@ -194,15 +182,66 @@ impl Limiter {
     /// Counts the request for its user. A refused request has taken one unit of its address, and no more.
     ///
     /// # Errors
-    /// 429 above the limit.
+    /// 429 above the limit of the user, or of the operation.
     pub(super) async fn count_user(&self, meter: &Meter, actor: &Actor) -> Result<(), Problem> {
-        let taken = self.take_first(meter, &self.of_user(actor)).await;
-        if taken.is_err() && meter.cost > 1 {
-            for bucket in self.of_networks(meter, ADDRESS, self.limits.address) {
+        let user = self.of_user(actor);
+        if let Err(problem) = self.take_first(meter, &user).await {
+            self.give_first_back(meter).await;
+            return Err(problem);
+        }
+        let by_user = meter.limited().filter(|(_, limit)| limit.counted_by != CountedBy::Address);
+        let Some((operation, limit)) = by_user else { return Ok(()) };
+        let id = actor.principal_id().simple().to_string();
+        let bucket = Bucket::of_operation(OPERATION[0], operation.id, &id, limit.limit);
+        let taken = self.take_of_operation(meter, vec![bucket]).await;
+        if taken.is_err() {
+            self.give_back(&user, user.afford(meter.cost)).await;
+        }
+        taken
+    }
+
+    /// Counts the request of a caller that may sign in and has not, for the limit of its operation.
+    ///
+    /// # Errors
+    /// 429 above the limit.
+    pub(super) async fn count_visitor(&self, meter: &Meter) -> Result<(), Problem> {
+        match meter.limited() {
+            Some((_, limit)) if limit.counted_by == CountedBy::Caller => {
+                self.take_of_operation(meter, self.of_operation_by_address(meter)).await
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes a unit from each of these buckets of the operation. A refused request has taken one unit of its address, and
+    /// what the caller of this function has to give back to the user.
+    async fn take_of_operation(&self, meter: &Meter, buckets: Vec<Bucket>) -> Result<(), Problem> {
+        for bucket in buckets {
+            if let Err(problem) = self.take(meter, &bucket, 1, 0).await {
+                if meter.takes_credentials {
+                    for bucket in self.of_networks(meter, CREDENTIALS, self.limits.credentials) {
+                        self.give_back(&bucket, bucket.afford(meter.cost)).await;
+                    }
+                }
+                self.give_first_back(meter).await;
+                return Err(problem);
+            }
+            meter.take_of_operation(bucket);
+        }
+        Ok(())
+    }
+
+    /// Gives back what a request that is refused has taken from the limits of its address and of its operation, except
+    /// for one unit of its address.
+    async fn give_first_back(&self, meter: &Meter) {
+        if meter.cost > 1 {
+            for bucket in self.of_address(meter) {
                 self.give_back(&bucket, bucket.afford(meter.cost) - 1).await;
             }
         }
-        taken
+        for bucket in meter.taken_of_operation() {
+            self.give_back(&bucket, 1).await;
+        }
     }
 
     /// Takes the rest of a cost that is known only after the body was read. A refused request has taken one unit of its
@@ -214,7 +253,7 @@ impl Limiter {
         let mut taken: Vec<(Bucket, u32)> = vec![];
         let user = self.of_user(actor);
         // A repeat takes the first units of the address once more; those of the user are given back.
-        let of_address = self.of_networks(meter, ADDRESS, self.limits.address).map(|bucket| (bucket, meter.cost));
+        let of_address = self.of_address(meter).map(|bucket| (bucket, meter.cost));
         for (bucket, again) in of_address.chain([(user.clone(), 0)]) {
             let rest = bucket.afford(cost).saturating_sub(meter.cost);
             if rest == 0 {
@@ -222,6 +261,7 @@ impl Limiter {
             }
             if let Err(problem) = self.take(meter, &bucket, rest, again).await {
                 taken.push((user, meter.cost));
+                taken.extend(meter.taken_of_operation().into_iter().map(|bucket| (bucket, 1)));
                 for (bucket, units) in taken {
                     self.give_back(&bucket, units).await;
                 }
@@ -249,16 +289,16 @@ impl Limiter {
     /// Takes units. A repeat needs `more` units beside them. If the counter fails, the request is allowed; the adapter of
     /// the limits counts that in a metric.
     async fn take(&self, meter: &Meter, bucket: &Bucket, units: u32, more: u32) -> Result<(), Problem> {
-        let Bucket { name, key, limit } = bucket;
-        let Ok(verdict) = self.buckets.take(key, units, *limit).await else { return Ok(()) };
-        meter.note(name, *limit, verdict);
-        self.decisions.count(name, verdict.allowed);
+        let limit = bucket.limit;
+        let Ok(verdict) = self.buckets.take(&bucket.key, units, limit).await else { return Ok(()) };
+        meter.note(bucket.name, limit, verdict);
+        self.decisions.count(bucket.name, verdict.allowed);
         if verdict.allowed {
             return Ok(());
         }
-        let more = Duration::from_micros(Gcra::new(*limit).cost_micros(more));
+        let more = Duration::from_micros(Gcra::new(limit).cost_micros(more));
         Err(Problem::of(code::RATE_LIMITED)
-            .with_detail(format!("more than {} units in {} s", limit.burst, limit.period.as_secs()))
+            .with_detail(bucket.exceeded())
             .with_retry_after(seconds(verdict.retry_after + more)))
     }
 }

@@ -1,13 +1,18 @@
 //! What a request has taken from the limits, and what they said.
 
-use super::{in_flight::Turn, refusal::seconds};
+use super::{
+    context::Operation,
+    in_flight::Turn,
+    limits::{Bucket, OperationLimit},
+    refusal::seconds,
+};
 use http::{HeaderName, HeaderValue};
 use poem::Response;
 use skep_application::kernel::{Gcra, Limit, Verdict};
 use skep_domain::shared::Network;
 use std::{
     fmt::Write as _,
-    sync::{Arc, Mutex, OnceLock},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 use uuid::Uuid;
 
@@ -33,12 +38,20 @@ pub(super) struct Meter {
     pub(super) takes_credentials: bool,
     /// Whether the operation reads a body.
     pub(super) has_body: bool,
+    /// The operation; `None` for an unknown path or method.
+    pub(super) operation: Option<&'static Operation>,
+    /// The limit of the operation, if it has one.
+    pub(super) limit: Option<OperationLimit>,
+    /// Whether the client is in an exempt network.
+    pub(super) is_exempt: bool,
     shared: Arc<Shared>,
 }
 
 #[derive(Default)]
 struct Shared {
     said: Mutex<Vec<Said>>,
+    /// The buckets of the operation from which the request has taken a unit.
+    of_operation: Mutex<Vec<Bucket>>,
     /// The user who sends the body.
     user: OnceLock<Uuid>,
     /// The turn that the request has got after its body was read.
@@ -48,7 +61,32 @@ struct Shared {
 impl Meter {
     /// A request that takes these units and has no body.
     pub(super) fn new(network: Network, cost: u32, takes_credentials: bool) -> Self {
-        Self { network, cost, whole: cost, takes_credentials, has_body: false, shared: Arc::default() }
+        Self {
+            network,
+            cost,
+            whole: cost,
+            takes_credentials,
+            has_body: false,
+            operation: None,
+            limit: None,
+            is_exempt: false,
+            shared: Arc::default(),
+        }
+    }
+
+    /// The operation and its limit, if it has one.
+    pub(super) fn limited(&self) -> Option<(&'static Operation, OperationLimit)> {
+        self.operation.zip(self.limit)
+    }
+
+    /// Notes that the request has taken a unit from this bucket of its operation.
+    pub(super) fn take_of_operation(&self, bucket: Bucket) {
+        self.shared.of_operation.lock().unwrap_or_else(PoisonError::into_inner).push(bucket);
+    }
+
+    /// The buckets of the operation that have a unit to get back. Returns each only once.
+    pub(super) fn taken_of_operation(&self) -> Vec<Bucket> {
+        std::mem::take(&mut *self.shared.of_operation.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The user who sends the body, once the caller is known.

@@ -33,8 +33,8 @@ impl State {
         limits: RequestLimits,
         operations: OperationsByPath,
     ) -> Self {
-        let limiter = Limiter::new(limits, Arc::clone(&app.ports.limits), operations);
         let in_flight = InFlight::new(limits.in_flight);
+        let limiter = Limiter::new(limits, Arc::clone(&app.ports.limits), operations);
         let (cursors, browsers) = (Cursors::new(cursor_key), Browsers::at(public_url));
         let public_url = public_url.map(|url| url.trim_end_matches('/').to_owned());
         Self { app, source, public_url, cursors, browsers, limiter: Arc::new(limiter), in_flight }

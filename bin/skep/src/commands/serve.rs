@@ -127,7 +127,7 @@ fn api_config(config: &Config, skep: &Skep, page: &MetricsPage) -> ApiConfig {
         source: skep.source.clone(),
         public_url: config.public_url.clone(),
         cursor_key: skep.cursor_key,
-        limits: config.limits,
+        limits: config.limits.clone(),
         docs: config.docs,
         metrics: config.serves_metrics_with_api().then(|| page.clone()),
     }

@@ -30,6 +30,12 @@ pub(super) fn nearest_key(settings: &'static [Setting], key: &str) -> Option<&'s
     (distance <= 3).then_some(near)
 }
 
+/// The most similar of these names, if one is similar.
+pub(super) fn nearest_of<'n>(names: impl Iterator<Item = &'n str>, name: &str) -> Option<&'n str> {
+    let (distance, near) = names.map(|known| (distance(name, known), known)).min()?;
+    (distance <= 3 && distance < name.len()).then_some(near)
+}
+
 /// The Levenshtein distance.
 fn distance(a: &str, b: &str) -> usize {
     let mut row: Vec<usize> = (0..=b.len()).collect();

@@ -5,12 +5,14 @@ use super::{
     file,
     injected::is_injected,
     near::nearest_name,
+    operation_limits,
     setting::{Setting, setting},
     values::{Secret, StoreChoice},
 };
+use skep_http::api::OperationLimit;
 use skep_postgres::PostgresOptions;
 use skep_redis::RedisLimits;
-use std::ffi::OsString;
+use std::{ffi::OsString, sync::Arc};
 
 pub(super) struct Source {
     settings: &'static [Setting],
@@ -122,6 +124,19 @@ impl Source {
                 None
             }
         }
+    }
+
+    /// The limits of single operations.
+    pub(super) fn operation_limits(&mut self) -> Arc<[OperationLimit]> {
+        const NAME: &str = "SKEP_OPERATION_LIMITS";
+        let text = self.values.get(NAME).map_or("", |(text, _)| text);
+        operation_limits::read(text).map_or_else(
+            |faults| {
+                faults.into_iter().for_each(|fault| self.fault(NAME, fault));
+                Arc::default()
+            },
+            Arc::from,
+        )
     }
 
     /// The store that `SKEP_STORE` names, or else the one with an address.

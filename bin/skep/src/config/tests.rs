@@ -167,6 +167,33 @@ fn a_client_may_take_what_is_set() {
 }
 
 #[test]
+fn limits_of_operations_and_exempt_networks_are_read_from_both_sources() {
+    let file =
+        "[limits]\noperations = ['place_order=10/m', 'log_in=5/m per address']\nexempt_networks = ['fd00::/8']\n";
+    let of_file = read_file(file, &[]).unwrap().limits;
+    assert_eq!((of_file.operations.len(), of_file.exempt_networks.len()), (2, 1));
+    let variables = [
+        ("SKEP_OPERATION_LIMITS", "place_order=10/m,log_in=5/m per address"),
+        ("SKEP_LIMIT_EXEMPT_NETWORKS", "fd00::/8"),
+    ];
+    assert_eq!(read(&variables).unwrap().limits, of_file);
+    let wrong =
+        [("SKEP_OPERATION_LIMITS", "log_in=0/m,place_orders=1/m"), ("SKEP_LIMIT_EXEMPT_NETWORKS", "10.0.0.0/33")];
+    let mut faults = printed(&read(&wrong).unwrap_err());
+    faults.sort();
+    assert_eq!(
+        faults,
+        [
+            "SKEP_LIMIT_EXEMPT_NETWORKS (environment): expected networks like 10.0.0.0/8, found \"10.0.0.0/33\"",
+            "SKEP_OPERATION_LIMITS (environment): part 1: log_in: expected a number from 1 to 1000000 before the slash",
+            "SKEP_OPERATION_LIMITS (environment): part 2: there is no operation place_orders; did you mean place_order?",
+        ]
+    );
+    let faults = printed(&read_file("limits.operations = ['zzz=1/m']\n", &[]).unwrap_err());
+    assert_eq!(faults, ["limits.operations (skep.toml line 1): part 1: there is no operation zzz"]);
+}
+
+#[test]
 fn bodies_are_given_the_memory_that_is_set() {
     let config = read(&[("SKEP_MAX_RECEIVED_MIB", "128"), ("SKEP_BODY_PIECES", "16")]).unwrap();
     assert_eq!((config.bodies.memory_bytes, config.bodies.small_pieces), (128 << 20, 16));

@@ -17,6 +17,7 @@ mod instances;
 mod limits;
 mod observability;
 mod openapi;
+mod operation_limits;
 mod operator;
 mod output;
 mod pooler;
@@ -120,6 +121,7 @@ fn journeys() -> Vec<Journey> {
         workers::JOURNEYS,
         store_away::JOURNEYS,
         limits::JOURNEYS,
+        operation_limits::JOURNEYS,
         observability::JOURNEYS,
         edge::JOURNEYS,
         grammar::JOURNEYS,

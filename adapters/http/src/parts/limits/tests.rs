@@ -1,12 +1,13 @@
 use super::*;
 use crate::{
     edge::{BodyFault, Crowded},
+    parts::context::Operation,
     problem::from_body_io,
 };
 use async_trait::async_trait;
 use skep_application::{
     identity::{HasherBusy, LogInError},
-    kernel::{StoreError, Verdict},
+    kernel::{StoreError, Verdict, WiderNetworks},
     testing::user,
 };
 use std::{collections::HashMap, sync::Mutex};
@@ -190,4 +191,141 @@ async fn a_large_network_is_limited_and_a_small_one_that_is_refused_costs_its_ne
     assert_eq!(allowed("2001:db8:1:300::1", 100).await, 0, "the limit of the network of 48 bits");
     assert_eq!(allowed("2001:db8:2::1", 100).await, 2);
     assert_eq!(allowed("192.0.2.1", 100).await, 2);
+}
+
+/// An order, whose caller is signed in.
+const ORDER: Operation = Operation::new("place_order", skep_domain::ordering::actions::PLACE_ORDER, &[]);
+/// A login, which ignores the credentials of its caller.
+const LOGIN: Operation = Operation::with_credentials("log_in", &[]);
+
+/// A limiter in which the operation has a limit of so many requests, and its buckets.
+fn limiter_of(operation: &Operation, most: u32, counted_by: CountedBy) -> (Limiter, Arc<Buckets>) {
+    let buckets = Arc::<Buckets>::default();
+    let limit = OperationLimit { operation: operation.id, limit: a_minute(most), counted_by };
+    let (address, user) = (a_minute(20), a_minute(20));
+    let limits = RequestLimits { address, user, operations: [limit].into(), ..RequestLimits::default() };
+    (Limiter::new(limits, buckets.clone(), OperationsByPath::new()), buckets)
+}
+
+/// A request of this operation, from an address of a network that is exempt or not.
+fn request_of(limiter: &Limiter, operation: &'static Operation, address: &str, is_exempt: bool) -> Meter {
+    let mut meter = Meter::new(Network::of(address.parse().unwrap()), 3, operation.takes_credentials);
+    (meter.operation, meter.is_exempt) = (Some(operation), is_exempt);
+    meter.limit = limiter.of_operations.get(operation.id).copied();
+    meter
+}
+
+/// Counts a request of a user, or of a visitor.
+async fn count(limiter: &Limiter, meter: &Meter, of: Option<u64>) -> Result<(), Problem> {
+    limiter.count_address(Some(meter)).await?;
+    match of {
+        Some(id) => limiter.count_user(meter, &user(id)).await,
+        None => limiter.count_visitor(meter).await,
+    }
+}
+
+/// All buckets from which units are taken, and how many.
+fn all_taken(buckets: &Buckets) -> Vec<(String, u32)> {
+    let taken = buckets.0.lock().unwrap();
+    let mut taken: Vec<_> =
+        taken.iter().filter(|(_, units)| **units > 0).map(|(key, units)| (key.clone(), *units)).collect();
+    taken.sort();
+    taken
+}
+
+#[tokio::test]
+async fn a_limit_of_an_operation_counts_the_user_or_else_the_address() {
+    let (limiter, buckets) = limiter_of(&ORDER, 1, CountedBy::Caller);
+    let allowed = async |operation, address: &str, of| {
+        count(&limiter, &request_of(&limiter, operation, address, false), of).await.is_ok()
+    };
+    assert!(allowed(&ORDER, "192.0.2.1", Some(1)).await);
+    assert!(!allowed(&ORDER, "192.0.2.2", Some(1)).await, "the same user elsewhere");
+    assert!(allowed(&ORDER, "192.0.2.1", Some(2)).await, "another user");
+    assert!(allowed(&ORDER, "192.0.2.1", None).await, "a visitor at the address");
+    assert!(!allowed(&ORDER, "192.0.2.1", None).await);
+    assert!(allowed(&LOGIN, "192.0.2.1", None).await, "another operation");
+    let keys: Vec<_> = all_taken(&buckets).into_iter().map(|(key, _)| key).collect();
+    assert!(keys.contains(&"http:operation:place_order:192.0.2.1".to_owned()), "{keys:?}");
+    assert_eq!(keys.iter().filter(|key| key.starts_with("http:operation:")).count(), 3, "{keys:?}");
+}
+
+#[tokio::test]
+async fn a_limit_of_an_operation_per_address_counts_all_users_and_one_per_user_no_visitor() {
+    let (limiter, _) = limiter_of(&ORDER, 1, CountedBy::Address);
+    let allowed = async |limiter: &Limiter, address: &str, of| {
+        count(limiter, &request_of(limiter, &ORDER, address, false), of).await.is_ok()
+    };
+    assert!(allowed(&limiter, "2001:db8::1", Some(1)).await);
+    assert!(!allowed(&limiter, "2001:db8::2", Some(2)).await, "another user of the same network");
+    assert!(allowed(&limiter, "192.0.2.1", Some(1)).await, "the same user elsewhere");
+    let (limiter, _) = limiter_of(&ORDER, 1, CountedBy::User);
+    assert!(allowed(&limiter, "192.0.2.1", Some(1)).await && !allowed(&limiter, "192.0.2.1", Some(1)).await);
+    for _ in 0..3 {
+        assert!(allowed(&limiter, "192.0.2.1", None).await);
+    }
+}
+
+#[tokio::test]
+async fn a_request_above_the_limit_of_its_operation_takes_one_unit_of_its_address_alone() {
+    for (operation, of) in [(&ORDER, Some(1)), (&ORDER, None), (&LOGIN, None)] {
+        for counted_by in [CountedBy::Caller, CountedBy::Address] {
+            let (limiter, buckets) = limiter_of(operation, 0, counted_by);
+            let meter = request_of(&limiter, operation, "192.0.2.1", false);
+            let refused = count(&limiter, &meter, of).await.unwrap_err();
+            assert_eq!(refused.code(), "rate_limited");
+            assert!(refused.to_string().contains(operation.id), "{refused}");
+            assert_eq!(all_taken(&buckets), [("http:address:192.0.2.1".to_owned(), 1)], "{operation:?} {counted_by:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_another_limit_refuses_takes_nothing_from_that_of_its_operation() {
+    let (mut limiter, buckets) = limiter_of(&ORDER, 5, CountedBy::Address);
+    limiter.limits.user = a_minute(4);
+    count(&limiter, &request_of(&limiter, &ORDER, "192.0.2.1", false), Some(1)).await.unwrap();
+    let left = || buckets.0.lock().unwrap().get("http:operation:place_order:192.0.2.1").copied();
+    assert_eq!(left(), Some(1));
+    count(&limiter, &request_of(&limiter, &ORDER, "192.0.2.1", false), Some(1)).await.unwrap_err();
+    assert_eq!(left(), Some(1), "its user has no units");
+    let meter = request_of(&limiter, &ORDER, "192.0.2.1", false);
+    count(&limiter, &meter, Some(2)).await.unwrap();
+    limiter.limits.address = a_minute(9);
+    limiter.take_rest(&meter, &user(2), 9).await.unwrap_err();
+    assert_eq!(left(), Some(1), "its lines are too many");
+}
+
+#[tokio::test]
+async fn a_login_that_the_server_has_no_room_for_costs_nothing_of_the_limit_of_its_operation() {
+    let (limiter, buckets) = limiter_of(&LOGIN, 5, CountedBy::Caller);
+    let meter = request_of(&limiter, &LOGIN, "192.0.2.1", false);
+    count(&limiter, &meter, None).await.unwrap();
+    let mut response = problem::respond(Problem::no_room("full").into(), None);
+    limiter.settle(&meter, &response).await;
+    meter.write(&mut response);
+    assert_eq!(all_taken(&buckets), [("http:address:192.0.2.1".to_owned(), 3)]);
+    assert!(response.header("ratelimit").unwrap().contains("\"operation\";r=5;"), "{response:?}");
+}
+
+#[tokio::test]
+async fn an_exempt_network_has_the_limits_of_credentials_and_of_users_alone() {
+    for (operation, of) in [(&ORDER, Some(1)), (&LOGIN, None)] {
+        let (limiter, buckets) = limiter_of(operation, 1, CountedBy::Address);
+        for _ in 0..3 {
+            count(&limiter, &request_of(&limiter, operation, "192.0.2.1", true), of).await.unwrap();
+        }
+        let name = if of.is_some() { "http:user:" } else { "http:credentials:" };
+        let taken = all_taken(&buckets);
+        assert!(taken.len() == 1 && taken[0].0.starts_with(name) && taken[0].1 == 9, "{taken:?}");
+    }
+    let (limiter, buckets) = limiter_of(&ORDER, 1, CountedBy::Caller);
+    let meter = request_of(&limiter, &ORDER, "192.0.2.1", true);
+    count(&limiter, &meter, Some(1)).await.unwrap();
+    limiter.take_rest(&meter, &user(1), 20).await.unwrap();
+    assert!(all_taken(&buckets).iter().all(|(key, _)| !key.contains("192.0.2.1")));
+    count(&limiter, &request_of(&limiter, &ORDER, "192.0.2.1", true), Some(1)).await.unwrap_err();
+    let meter = request_of(&limiter, &ORDER, "192.0.2.1", true);
+    count(&limiter, &meter, Some(2)).await.unwrap();
+    count(&limiter, &request_of(&limiter, &ORDER, "192.0.2.1", true), Some(2)).await.unwrap_err();
 }

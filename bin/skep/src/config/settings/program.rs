@@ -158,6 +158,12 @@ pub(super) const SETTINGS: &[Setting] = &[
         .default("16")
         .form(TIMES, "16")
         .doc("How many times the limits of one address all addresses of an IPv6 network of 48 bits have together."),
+    Setting::new("SKEP_OPERATION_LIMITS", "limits.operations", Shape::List)
+        .form("limits like place_order=10/m,log_in=5/m per address", "place_order=10/m,register_user=20/h")
+        .doc("Limits of single operations, which hold beside the other limits. A part has the `operationId` of the API, the most requests, and after a slash the time in which they are available again: `s`, `m`, `h` or `d`. A request counts for its user, and for its address if the caller is not signed in. With `per address` it always counts for its address, and with `per user` only for its user. At most 64 operations have a limit, each one."),
+    Setting::new("SKEP_LIMIT_EXEMPT_NETWORKS", "limits.exempt_networks", Shape::List)
+        .form("networks like 10.0.0.0/8", "10.0.0.0/8,fd00::/8")
+        .doc("The networks whose requests do not count for their address, neither in SKEP_LIMIT_ADDRESS nor in SKEP_OPERATION_LIMITS. The limits of users, SKEP_LIMIT_CREDENTIALS and the limits of login attempts hold for them too. Without SKEP_TRUSTED_PROXIES, all clients behind a proxy have the address of the proxy, so do not list its network."),
     Setting::new("SKEP_HASH_WAIT", "limits.hash_wait", Shape::Number)
         .default("5")
         .form("seconds from 1 to 30", "5")

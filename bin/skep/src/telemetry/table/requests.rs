@@ -1,6 +1,6 @@
 //! Requests and their limits.
 
-use crate::telemetry::metric::{Kind, Metric, counter, gauge, seconds};
+use crate::telemetry::metric::{Kind, Metric, When, counter, gauge, seconds};
 
 pub(super) const METRICS: &[Metric] = &[
     // Requests.
@@ -54,6 +54,12 @@ pub(super) const METRICS: &[Metric] = &[
     // Limits.
     counter("skep_rate_limit_decisions_total", "Decisions of the limits of requests: allowed or limited.")
         .labels(&["limit", "decision"]),
+    counter(
+        "skep_rate_limited_requests_total",
+        "Requests that were answered 429, by the operation in the OpenAPI document. It is empty for a path or method without one.",
+    )
+    .labels(&["operation"])
+    .when(When::Counted),
     counter(
         "skep_rate_limit_fallback_total",
         "Decisions that the process made with its own counters because Redis did not answer.",
