@@ -83,9 +83,8 @@ impl Picture {
         if pictures.len() > MOST_PICTURES {
             return Err(PicturesRefusal::TooMany);
         }
-        let is_repeated = |place: &usize| {
-            pictures[..*place].iter().any(|earlier| earlier.file_id == pictures[*place].file_id)
-        };
+        let is_repeated =
+            |place: &usize| pictures[..*place].iter().any(|earlier| earlier.file_id == pictures[*place].file_id);
         match (0..pictures.len()).find(is_repeated) {
             Some(place) => Err(PicturesRefusal::Repeated { place }),
             None => Ok(()),

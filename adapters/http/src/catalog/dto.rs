@@ -6,7 +6,9 @@ use crate::{
 };
 use poem_openapi::{Object, types::MaybeUndefined};
 use serde::{Deserialize, Serialize};
-use skep_application::catalog::{CreateProductCommand, MoneyInput, MoneyPatch, PictureInput, ProductPatch, StockDetail};
+use skep_application::catalog::{
+    CreateProductCommand, MoneyInput, MoneyPatch, PictureInput, ProductPatch, StockDetail,
+};
 use skep_domain::{
     catalog::{Picture, Product},
     files::FileId,

@@ -1,8 +1,8 @@
 //! Links to the contents of files, in bodies and in queries.
 
-use super::{dto::FILES, parameters::in_query};
+use super::{dto::content_path, parameters::in_query};
 use crate::{
-    parts::{Parameter, path_of},
+    parts::Parameter,
     problem::{FieldError, Problem},
 };
 use poem::Request;

@@ -128,9 +128,12 @@ async fn a_file_is_a_ready_public_image() {
     deleted.remove(Timestamp::MIN);
     let private = File { visibility: FileVisibility::Private, ..picture_file(50) };
     let attachment = File { purpose: FilePurpose::Attachment, ..picture_file(50) };
-    for (file, code) in
-        [(deleted, "unknown_file"), (private, "file_not_public"), (attachment, "file_not_image"), (file(51), "unknown_file")]
-    {
+    for (file, code) in [
+        (deleted, "unknown_file"),
+        (private, "file_not_public"),
+        (attachment, "file_not_image"),
+        (file(51), "unknown_file"),
+    ] {
         let found = faults(&shelf_with(file), vec![input(1, ""), input(50, "")]).await;
         assert_eq!(found, at("/pictures/1/file_id", code));
     }

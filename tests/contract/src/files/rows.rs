@@ -5,7 +5,8 @@ use crate::{
     check::{Checked, equal},
     clause::{self, clauses},
     laws::{
-        Batched, Deleted, Entity, Listed, Owned, Shown, Unique, Versioned, batches, deletes, lists, put, save, saves, shows,
+        Batched, Deleted, Entity, Listed, Owned, Shown, Unique, Versioned, batches, deletes, lists, put, save, saves,
+        shows,
     },
     sample, world,
 };
