@@ -41,6 +41,9 @@ impl FileRepository for MemoryUnit {
     async fn find(&mut self, id: FileId) -> Done<Option<File>> {
         self.run(|state| Ok(state.files.get(id).cloned())).await
     }
+    async fn find_many(&mut self, ids: &[FileId]) -> Done<Vec<File>> {
+        self.run(|state| Ok(state.files.many(ids))).await
+    }
     async fn insert(&mut self, file: &File) -> Done<()> {
         self.run(|state| state.files.insert(file)).await
     }

@@ -1,6 +1,7 @@
 //! Reads stored values back, and reports the place of a value that cannot be read.
 
 use super::Row;
+use serde::{Serialize, de::DeserializeOwned};
 use skep_application::kernel::StoreError;
 use skep_domain::{
     events::EventPosition,
@@ -17,6 +18,11 @@ pub trait Stored: Sized {
     fn read(row: &mut Row) -> Result<Self, StoreError>;
 }
 
+/// The text of a column that holds JSON.
+pub(crate) fn json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).expect("texts, numbers and times are always JSON")
+}
+
 /// A row's table and id, for errors about its values.
 pub struct RowId<I>(pub &'static str, pub I);
 
@@ -27,6 +33,11 @@ impl<I: Display> RowId<I> {
     /// `Corrupt`, which names the row and the column.
     pub fn read<T>(&self, column: &str, value: Option<T>) -> Result<T, StoreError> {
         value.ok_or_else(|| StoreError::corrupt(self.0, &self.1, &format!("{column} cannot be read")))
+    }
+
+    /// Reads a column that [`json`] has written.
+    pub(crate) fn json<T: DeserializeOwned>(&self, column: &str, text: &str) -> Result<T, StoreError> {
+        self.read(column, serde_json::from_str(text).ok())
     }
 
     /// Converts a quantity.

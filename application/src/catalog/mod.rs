@@ -1,5 +1,6 @@
 //! The use cases and queries of the catalog.
 //!
+//! Uses `files`, which keep the pictures of products.
 //! Uses `search`, which finds products.
 
 mod archive_product;
@@ -20,6 +21,7 @@ mod product_fields;
 mod queries;
 mod rename_category;
 mod search_products;
+mod set_pictures;
 mod set_stock;
 mod stored_products;
 
@@ -37,6 +39,7 @@ pub use product_fields::{MoneyInput, SkuTaken};
 pub use queries::{GetProduct, GetStock, ListProducts, StockDetail};
 pub use rename_category::{RenameCategory, RenameCategoryCommand, RenameCategoryError};
 pub use search_products::SearchProducts;
+pub use set_pictures::{PictureInput, SetPictures, SetPicturesCommand, SetPicturesError};
 pub use set_stock::{SetStock, SetStockCommand, SetStockError, StockBelowReserved};
 pub use stored_products::ProductSource;
 
@@ -54,6 +57,8 @@ pub struct Catalog {
     pub create_product: UseCase<CreateProduct>,
     /// Changes some or all fields of a product.
     pub change_product: UseCase<ChangeProduct>,
+    /// Replaces the pictures of a product.
+    pub set_pictures: UseCase<SetPictures>,
     /// Archives a product, so that it is no longer on sale.
     pub archive_product: UseCase<ArchiveProduct>,
     /// Sets the counted pieces of a product.
@@ -89,6 +94,7 @@ impl Catalog {
         Self {
             create_product: UseCase::new(CreateProduct, &commands),
             change_product: UseCase::new(ChangeProduct, &commands),
+            set_pictures: UseCase::new(SetPictures, &commands),
             archive_product: UseCase::new(ArchiveProduct, &commands),
             set_stock: UseCase::new(SetStock, &commands),
             get_product: GetProduct::new(ports.store.clone()),

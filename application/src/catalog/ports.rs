@@ -1,5 +1,8 @@
 //! The ports of the catalog.
 
+use crate::files::FileRepository;
+#[cfg(any(test, feature = "testing"))]
+use crate::files::MockFileRepository;
 use crate::kernel::{Guarded, Page, PageRequest, Position, Sort, SortValue, StoreError, context};
 #[cfg(any(test, feature = "testing"))]
 use crate::search::MockSearchRepository;
@@ -20,6 +23,8 @@ context! {
         stock: StockRepository by MockStockRepository,
         /// The tree of categories.
         categories: CategoryRepository by MockCategoryRepository,
+        /// The files that pictures show. The catalog only reads them.
+        files: FileRepository by MockFileRepository,
         /// The index of products.
         search: SearchRepository by MockSearchRepository,
     }

@@ -43,6 +43,7 @@ pub use file_links::{
 };
 pub use file_policy::FilePolicy;
 pub use ports::*;
+pub(crate) use queries::is_shown;
 pub use queries::{GetFile, ListFiles, ReadFile, ReadFileError};
 pub use remove_files::{RemoveFiles, SweepFiles, SweepOrphanBlobs};
 pub use resumable::{

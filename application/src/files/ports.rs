@@ -46,6 +46,8 @@ impl Guarded for File {
 pub trait FileRepository: Send {
     /// The file with this id, in any state.
     async fn find(&mut self, id: FileId) -> Result<Option<File>, StoreError>;
+    /// The existing files with these ids, in any state and in any order. One statement for any number of ids.
+    async fn find_many(&mut self, ids: &[FileId]) -> Result<Vec<File>, StoreError>;
     /// Stores a new file. `Duplicate` of `FILE_ID`.
     async fn insert(&mut self, file: &File) -> Result<(), StoreError>;
     /// Replaces the size, the content, the state, and the offset and the appender of an upload in pieces, of the version

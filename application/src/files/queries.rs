@@ -11,7 +11,7 @@ use crate::kernel::{
 };
 use skep_domain::{
     files::{FileId, FileVisibility, actions},
-    shared::Direction,
+    shared::{Direction, UserId},
 };
 use std::{ops::Range, sync::Arc};
 
@@ -31,10 +31,13 @@ impl GetFile {
     /// [`GetError`].
     pub async fn execute(&self, actor: &Actor, id: FileId) -> Result<FileView, GetError> {
         let file = self.0.open(actor)?.find_file(id).await?.as_ref().and_then(FileView::of);
-        let own = scope(actor, actions::READ_FILE);
-        let is_shown = |file: &FileView| file.visibility == FileVisibility::Public || own.admits(file.owner_id);
-        Ok(file.filter(is_shown).ok_or(NotFound("file"))?)
+        Ok(file.filter(|file| is_shown(actor, file.visibility, file.owner_id)).ok_or(NotFound("file"))?)
     }
+}
+
+/// Whether this actor sees a file of this owner.
+pub(crate) fn is_shown(actor: &Actor, visibility: FileVisibility, owner_id: UserId) -> bool {
+    visibility == FileVisibility::Public || scope(actor, actions::READ_FILE).admits(owner_id)
 }
 
 use_case_error! {

@@ -2,7 +2,10 @@
 
 use super::{MockUnit, Seen, World};
 use crate::catalog::CatalogMocks;
-use skep_domain::catalog::{Category, CategoryId, Product, Reservation, StockLevel};
+use skep_domain::{
+    catalog::{Category, CategoryId, Product, Reservation, StockLevel},
+    files::File,
+};
 
 /// A catalog with a product, its stock and a category.
 #[derive(Clone, Default)]
@@ -13,6 +16,8 @@ pub struct Shelf {
     pub level: Option<StockLevel>,
     /// The reservations of the product that have expired.
     pub expired: Vec<Reservation>,
+    /// The files that exist.
+    pub files: Vec<File>,
     /// The only category, if there is one.
     pub category: Option<Category>,
     /// The answer to each call of `lineage`.
@@ -38,6 +43,7 @@ impl World for Shelf {
         let levels = Vec::from_iter(self.level);
         unit.stock.expect_find_many().returning(seen.finds_many("stock.find_many", levels, |level| level.product_id));
         unit.stock.expect_hold().returning(seen.stores_many("stock.hold"));
+        unit.files.expect_find_many().returning(seen.finds_many("files.find_many", self.files.clone(), |file| file.id));
         let (expired, noted) = (self.expired.clone(), seen.clone());
         unit.stock.expect_list_expired().returning(move |ids, _, _| {
             noted.note("stock.list_expired", ids);

@@ -44,6 +44,7 @@ impl World for Cabinet {
         let seen = &self.seen;
         let mut unit: MockUnit<FilesMocks> = seen.looking();
         unit.files.expect_find().returning(seen.finds("files.find", self.files.clone(), |file| file.id));
+        unit.files.expect_find_many().returning(seen.finds_many("files.find_many", self.files.clone(), |file| file.id));
         let usages = Vec::from_iter(self.usage.clone());
         unit.file_usage.expect_find().returning(seen.finds("file_usage.find", usages, |usage| usage.owner_id));
         let jobs = Vec::from_iter(self.job.clone());

@@ -46,8 +46,8 @@ pub use runtime::{FixedClock, FixedRandom, SeqIds, SkippingSleeper, fixed_runtim
 pub use samples::{
     aborted, actor, admin, away, by_cookie, category, category_id, code, eur, file, file_id, fingerprints,
     group_of_users, held_event, held_event_id, job, job_id, key, level, mail_template, mail_template_id, order,
-    order_id, own_role, problem, product, product_id, queue, schedule, schedule_id, subscription, unknown, user,
-    user_id, visitor,
+    order_id, own_role, picture_file, problem, product, product_id, queue, schedule, schedule_id, subscription,
+    unknown, user, user_id, visitor,
 };
 pub use seen::Seen;
 pub use store::{ENOUGH, Ending, MockBareUnit, MockUnit, Scripted};

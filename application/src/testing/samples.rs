@@ -222,6 +222,12 @@ pub fn file(n: u64) -> File {
     file
 }
 
+/// The `n`th file as a picture that every visitor sees.
+#[must_use]
+pub fn picture_file(n: u64) -> File {
+    File { purpose: FilePurpose::Image, visibility: FileVisibility::Public, ..file(n) }
+}
+
 /// The id of the `n`th order.
 #[must_use]
 pub fn order_id(n: u64) -> OrderId {

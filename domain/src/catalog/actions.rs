@@ -10,7 +10,7 @@ pub const READ_PRODUCT: Action = Action::everyone("catalog.product.read");
 /// Read archived products.
 pub const READ_ARCHIVED_PRODUCT: Action =
     Action::roles("catalog.product.read_archived", &[Manager, Editor, Support, Auditor, Viewer]);
-/// Create, change and archive products.
+/// Create, change and archive products, and set their pictures.
 pub const MANAGE_PRODUCT: Action = Action::roles("catalog.product.manage", &[Manager, Editor]);
 /// Read how many pieces of a product are available.
 pub const READ_AVAILABILITY: Action = Action::everyone("catalog.stock.read_availability");

@@ -1,10 +1,12 @@
 //! Products, the categories that group them, and how many pieces are in stock.
 //!
+//! Uses `files`, which keep the pictures of products.
 //! Uses `search`, which finds products.
 
 pub mod actions;
 mod category;
 pub mod events;
+mod pictures;
 mod product;
 mod product_document;
 mod sku;
@@ -12,6 +14,7 @@ mod stock;
 mod stock_changes;
 
 pub use category::{Category, CategoryId, InvalidSlug, Slug};
+pub use pictures::{ALT_MAX, MOST_PICTURES, Picture, PicturesRefusal, UnfitFile};
 pub use product::{DESCRIPTION_MAX, NAME_MAX, Product, ProductChange, ProductId, ProductRefusal};
 pub use product_document::PRODUCT_KIND;
 pub use sku::{InvalidSku, Sku};

@@ -1,6 +1,6 @@
 //! Products: creating, changing and archiving them.
 
-use super::Sku;
+use super::{Picture, Sku};
 use crate::shared::{Money, Patch, Text, Timestamp, Version, typed_id};
 
 /// The greatest length of a product's name in characters.
@@ -27,6 +27,9 @@ pub struct Product {
     pub description: Text,
     /// The price of one piece, zero or more. Orders keep a copy.
     pub price: Money,
+    /// The pictures in the order in which they are shown. No file occurs twice.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pictures: Vec<Picture>,
     /// When the product was created.
     pub created_at: Timestamp,
     /// When the product was last changed.
@@ -81,6 +84,7 @@ impl Product {
             name,
             description,
             price,
+            pictures: vec![],
             created_at: now,
             updated_at: now,
             archived_at: None,

@@ -23,7 +23,7 @@ pub struct SearchBuild {
     pub revision: i64,
     /// The place of the last document that is indexed, in the terms of its context. `None` at the beginning.
     pub after: Option<String>,
-    /// The number of documents that are indexed.
+    /// The number of items that were read, also of those that have no document, such as archived products.
     pub indexed: i64,
     /// When all documents were indexed.
     pub done_at: Option<Timestamp>,

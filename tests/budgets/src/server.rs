@@ -236,6 +236,21 @@ impl Server {
         let reply = self.send("POST /api/v1/products", "/api/v1/products", &headers, Some(&body)).await;
         format!("/api/v1/products/{}", reply.text("id"))
     }
+
+    /// Stores a picture that every visitor sees, and returns its id.
+    ///
+    /// # Panics
+    /// If the request does not succeed.
+    pub async fn image(&self, owner: &Buyer) -> String {
+        let request = Request::post("/api/v1/files?visibility=public&purpose=image").header("host", "localhost");
+        let request = request.header("authorization", &owner.token).header("content-type", "image/png");
+        let png = Bytes::from_static(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR");
+        let request = request.header("content-length", png.len()).body(Full::from(png)).expect("it is a request");
+        let (head, body) = self.handle(request).await;
+        assert_eq!(head.status(), 201, "{}", String::from_utf8_lossy(&body));
+        let file: Value = serde_json::from_slice(&body).expect("it is JSON");
+        file["id"].as_str().expect("an id").to_owned()
+    }
 }
 
 /// The body of a request that creates a product.

@@ -18,6 +18,7 @@ const CAUGHT: &[(SqlFlaw, &str, &str)] = &[
         "product_queries",
         "it_is_shown_as_stored",
     ),
+    (flaw("catalog.product.save", "pictures = $", "pictures = 0 * $"), "products", STORES_EVERY_FIELD),
     (flaw("catalog.product.insert", "$4,", "substr($4, 1, 9999),"), "products", "values_survive"),
     (flaw("catalog.product.list_by_name_up_next", ", id) >", ", x'00') >"), "product_queries", EVERY_ROW),
     (flaw("catalog.product.list_by_sku_down_first", "sku DESC", "lower(sku) DESC"), "product_queries", EXTREMES),

@@ -1,8 +1,8 @@
 //! The endpoints of products and their stock.
 
 use super::dto::{
-    ChangeProductRequest, CreateProductRequest, PRODUCTS, ProductBody, ReplaceProductRequest, SetStockRequest,
-    StockBody,
+    ChangeProductRequest, CreateProductRequest, PRODUCTS, ProductBody, ReplaceProductRequest, SetPicturesRequest,
+    SetStockRequest, StockBody,
 };
 use crate::{
     body::{MergePatch, Strict},
@@ -14,8 +14,8 @@ use crate::{
 };
 use poem_openapi::{OpenApi, Tags, param::Path};
 use skep_application::catalog::{
-    ArchiveProductCommand, ChangeProductCommand, ProductPatch, ProductSort, ProductSortKey, SetStockCommand,
-    StockDetail,
+    ArchiveProductCommand, ChangeProductCommand, ProductPatch, ProductSort, ProductSortKey, SetPicturesCommand,
+    SetStockCommand, StockDetail,
 };
 use skep_domain::{catalog::Product, shared::ProductId};
 
@@ -116,8 +116,9 @@ impl CatalogApi {
     /// Replace a product
     ///
     /// Sets every field; an absent description becomes empty. Needs the permission `catalog.product.manage`. The stock
-    /// stays the same, because it is a separate resource. Orders keep the values that they were placed with. If nothing
-    /// is different afterwards, the `ETag` stays the same. For an archived product, the answer is 404.
+    /// and the pictures stay the same, because they have their own operations. Orders keep the values that they were
+    /// placed with. If nothing is different afterwards, the `ETag` stays the same. For an archived product, the answer is
+    /// 404.
     #[oai(path = "/products/:id", method = "put", operation_id = "replace_product")]
     async fn replace(
         &self,
@@ -146,6 +147,32 @@ impl CatalogApi {
         body: MergePatch<ChangeProductRequest>,
     ) -> Result<Shown<ProductBody>, Problem> {
         change(&caller, id.0, body.0.into(), if_match, key).await
+    }
+
+    /// Set the pictures of a product
+    ///
+    /// Replaces the whole list; an empty one removes all pictures. Needs the permission `catalog.product.manage`. A product
+    /// has at most 12 pictures, and no file twice. They are shown in the order of the list. `If-Match` takes the `ETag` of
+    /// the product.
+    ///
+    /// Each file is a public file with the purpose `image`, of any owner. Otherwise the answer is 422 with the code
+    /// `unknown_file`, `file_not_public` or `file_not_image` at the `file_id`. A file that the caller may not see counts as
+    /// unknown. A file can be deleted later: the product keeps the picture, and its content is answered 404.
+    ///
+    /// If nothing is different afterwards, the `ETag` stays the same, and the files are not checked again. For an archived
+    /// product, the answer is 404.
+    #[oai(path = "/products/:id/pictures", method = "put", operation_id = "set_pictures")]
+    async fn set_pictures(
+        &self,
+        caller: SignedIn,
+        Path(id): Path<Id<ProductId>>,
+        Sent(precondition): IfMatch,
+        Sent(key): RepeatKey,
+        body: Strict<SetPicturesRequest>,
+    ) -> Result<Shown<ProductBody>, Problem> {
+        let pictures = body.0.pictures.into_iter().map(Into::into).collect();
+        let command = SetPicturesCommand { product_id: id.0, precondition, pictures };
+        Ok(shown(caller.app().catalog.set_pictures.execute_once(&caller.actor, key.as_ref(), command).await?))
     }
 
     /// Archive a product

@@ -3,7 +3,7 @@
 use crate::parts::{EXAMPLE_TIME, Schemas, block, example_money, line};
 use serde_json::json;
 use skep_application::Policies;
-use skep_domain::catalog::{DESCRIPTION_MAX, MAX_QUANTITY, NAME_MAX, Sku, Slug};
+use skep_domain::catalog::{ALT_MAX, DESCRIPTION_MAX, MAX_QUANTITY, MOST_PICTURES, NAME_MAX, Sku, Slug};
 
 /// Adds the rules of the fields that requests have.
 fn limit(schemas: &mut Schemas<'_>) {
@@ -14,6 +14,9 @@ fn limit(schemas: &mut Schemas<'_>) {
     schemas.limit(&products, "description", &block(DESCRIPTION_MAX));
     schemas.limit(&categories, "name", &line(NAME_MAX));
     schemas.limit(&categories, "slug", &json!({ "minLength": 1, "maxLength": Slug::MAX, "pattern": Slug::PATTERN }));
+    schemas.limit(&["SetPicturesRequest"], "pictures", &json!({ "maxItems": MOST_PICTURES }));
+    let alt = json!({ "maxLength": ALT_MAX, "pattern": r"^[^\x00-\x1f\x7f-\x9f]*$" });
+    schemas.limit(&["PictureRequest"], "alt", &alt);
     let pieces = json!({ "minimum": 0, "maximum": MAX_QUANTITY });
     schemas.limit(&["CreateProductRequest"], "stock", &pieces);
     schemas.limit(&["SetStockRequest"], "on_hand", &pieces);
@@ -23,11 +26,18 @@ pub(super) fn complete(schemas: &mut Schemas<'_>, _: &Policies) {
     limit(schemas);
     let id = "019a9d3c-5a00-7000-8000-000000000001";
     let (path, stock) = (format!("/api/v1/products/{id}"), format!("/api/v1/products/{id}/stock"));
+    let (file_id, alt) = ("019a9d3c-5a00-7000-8000-000000000009", "A jar of light honey on a wooden table");
+    let content = format!("/api/v1/files/{file_id}/content");
+    let picture = json!({ "file_id": file_id, "alt": alt, "links": { "content": content } });
     let product = json!({
         "id": id, "sku": "HONEY-500", "name": "Linden honey", "description": "500 g", "price": example_money(1999),
+        "pictures": [&picture],
         "created_at": EXAMPLE_TIME, "updated_at": EXAMPLE_TIME, "links": { "self": path, "stock": stock },
     });
     schemas.example("Product", product);
+    schemas.example("Picture", picture);
+    schemas.example("SetPicturesRequest", json!({ "pictures": [{ "file_id": file_id, "alt": alt }] }));
+    schemas.example("PictureRequest", json!({ "file_id": file_id, "alt": alt }));
     schemas.example("CreateProductRequest", json!({
         "sku": "HONEY-500", "name": "Linden honey", "description": "500 g", "price": example_money(1999), "stock": 100,
     }));

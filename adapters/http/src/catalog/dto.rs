@@ -1,11 +1,17 @@
 //! The bodies of the catalog.
 
-use crate::parts::{Id, MoneyBody, SelfLink, patch, path_of};
+use crate::{
+    files::content_path,
+    parts::{Id, MoneyBody, SelfLink, patch, path_of},
+};
 use poem_openapi::{Object, types::MaybeUndefined};
 use serde::{Deserialize, Serialize};
-use skep_application::catalog::{CreateProductCommand, MoneyInput, MoneyPatch, ProductPatch, StockDetail};
+use skep_application::catalog::{
+    CreateProductCommand, MoneyInput, MoneyPatch, PictureInput, ProductPatch, StockDetail,
+};
 use skep_domain::{
-    catalog::Product,
+    catalog::{Picture, Product},
+    files::FileId,
     shared::{Patch, ProductId},
 };
 
@@ -114,6 +120,57 @@ impl From<ChangeProductRequest> for ProductPatch {
     }
 }
 
+/// The new pictures of a product.
+#[derive(Debug, Object, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SetPicturesRequest {
+    /// The pictures in their order, at most 12.
+    pub(super) pictures: Vec<PictureRequest>,
+}
+
+/// A picture that a product is to have.
+#[derive(Debug, Object, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PictureRequest {
+    /// The id of a public file with the purpose `image`. No other picture of the product has it.
+    file_id: Id<FileId>,
+    /// The text for readers that do not see the picture: one line of at most 250 characters. It is empty for a picture
+    /// that only decorates. It is trimmed and stored in NFC. Characters that show nothing are refused.
+    alt: String,
+}
+
+impl From<PictureRequest> for PictureInput {
+    fn from(PictureRequest { file_id, alt }: PictureRequest) -> Self {
+        Self { file_id: file_id.0, alt }
+    }
+}
+
+/// The path of the content of a picture.
+#[derive(Debug, Object, Serialize)]
+pub(super) struct PictureLinks {
+    /// The path of the content, for every visitor. It is answered 404 after the file was deleted.
+    content: String,
+}
+
+/// A picture of a product.
+#[derive(Debug, Object, Serialize)]
+#[oai(rename = "Picture")]
+pub(super) struct PictureBody {
+    /// The id of the file.
+    file_id: Id<FileId>,
+    /// The text for readers that do not see the picture, one line of at most 250 characters. It is empty for a picture
+    /// that only decorates.
+    alt: String,
+    /// The path of the content.
+    links: PictureLinks,
+}
+
+impl From<Picture> for PictureBody {
+    fn from(Picture { file_id, alt }: Picture) -> Self {
+        Self { file_id: Id(file_id), alt: alt.into_string(), links: PictureLinks { content: content_path(file_id) } }
+    }
+}
+
 /// The paths of a product and of its stock.
 #[derive(Debug, Object, Serialize)]
 pub(super) struct ProductLinks {
@@ -139,6 +196,8 @@ pub(super) struct ProductBody {
     description: String,
     /// The price of one piece, 0 or more.
     price: MoneyBody,
+    /// The pictures in the order in which they are shown, at most 12.
+    pictures: Vec<PictureBody>,
     /// The time of creation.
     created_at: String,
     /// The time of the last change. A change of the stock does not count.
@@ -160,6 +219,7 @@ impl From<Product> for ProductBody {
             name: product.name.into_string(),
             description: product.description.into_string(),
             price: product.price.into(),
+            pictures: product.pictures.into_iter().map(Into::into).collect(),
             created_at: product.created_at.to_string(),
             updated_at: product.updated_at.to_string(),
             archived_at: product.archived_at.map(|at| at.to_string()),

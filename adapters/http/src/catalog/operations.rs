@@ -7,7 +7,7 @@ use crate::{
 use skep_application::{
     catalog::{
         ArchiveProductError, ChangeProductError, CreateCategoryError, CreateProductError, DeleteCategoryError,
-        MoveCategoryError, RenameCategoryError, SetStockError,
+        MoveCategoryError, RenameCategoryError, SetPicturesError, SetStockError,
     },
     kernel::{GetError, ListError},
 };
@@ -17,6 +17,8 @@ use skep_domain::catalog::actions::{
 
 /// The limit of a product: a description has up to 10,000 characters.
 const PRODUCT: BodyLimit = BodyLimit::new(128, 30);
+/// The limit of pictures: an alternative text has up to 250 characters.
+const PICTURES: BodyLimit = BodyLimit::new(64, 30);
 /// The limit of a few short values: a number of pieces, or the name and the slug of a category.
 const SHORT: BodyLimit = BodyLimit::new(4, 10);
 
@@ -27,6 +29,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation::new("get_product", READ_PRODUCT, GetError::REFUSALS),
     Operation::new("replace_product", MANAGE_PRODUCT, ChangeProductError::REFUSALS).body(PRODUCT),
     Operation::new("change_product", MANAGE_PRODUCT, ChangeProductError::REFUSALS).body(PRODUCT),
+    Operation::new("set_pictures", MANAGE_PRODUCT, SetPicturesError::REFUSALS).body(PICTURES),
     Operation::new("archive_product", MANAGE_PRODUCT, ArchiveProductError::REFUSALS),
     Operation::new("get_stock", READ_AVAILABILITY, GetError::REFUSALS),
     Operation::new("set_stock", MANAGE_STOCK, SetStockError::REFUSALS).body(SHORT),

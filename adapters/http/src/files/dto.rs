@@ -10,6 +10,11 @@ use skep_domain::{files::FileId, shared::UserId};
 /// The path of the files.
 pub(super) const FILES: &str = "/api/v1/files";
 
+/// The path of the content of a file.
+pub(crate) fn content_path(id: FileId) -> String {
+    path_of(FILES, id, "/content")
+}
+
 /// The paths of a file and of its content.
 #[derive(Debug, Clone, PartialEq, Eq, Object, Serialize)]
 pub(super) struct FileLinks {
@@ -59,7 +64,7 @@ impl From<FileView> for FileBody {
             media_type: file.media_type.into_string(),
             sha256: file.checksum.to_string(),
             created_at: file.created_at.to_string(),
-            links: FileLinks { this: path_of(FILES, file.id, ""), content: path_of(FILES, file.id, "/content") },
+            links: FileLinks { this: path_of(FILES, file.id, ""), content: content_path(file.id) },
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Links to the contents of files, in bodies and in queries.
 
-use super::{dto::FILES, parameters::in_query};
+use super::{dto::content_path, parameters::in_query};
 use crate::{
-    parts::{Parameter, path_of},
+    parts::Parameter,
     problem::{FieldError, Problem},
 };
 use poem::Request;
@@ -66,7 +66,7 @@ impl FileLinkBody {
     /// The URL below this address.
     pub(super) fn of(public_url: Option<&str>, file_id: FileId, signed: &SignedFileLink) -> Self {
         let FileLink { signer, expires, disposition, signature } = &signed.link;
-        let path = path_of(FILES, file_id, "/content");
+        let path = content_path(file_id);
         let query =
             format!("{SIGNER}={signer}&{EXPIRES}={expires}&{DISPOSITION}={disposition}&{SIGNATURE}={signature}");
         let expires_at = signed.expires_at.to_string();

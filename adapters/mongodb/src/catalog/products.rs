@@ -15,7 +15,8 @@ use skep_application::{
     kernel::{Page, PageRequest, StoreError},
 };
 use skep_domain::{
-    catalog::{Product, Sku},
+    catalog::{Picture, Product, Sku},
+    files::FileId,
     shared::{ProductId, Text, Version},
 };
 use std::slice::from_ref;
@@ -28,12 +29,33 @@ struct ProductDoc {
     name: String,
     description: String,
     price: MoneyDoc,
+    /// Products of earlier versions do not have it.
+    #[serde(default)]
+    pictures: Vec<PictureDoc>,
     created_at: DateTime,
     updated_at: DateTime,
     archived_at: Option<DateTime>,
     /// Whether `archived_at` is null. A partial index cannot express that condition itself.
     on_sale: bool,
     version: i64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct PictureDoc {
+    file_id: bson::Uuid,
+    alt: String,
+}
+
+impl From<&Picture> for PictureDoc {
+    fn from(picture: &Picture) -> Self {
+        Self { file_id: record::id(picture.file_id.uuid()), alt: picture.alt.as_str().to_owned() }
+    }
+}
+
+impl From<PictureDoc> for Picture {
+    fn from(PictureDoc { file_id, alt }: PictureDoc) -> Self {
+        Self { file_id: FileId::new(file_id.to_uuid_1()), alt: Text::stored(alt) }
+    }
 }
 
 impl Record for ProductDoc {
@@ -46,6 +68,7 @@ impl Record for ProductDoc {
             name: Text::stored(self.name),
             description: Text::stored(self.description),
             price: self.price.read()?,
+            pictures: self.pictures.into_iter().map(Picture::from).collect(),
             created_at: time(self.created_at)?,
             updated_at: time(self.updated_at)?,
             archived_at: optional_time(self.archived_at)?,
@@ -62,6 +85,7 @@ impl Stored for ProductDoc {
             name: product.name.as_str().to_owned(),
             description: product.description.as_str().to_owned(),
             price: product.price.into(),
+            pictures: product.pictures.iter().map(PictureDoc::from).collect(),
             created_at: date(product.created_at),
             updated_at: date(product.updated_at),
             archived_at: product.archived_at.map(date),

@@ -162,6 +162,10 @@ impl FileRepository for MongoUnit {
         self.by_id::<FileDoc>(id.uuid()).await
     }
 
+    async fn find_many(&mut self, ids: &[FileId]) -> Result<Vec<File>, StoreError> {
+        self.by_ids::<FileDoc>(record::ids(ids.iter().map(|id| id.uuid()))).await
+    }
+
     async fn insert(&mut self, file: &File) -> Result<(), StoreError> {
         self.add::<FileDoc>(from_ref(file)).await
     }

@@ -6,5 +6,8 @@ use skep_application::operations::{FOUNDATION, MigrationStep};
 pub(crate) const SET: SqlSet = SqlSet {
     name: "catalog",
     after: &[FOUNDATION],
-    steps: &[MigrationStep { name: "categories", work: scripts!("catalog/0001_categories") }],
+    steps: &[
+        MigrationStep { name: "categories", work: scripts!("catalog/0001_categories") },
+        MigrationStep { name: "pictures", work: scripts!("catalog/0002_pictures") },
+    ],
 };

@@ -5,7 +5,7 @@ use crate::{
     declared::Declared,
     page::{Listed, Pages},
     shape::Verb,
-    stored::{RowId, Stored},
+    stored::{RowId, Stored, json},
     table::Table,
 };
 use async_trait::async_trait;
@@ -33,6 +33,7 @@ static PRODUCTS: LazyLock<Table<Product>> = LazyLock::new(|| {
         .column("archived_at", Kind::Time, |product| product.archived_at.into())
         .nullable()
         .version(|product| product.version)
+        .column("pictures", Kind::Text, |product| json(&product.pictures).into())
         .unique(constraints::PRODUCT_SKU, &["sku"])
         .offers(&[Verb::Find, Verb::FindMany, Verb::Insert, Verb::Save])
 });
@@ -66,17 +67,20 @@ impl Stored for Product {
     fn read(row: &mut Row) -> Result<Self, StoreError> {
         let id = ProductId::new(row.uuid()?);
         let row_id = RowId("products", id);
-        Ok(Self {
+        let mut product = Self {
             id,
             sku: Sku::stored(row.text()?),
             name: Text::stored(row.text()?),
             description: Text::stored(row.text()?),
             price: Money::new(row.int()?, row_id.currency("price_currency", &row.text()?)?),
+            pictures: vec![],
             created_at: row.time()?,
             updated_at: row.time()?,
             archived_at: row.optional_time()?,
             version: row_id.version(row.int()?)?,
-        })
+        };
+        product.pictures = row_id.json("pictures", &row.text()?)?;
+        Ok(product)
     }
 }
 

@@ -52,7 +52,7 @@ static FILES: LazyLock<Table<File>> = LazyLock::new(|| {
         .nullable()
         .column("delete_at", Kind::Time, |file| file.delete_at.into())
         .nullable()
-        .offers(&[Verb::Find, Verb::Insert, Verb::Save, Verb::Delete])
+        .offers(&[Verb::Find, Verb::FindMany, Verb::Insert, Verb::Save, Verb::Delete])
 });
 
 fn pieces(file: &File) -> Option<&Resumable> {
@@ -167,6 +167,10 @@ impl Stored for File {
 impl FileRepository for SqlUnit {
     async fn find(&mut self, id: FileId) -> Result<Option<File>, StoreError> {
         FILES.find(self, id.uuid()).await
+    }
+
+    async fn find_many(&mut self, ids: &[FileId]) -> Result<Vec<File>, StoreError> {
+        FILES.find_many(self, ids.iter().map(|id| id.uuid()).collect()).await
     }
 
     async fn insert(&mut self, file: &File) -> Result<(), StoreError> {

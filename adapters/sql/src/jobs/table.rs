@@ -3,10 +3,9 @@
 use crate::{
     Kind, Row,
     shape::Verb,
-    stored::{RowId, Stored},
+    stored::{RowId, Stored, json},
     table::Table,
 };
-use serde::{Serialize, de::DeserializeOwned};
 use skep_application::{
     jobs::{JobSummary, constraints},
     kernel::StoreError,
@@ -72,16 +71,6 @@ pub(super) static JOBS: LazyLock<Table<Job>> = LazyLock::new(|| {
         .unique(constraints::JOB_RUNNING_KEY, &["ordering_key"])
         .offers(&[Verb::Find, Verb::FindMany, Verb::SaveMany])
 });
-
-fn json(value: &impl Serialize) -> String {
-    serde_json::to_string(value).expect("texts, numbers and times are always JSON")
-}
-
-impl RowId<JobId> {
-    fn json<T: DeserializeOwned>(&self, column: &str, text: &str) -> Result<T, StoreError> {
-        self.read(column, serde_json::from_str(text).ok())
-    }
-}
 
 const fn row_id(id: JobId) -> RowId<JobId> {
     RowId("jobs", id)

@@ -34,7 +34,7 @@ pub(super) async fn run(config: &Config, command: Search) -> Result<(), BoxError
     done
 }
 
-/// How many documents are indexed between two lines.
+/// How many items are read between two lines.
 const STEP: i64 = 1_000;
 
 async fn rebuild(skep: &Skep, goes_on: bool) -> Result<(), BoxError> {
@@ -48,12 +48,12 @@ async fn rebuild(skep: &Skep, goes_on: bool) -> Result<(), BoxError> {
         let count = i64::try_from(count).unwrap_or_default();
         let is_due = build.is_done() || build.indexed / STEP > (build.indexed - count) / STEP;
         if printed.is_ok() && is_due {
-            let state = if build.is_done() { "done" } else { "indexed so far" };
-            printed = tell!("{}  {} documents  {state}", build.kind, build.indexed);
+            let state = if build.is_done() { "done" } else { "read so far" };
+            printed = tell!("{}  {} items  {state}", build.kind, build.indexed);
         }
     };
     let built = builds.run(&|| false, &mut report).await;
     printed?;
     built?;
-    Ok(tell!("{all} documents were indexed")?)
+    Ok(tell!("{all} items were read. Those that can be found are indexed")?)
 }

@@ -31,6 +31,12 @@ pub(super) async fn ask(World { server, admin, buyer, products, costs }: &mut Wo
     let reply = server.send("PATCH", &path, &keyed, Some(&json!({ "name": "Pollen" }))).await;
     costs.add("PATCH /api/v1/products/{id}, with a key", &reply);
 
+    let image = server.image(admin).await;
+    let pictures = json!({ "pictures": [{ "file_id": image, "alt": "A jar" }] });
+    let reply =
+        server.send("PUT", &format!("{path}/pictures"), &with(admin, &[("if-match", "*")]), Some(&pictures)).await;
+    costs.add("PUT /api/v1/products/{id}/pictures", &reply);
+
     let stock = format!("{path}/stock");
     costs.add("GET /api/v1/products/{id}/stock", &server.send("GET", &stock, &[], None).await);
     let count = json!({ "on_hand": 7 });

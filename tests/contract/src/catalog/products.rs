@@ -5,7 +5,7 @@ use crate::{
     check::{Checked, duplicate, equal, holds, some},
     clause::{self, clauses},
     laws::{Batched, Entity, Listed, Shown, Unique, Versioned, batches, lists, put, saves, shows},
-    sample, units,
+    sample, units, world,
 };
 use async_trait::async_trait;
 use skep_application::{
@@ -16,7 +16,8 @@ use skep_application::{
     kernel::{Page, PageRequest, Position, Scope, StoreError},
 };
 use skep_domain::{
-    catalog::{Product, Sku},
+    catalog::{MOST_PICTURES, Picture, Product, Sku},
+    files::FileId,
     shared::{Direction, ProductId, Text, Timestamp, Version},
 };
 
@@ -34,6 +35,14 @@ clauses! { clauses of "products" on dyn Products, with [
 }
 
 type Given = clause::Given<dyn Products>;
+
+/// Pictures in an order that is not the one of their ids.
+fn pictures(count: usize, alt: &str) -> Vec<Picture> {
+    let file_id = |_| FileId::new(world::uuid());
+    let mut ids: Vec<_> = (0..count).map(file_id).collect();
+    ids.reverse();
+    ids.into_iter().map(|file_id| Picture { file_id, alt: Text::stored(alt.to_owned()) }).collect()
+}
 
 #[async_trait]
 impl Entity for Product {
@@ -55,7 +64,7 @@ impl Entity for Product {
         let of = |(name, description, price, time, archived_at)| {
             Ok(Self { name, description, price, created_at: time, updated_at: time, archived_at, ..sample::product()? })
         };
-        [
+        let mut products = [
             (
                 longest("N", 200),
                 longest("\u{10FFFD}", 10_000),
@@ -87,7 +96,11 @@ impl Entity for Product {
         ]
         .into_iter()
         .map(of)
-        .collect()
+        .collect::<Checked<Vec<Self>>>()?;
+        products[0].pictures = pictures(MOST_PICTURES, "\u{10FFFD}");
+        products[1].pictures = pictures(1, "");
+        products[2].pictures = pictures(2, "[{\"$set\": 1}]'; DROP TABLE products; --\\\u{1F41D}");
+        Ok(products)
     }
 
     fn id(&self) -> ProductId {
@@ -115,6 +128,7 @@ impl Versioned for Product {
         self.name = Text::line(&format!("Round {round}"), 200)?;
         self.description = Text::block(if is_even { "" } else { "R." }, 99)?;
         self.price = sample::money(sample::BEYOND_DOUBLE + round, if is_even { "JPY" } else { "EUR" })?;
+        self.pictures = pictures(usize::try_from(round % 3)?, &format!("Picture {round}"));
         self.updated_at = sample::at(100 * round);
         self.archived_at = (!is_even).then(|| sample::at(round));
         Ok(())

@@ -4,7 +4,10 @@ use super::{FileRows, FileRowsUnit};
 use crate::{
     check::{Checked, equal},
     clause::{self, clauses},
-    laws::{Deleted, Entity, Listed, Owned, Shown, Unique, Versioned, deletes, lists, put, save, saves, shows},
+    laws::{
+        Batched, Deleted, Entity, Listed, Owned, Shown, Unique, Versioned, batches, deletes, lists, put, save, saves,
+        shows,
+    },
     sample, world,
 };
 use async_trait::async_trait;
@@ -23,6 +26,7 @@ use uuid::Uuid;
 
 clauses! { clauses of "files" on dyn FileRows, with [
         saves::clauses::<File>("files"),
+        batches::clauses::<File>("files"),
         deletes::clauses::<File>("files"),
         shows::clauses::<File>("file_queries"),
         lists::clauses::<File>("file_queries"),
@@ -138,6 +142,13 @@ impl Versioned for File {
 
     async fn save(&self, tx: &mut Self::Tx) -> Result<Version, StoreError> {
         tx.files().save(self).await
+    }
+}
+
+#[async_trait]
+impl Batched for File {
+    async fn find_many(tx: &mut Self::Tx, ids: &[FileId]) -> Result<Vec<Self>, StoreError> {
+        tx.files().find_many(ids).await
     }
 }
 

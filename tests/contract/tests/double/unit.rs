@@ -439,6 +439,9 @@ impl FileRepository for FlawedUnit {
     async fn find(&mut self, id: FileId) -> Done<Option<File>> {
         through!(self, FileRepository::find(id))
     }
+    async fn find_many(&mut self, ids: &[FileId]) -> Done<Vec<File>> {
+        through!(self, FileRepository::find_many(ids))
+    }
     async fn insert(&mut self, file: &File) -> Done<()> {
         through!(self, FileRepository::insert(file))
     }

@@ -180,9 +180,9 @@ fn is_root() -> bool {
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
-    // Half of the time of a journey is spent waiting.
+    // A journey spends a part of its time waiting.
     let cores = thread::available_parallelism().map_or(1, NonZero::get);
-    arguments.test_threads = arguments.test_threads.or(Some(2 * cores));
+    arguments.test_threads = arguments.test_threads.or(Some(cores + 1));
     let required = env::var("SKEP_REQUIRE_STORES").unwrap_or_default();
     let required: Vec<String> = required.split(',').map(|name| name.trim().to_owned()).collect();
     let stores = ["sqlite", "postgres", "mongodb"];

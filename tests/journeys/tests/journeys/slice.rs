@@ -20,6 +20,7 @@ mod links;
 mod mail_templates;
 mod open_uploads;
 mod orders;
+mod pictures;
 mod refresh;
 mod roles;
 mod rush;
@@ -51,6 +52,7 @@ pub(crate) const CONTEXTS: &[Context] = &[
     roles::CONTEXT,
     groups::CONTEXT,
     catalog::CONTEXT,
+    pictures::CONTEXT,
     categories::CONTEXT,
     orders::CONTEXT,
     jobs::CONTEXT,

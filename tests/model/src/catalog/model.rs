@@ -113,8 +113,18 @@ impl Model {
                 return Err(Failure::Unknown(format!("{id} is not new")));
             }
             let (created_at, updated_at, version) = (now.at, now.at, Version::FIRST);
-            let product =
-                Product { id, sku, name, description, price, created_at, updated_at, archived_at: None, version };
+            let product = Product {
+                id,
+                sku,
+                name,
+                description,
+                price,
+                pictures: vec![],
+                created_at,
+                updated_at,
+                archived_at: None,
+                version,
+            };
             let stock = StockView {
                 product_id: id,
                 on_hand,

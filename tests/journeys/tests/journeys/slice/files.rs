@@ -12,7 +12,7 @@ use std::{fs, path::Path};
 pub(super) const FILES: &str = "/api/v1/files";
 const BYTES: &str = "application/octet-stream";
 /// A picture as its first bytes say.
-const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR";
+pub(super) const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR";
 
 pub(crate) const CONTEXT: Context = Context {
     journeys: &[
@@ -28,7 +28,7 @@ pub(crate) const CONTEXT: Context = Context {
         collection: FILES,
         parts: &[],
         is_busy: false,
-        make: |_, owner, _| put(owner, "visibility=public", "honey").expect(201).text("/id"),
+        make: |_, owner, _| put(owner, "visibility=public&purpose=image", PNG).expect(201).text("/id"),
     }],
     unique: &[],
     bodies: &[],

@@ -146,10 +146,10 @@ fn the_index_is_built_again_beside_a_running_server(store: &Store) {
     let ids: Vec<String> = (0..45).map(|n| create(&shop, &format!("H-{n}"), "Honey", "")).collect();
     shop.admin.delete(path(&ids[3])).send().expect(204);
     let rebuilt = shop.deployment.run(&["search", "rebuild"], "", &[]).ok();
-    assert!(rebuilt.contains("product  44 documents  done"), "{rebuilt}");
-    assert!(rebuilt.contains("44 documents were indexed"), "{rebuilt}");
+    assert!(rebuilt.contains("product  45 items  done"), "{rebuilt}");
+    assert!(rebuilt.contains("45 items were read"), "{rebuilt}");
     let again = shop.deployment.run(&["search", "rebuild", "--continue"], "", &[]).ok();
-    assert!(again.contains("0 documents were indexed"), "{again}");
+    assert!(again.contains("0 items were read"), "{again}");
     assert_eq!(all(&visitor, &format!("{}&limit=100", asked(PRODUCTS, "honey"))).len(), 44);
     shop.server.stop();
 }
