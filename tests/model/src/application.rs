@@ -63,7 +63,7 @@ impl Application {
     /// # Errors
     /// The reason why the sweep did not end.
     pub async fn prepared(self) -> Result<Self, Trouble> {
-        self.app.sweep_expired.execute().await.map_err(|unfinished| Trouble::Away(unfinished.to_string()))?;
+        Box::pin(self.app.sweep_expired.execute()).await.map_err(|unfinished| Trouble::Away(unfinished.to_string()))?;
         Ok(self)
     }
 
