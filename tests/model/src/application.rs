@@ -62,9 +62,9 @@ impl Application {
     ///
     /// # Errors
     /// The reason why the sweep did not end.
-    pub async fn prepared(self) -> Result<Self, Trouble> {
+    pub async fn prepare(&self) -> Result<(), Trouble> {
         Box::pin(self.app.sweep_expired.execute()).await.map_err(|unfinished| Trouble::Away(unfinished.to_string()))?;
-        Ok(self)
+        Ok(())
     }
 
     /// Sets how long callers wait for an answer.

@@ -30,8 +30,9 @@ async fn fresh(harness: &dyn Harness) -> Result<Box<dyn Instance>, String> {
 
 async fn one_program(harness: Arc<dyn Harness>, steps: Vec<Step>) -> Result<u64, Trouble> {
     let instance = fresh(&*harness).await.map_err(Trouble::Away)?;
-    let result = match Application::new(instance.store()).prepared().await {
-        Ok(application) => sequence(&application, &steps).await,
+    let application = Application::new(instance.store());
+    let result = match application.prepare().await {
+        Ok(()) => sequence(&application, &steps).await,
         Err(trouble) => Err(trouble),
     };
     instance.destroy().await;
@@ -45,7 +46,8 @@ fn sequential(harness: &Arc<dyn Harness>, budget: &Budget) -> Result<u64, String
 /// Opens a fresh store. If instances can share it, half of the clients use a second instance.
 async fn open(harness: &dyn Harness, opened: &Open) -> Result<Vec<Arc<dyn System>>, String> {
     let instance = fresh(harness).await?;
-    let first = Application::new(instance.store()).prepared().await.map_err(|trouble| format!("{trouble:?}"))?;
+    let first = Application::new(instance.store());
+    first.prepare().await.map_err(|trouble| format!("{trouble:?}"))?;
     let second = match harness.name() {
         "sqlite" => None,
         _ => Some(first.beside(instance.second().await.map_err(|failure| failure.to_string())?)),
@@ -83,7 +85,8 @@ async fn lossy_round(
     let away = |failure: Failure| Trouble::Away(failure.to_string());
     let instance = instance.map_err(away)?;
     let result = async {
-        let lossy = Application::new(instance.store()).prepared().await?.with_patience(PATIENCE);
+        let lossy = Application::new(instance.store()).with_patience(PATIENCE);
+        lossy.prepare().await?;
         let sound = lossy.beside(instance.second().await.map_err(away)?);
         let systems: [Arc<dyn System>; 2] = [Arc::new(sound), Arc::new(lossy)];
         let at = start(&*systems[0], Round::default()).await?;
