@@ -1,9 +1,6 @@
 //! The bodies of the catalog.
 
-use crate::{
-    files::content_path,
-    parts::{Id, MoneyBody, SelfLink, patch, path_of},
-};
+use crate::parts::{Id, MoneyBody, SelfLink, content_path, patch, path_of};
 use poem_openapi::{Object, types::MaybeUndefined};
 use serde::{Deserialize, Serialize};
 use skep_application::catalog::{
@@ -156,7 +153,7 @@ pub(super) struct PictureLinks {
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "Picture")]
 pub(super) struct PictureBody {
-    /// The id of the file.
+    /// The id of the file, which may have been deleted meanwhile.
     file_id: Id<FileId>,
     /// The text for readers that do not see the picture, one line of at most 250 characters. It is empty for a picture
     /// that only decorates.

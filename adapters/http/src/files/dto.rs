@@ -1,19 +1,12 @@
 //! The bodies of files.
 
 use super::tus::UPLOADS;
-use crate::parts::{Id, path_of};
+pub(super) use crate::parts::FILES;
+use crate::parts::{Id, content_path, path_of};
 use poem_openapi::Object;
 use serde::Serialize;
 use skep_application::files::{FileView, UploadView};
 use skep_domain::{files::FileId, shared::UserId};
-
-/// The path of the files.
-pub(super) const FILES: &str = "/api/v1/files";
-
-/// The path of the content of a file.
-pub(crate) fn content_path(id: FileId) -> String {
-    path_of(FILES, id, "/content")
-}
 
 /// The paths of a file and of its content.
 #[derive(Debug, Clone, PartialEq, Eq, Object, Serialize)]

@@ -1,8 +1,8 @@
 //! Links to the contents of files, in bodies and in queries.
 
-use super::{dto::content_path, parameters::in_query};
+use super::parameters::in_query;
 use crate::{
-    parts::Parameter,
+    parts::{Parameter, content_path},
     problem::{FieldError, Problem},
 };
 use poem::Request;

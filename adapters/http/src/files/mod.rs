@@ -16,8 +16,6 @@ mod tus;
 mod upload;
 mod uploads;
 
-pub(crate) use dto::content_path;
-
 use crate::parts::Context;
 
 /// The endpoints, operations and examples of files.

@@ -2,6 +2,7 @@
 
 use poem_openapi::Object;
 use serde::Serialize;
+use skep_domain::files::FileId;
 use std::fmt::{Display, Write as _};
 
 /// The path of a resource.
@@ -18,6 +19,14 @@ impl SelfLink {
     pub(crate) fn to(path: String) -> Self {
         Self { this: path }
     }
+}
+
+/// The path of the files.
+pub(crate) const FILES: &str = "/api/v1/files";
+
+/// The path of the content of a file. Every context that shows files links to it.
+pub(crate) fn content_path(id: FileId) -> String {
+    path_of(FILES, id, "/content")
 }
 
 /// The path `{base}/{id}{rest}`, made in one allocation.

@@ -37,7 +37,7 @@ pub(crate) use filter::{Filter, FilterOf, Filtered, narrowed};
 pub(crate) use id::Id;
 pub(crate) use key::{IDEMPOTENCY_KEY, RepeatKey, idempotency_key};
 pub use limits::{CountedBy, OperationLimit, RequestLimits};
-pub(crate) use links::{SelfLink, path_of};
+pub(crate) use links::{FILES, SelfLink, content_path, path_of};
 pub(crate) use list::{List, SortKey, list_parameters};
 pub(crate) use money::{MoneyBody, example_money};
 pub(crate) use page::{ListLinks, Listed};
