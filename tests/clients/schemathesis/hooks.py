@@ -24,6 +24,7 @@ KEY = re.compile(r"^(?=.{1,255}\Z)[!-~]([ -~]*[!-~])?\Z")
 # The codes of refusals that depend on what is stored, and not on the form of the request.
 STORED = {
     "unknown_product", "unknown_category", "unknown_subscriber", "insufficient_stock", "unknown_role", "unknown_group",
+    "unknown_file", "file_not_public", "file_not_image",
 }
 # Nor which roles no group has.
 GROUPS = {"role_of_accounts_only"}
@@ -35,8 +36,8 @@ TEMPLATES = {"invalid_template", "unknown_variable", "unknown_filter", "unusable
 SCHEDULES = {
     "invalid_cron", "invalid_timing", "never_fires", "unknown_time_zone", "unknown_job_kind", "invalid_args",
 }
-# Nor which content has which checksum, what a purpose takes, and how many bytes an upload lacks.
-FILES = {"content_mismatch", "media_type_not_allowed", "checksum_mismatch", "piece_too_long"}
+# Nor that the files of pictures differ, which content has which checksum, what a purpose takes, and how many bytes an upload lacks.
+FILES = {"repeated_file", "content_mismatch", "media_type_not_allowed", "checksum_mismatch", "piece_too_long"}
 
 
 def is_id(value):
