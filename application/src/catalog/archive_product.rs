@@ -46,9 +46,7 @@ impl Command for ArchiveProduct {
     }
 
     async fn load(&self, plan: &Self::Plan, unit: &mut Self::Unit) -> Result<Product, Self::Error> {
-        // Find the stock first: from then on no other unit can place an order of the product.
-        unit.stock().find_many(&[plan.product_id]).await?;
-        Ok(unit.products().find(plan.product_id).await?.ok_or(NotFound("product"))?)
+        Ok(stored_products::find(unit, plan.product_id).await?.ok_or(NotFound("product"))?)
     }
 
     async fn write(

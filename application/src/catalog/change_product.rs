@@ -121,9 +121,7 @@ impl Command for ChangeProduct {
     }
 
     async fn load(&self, plan: &Self::Plan, unit: &mut Self::Unit) -> Result<Product, Self::Error> {
-        // Find the stock first: orders of the product then wait, so no order mixes old and new values.
-        unit.stock().find_many(&[plan.product_id]).await?;
-        Ok(unit.products().find(plan.product_id).await?.ok_or(NotFound("product"))?)
+        Ok(stored_products::find(unit, plan.product_id).await?.ok_or(NotFound("product"))?)
     }
 
     async fn write(

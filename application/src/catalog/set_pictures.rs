@@ -75,9 +75,7 @@ impl Command for SetPictures {
     }
 
     async fn load(&self, plan: &Self::Plan, unit: &mut Self::Unit) -> Result<Product, Self::Error> {
-        // Find the stock first: the product then stays as it is read until the unit has ended.
-        unit.stock().find_many(&[plan.product_id]).await?;
-        Ok(unit.products().find(plan.product_id).await?.ok_or(NotFound("product"))?)
+        Ok(stored_products::find(unit, plan.product_id).await?.ok_or(NotFound("product"))?)
     }
 
     async fn write(

@@ -1,4 +1,4 @@
-//! Storing products. Every use case stores them here, so that search finds each product as it is.
+//! Finding and storing products. Every use case stores them here, so that search finds each product as it is.
 
 use super::{CatalogTx, ProductQueries};
 use crate::{
@@ -13,6 +13,16 @@ use skep_domain::{
 };
 use std::sync::Arc;
 use uuid::Uuid;
+
+/// Finds a product that the unit may save. It finds the stock first: orders of the product then wait, or one of the two
+/// units is repeated, so no order mixes old and new values.
+///
+/// # Errors
+/// Those of the store.
+pub(super) async fn find(unit: &mut dyn CatalogTx, id: ProductId) -> Result<Option<Product>, StoreError> {
+    unit.stock().find_many(&[id]).await?;
+    unit.products().find(id).await
+}
 
 /// Stores a new product and indexes it.
 ///
@@ -90,13 +100,16 @@ impl SearchSource for ProductSource {
 }
 
 async fn index_in(unit: &mut dyn CatalogTx, ids: &[Uuid], build: &SearchBuild) -> Result<(), StoreError> {
-    if !advance(unit.search(), build, PRODUCT_KIND).await? || ids.is_empty() {
+    let products: Vec<_> = ids.iter().map(|id| ProductId::new(*id)).collect();
+    // Until this unit ends, no other unit changes these products. This comes first, because on MongoDB a sale since the
+    // beginning of the unit aborts it.
+    if !products.is_empty() {
+        unit.stock().hold(&products).await?;
+    }
+    if !advance(unit.search(), build, PRODUCT_KIND).await? || products.is_empty() {
         return Ok(());
     }
-    let products: Vec<_> = ids.iter().map(|id| ProductId::new(*id)).collect();
-    // Until this unit ends, no other unit changes these products. Archived ones have no document, and lose what the index
-    // may still have of them.
-    unit.stock().hold(&products).await?;
+    // Archived products have no document, and lose what the index may still have of them.
     let documents: Vec<_> = unit.products().find_many(&products).await?.iter().filter_map(Product::document).collect();
     index_again(unit.search(), ids, &documents).await
 }

@@ -1,6 +1,5 @@
 //! What a context declares so that its documents are found.
 
-use super::SearchBuilds;
 use crate::kernel::StoreError;
 use async_trait::async_trait;
 use skep_domain::{
@@ -20,12 +19,12 @@ pub struct SearchCard {
     pub title: String,
 }
 
-/// The ids of documents that are indexed together.
+/// The ids of things that are indexed together, also of those that have no document.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SearchBatch {
-    /// The ids, at most [`SearchBuilds::BATCH`].
+    /// The ids, at most [`SearchBuilds::BATCH`](super::SearchBuilds::BATCH).
     pub ids: Vec<Uuid>,
-    /// The place of the last one, in the terms of the context. `None` if no document follows.
+    /// The place of the last one, in the terms of the context. `None` if nothing follows.
     pub after: Option<String>,
 }
 
@@ -43,7 +42,7 @@ pub trait SearchSource: Send + Sync {
     /// The things with these ids, in any order. Those that no longer exist are left out.
     async fn show(&self, ids: &[Uuid]) -> Result<Vec<SearchCard>, StoreError>;
 
-    /// The documents after this place, which may also have changed since.
+    /// The things after this place, which may also have changed since.
     async fn batch(&self, after: Option<String>) -> Result<SearchBatch, StoreError>;
 
     /// Indexes these documents again and stores how far the build is, in one unit of work. Reads each thing in the
@@ -51,5 +50,3 @@ pub trait SearchSource: Send + Sync {
     /// `build`: another instance has gone on with it.
     async fn index(&self, ids: &[Uuid], build: &SearchBuild) -> Result<(), StoreError>;
 }
-
-const _: () = assert!(SearchBuilds::BATCH <= 100, "a page of a list has a whole batch");

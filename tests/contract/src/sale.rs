@@ -90,6 +90,7 @@ impl Shop {
             if tokio::time::Instant::now() > until || !placed.as_ref().is_err_and(gave_up) {
                 return placed;
             }
+            tokio::time::sleep(units::PAUSE).await;
         }
     }
 
