@@ -21,7 +21,7 @@ const SETTINGS: &[Setting] = &[
     Setting::new("SKEP_WORKERS", "jobs.workers", Shape::Number)
         .default("10")
         .form("a number from 0 to 1000", "10")
-        .doc("How many background jobs this process runs at a time, and half as many that send mails. With 0 it runs none, and another process of the same store must run them (`skep serve` or `skep worker`): the sweeps that end unpaid orders and delete what has expired are jobs, and mails are sent by jobs."),
+        .doc("How many background jobs this process runs at a time, half as many that send mails, and one that makes an export of an account. With 0 it runs none, and another process of the same store must run them (`skep serve` or `skep worker`): the sweeps that end unpaid orders and delete what has expired are jobs, and mails are sent by jobs."),
     Setting::new("SKEP_LEASE_SECONDS", "jobs.lease_seconds", Shape::Number)
         .default("30")
         .form("seconds from 1 to 3600", "30")
