@@ -11,7 +11,7 @@ use poem_openapi::{
     types::Type,
 };
 use serde::Serialize;
-use skep_application::identity::InvalidToken;
+use skep_application::{identity::InvalidToken, kernel::Denied};
 use std::{borrow::Cow, error::Error as StdError, fmt, sync::Arc};
 
 mod catch;
@@ -50,6 +50,7 @@ pub struct Problem {
     errors: Vec<FieldError>,
     retry_after: Option<u32>,
     lacks_room: bool,
+    denied: Option<Denied>,
     headers: Vec<(HeaderName, HeaderValue)>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
@@ -65,6 +66,7 @@ impl Problem {
             errors: Vec::new(),
             retry_after: None,
             lacks_room: false,
+            denied: None,
             headers: Vec::new(),
             source: None,
         }
@@ -92,6 +94,16 @@ impl Problem {
     #[must_use]
     pub fn no_room(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::unavailable(1).with_detail(detail).for_lack_of_room()
+    }
+
+    /// Notes the denial for the log. The answer does not show it.
+    pub(crate) fn with_denial(self, denied: Option<Denied>) -> Self {
+        Self { denied, ..self }
+    }
+
+    /// The denial that the log shows.
+    pub(crate) fn denied(&self) -> Option<Denied> {
+        self.denied
     }
 
     /// Marks a refusal for lack of room.

@@ -121,6 +121,8 @@ pub struct Denied {
     pub action: Action,
     /// The rule that denied it.
     pub denial: Denial,
+    /// The account that it was denied to; `None` for a visitor.
+    pub user: Option<UserId>,
 }
 
 impl Denied {
@@ -156,7 +158,7 @@ pub fn permit(actor: &Actor, action: Action) -> Result<(), Denied> {
 /// # Errors
 /// [`Denied`] if the actor has none.
 pub fn account(actor: &Actor, action: Action) -> Result<UserId, Denied> {
-    actor.user_id().ok_or(Denied { action, denial: Denial::NeedsAccount })
+    actor.user_id().ok_or(Denied { action, denial: Denial::NeedsAccount, user: None })
 }
 
 /// Decides whether the actor may do the action to this resource.
@@ -164,7 +166,7 @@ pub fn account(actor: &Actor, action: Action) -> Result<UserId, Denied> {
 /// # Errors
 /// [`Denied`].
 pub(super) fn judge(actor: &Actor, action: Action, resource: Resource) -> Result<(), Denied> {
-    decide(actor.subject(), action, resource).map_err(|denial| Denied { action, denial })
+    decide(actor.subject(), action, resource).map_err(|denial| Denied { action, denial, user: actor.user_id() })
 }
 
 /// Decides whether the actor may do the action to the target, and returns the proof.

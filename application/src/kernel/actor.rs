@@ -100,7 +100,9 @@ impl Actor {
     pub fn session(&self, action: Action) -> Result<(UserId, SessionId), Denied> {
         match &self.principal {
             Principal::User { id, session, .. } => Ok((*id, *session)),
-            Principal::Anonymous | Principal::System => Err(Denied { action, denial: Denial::NeedsAccount }),
+            Principal::Anonymous | Principal::System => {
+                Err(Denied { action, denial: Denial::NeedsAccount, user: None })
+            }
         }
     }
 

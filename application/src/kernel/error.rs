@@ -1,6 +1,6 @@
 //! The interface that all errors of the application share.
 
-use super::{BoxError, Refusal, StoreError, Unmet};
+use super::{BoxError, Denied, Refusal, StoreError, Unmet};
 use skep_domain::shared::Patch;
 
 /// The kinds of errors. A transport maps each to one status.
@@ -135,6 +135,10 @@ pub trait AppError: std::error::Error + Send + Sync + 'static {
     }
     /// The store's error, if it is one. Any other error is a refusal.
     fn store_error(&self) -> Option<&StoreError> {
+        None
+    }
+    /// The denial, if the actor may not do the action. It is for the log.
+    fn denied(&self) -> Option<Denied> {
         None
     }
     /// The time to wait before another try, if it is known.

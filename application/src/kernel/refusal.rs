@@ -135,6 +135,9 @@ impl AppError for Denied {
     fn code(&self) -> &'static str {
         self.refusal().code
     }
+    fn denied(&self) -> Option<Denied> {
+        Some(*self)
+    }
 }
 
 /// The resource does not exist, or the actor may not see it. The value is the noun for the message, such as `product`.
@@ -252,6 +255,9 @@ impl<E: UseCaseError> AppError for E {
     }
     fn store_error(&self) -> Option<&StoreError> {
         self.inner().store_error()
+    }
+    fn denied(&self) -> Option<Denied> {
+        self.inner().denied()
     }
     fn retry_after(&self) -> Option<Duration> {
         self.inner().retry_after()

@@ -42,6 +42,18 @@ pub enum Denial {
     Ownership,
 }
 
+impl Denial {
+    /// The name in logs and metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NeedsAccount => "needs_account",
+            Self::Role => "role",
+            Self::Ownership => "ownership",
+        }
+    }
+}
+
 /// `Ok` if the action is allowed, and the reason if it is not.
 pub type Decision = Result<(), Denial>;
 

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use http::{Method, StatusCode};
 use http_body_util::combinators::BoxBody;
 use hyper::body::{Body, Frame, SizeHint};
+use skep_application::kernel::Denied;
 use std::{
     fmt, io,
     net::IpAddr,
@@ -24,7 +25,7 @@ use tracing::Span;
 /// the requests that a client can make at will, a sample is logged.
 ///
 /// The event has no header, no path and no query, because they can have secrets. It has the template of the route
-/// instead.
+/// instead. That of a denial also has the action, the reason and the account.
 pub(crate) struct Exchange {
     started: Instant,
     sample: Arc<Sample>,
@@ -32,6 +33,7 @@ pub(crate) struct Exchange {
     subject: Option<Subject>,
     /// `None` until there is an answer.
     status: Option<StatusCode>,
+    denied: Option<Denied>,
     bytes: u64,
     complete: bool,
     _counted: Counted,
@@ -55,6 +57,7 @@ impl Exchange {
             free: None,
             subject: None,
             status: None,
+            denied: None,
             bytes: 0,
             complete: false,
             _counted: counted,
@@ -72,6 +75,13 @@ impl Exchange {
     /// Notes that a client can make such a request at will.
     pub(crate) fn is_free(&mut self, kind: Free) {
         self.free = Some(kind);
+    }
+
+    /// Notes that the caller may not do what it asks for, and counts it.
+    pub(crate) fn deny(&mut self, denied: Denied) {
+        let (action, reason) = (denied.action.name(), denied.denial.name());
+        ::metrics::counter!("skep_access_denied_total", "action" => action, "reason" => reason).increment(1);
+        self.denied = Some(denied);
     }
 
     /// Notes the answer. `length` is the announced number of bytes.
@@ -114,6 +124,9 @@ impl Drop for Exchange {
             request_id = subject.request_id.as_str(),
             trace_id,
             client = %subject.client,
+            denied = self.denied.map(|denied| denied.action.name()),
+            reason = self.denied.map(|denied| denied.denial.name()),
+            user = self.denied.and_then(|denied| denied.user).map(tracing::field::display),
             // The lines of this kind that were left out before this one.
             left_out,
         );

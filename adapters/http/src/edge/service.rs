@@ -45,6 +45,7 @@ use poem::{
     endpoint::BoxEndpoint,
     web::{LocalAddr, RemoteAddr},
 };
+use skep_application::kernel::Denied;
 use skep_domain::shared::Network;
 use std::{
     error::Error as StdError,
@@ -253,6 +254,9 @@ impl Edge {
             }
         };
 
+        if let Some(denied) = response.extensions_mut().remove::<Denied>() {
+            exchange.deny(denied);
+        }
         let status = response.status();
         close |= http1 && status == StatusCode::REQUEST_TIMEOUT;
         if http1 && let Some(intake) = &intake {

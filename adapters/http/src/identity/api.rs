@@ -14,7 +14,9 @@ use crate::{
     problem::Problem,
 };
 use poem_openapi::{ApiResponse, OpenApi, Tags};
-use skep_application::identity::{ChangeProfileCommand, CookieAnswer, Registered, StartedSession, UserView};
+use skep_application::identity::{
+    ChangeProfileCommand, CookieAnswer, LogInError, Registered, StartedSession, UserView,
+};
 use skep_domain::identity::SessionKind;
 
 #[derive(Tags)]
@@ -130,12 +132,13 @@ impl IdentityApi {
         let command = body.0.with(device.0);
         Ok(match kind {
             SessionKind::Token => {
-                let tokens = log_in.execute(&caller.actor, command).await?;
+                let tokens = log_in.execute(&caller.actor, command).await.inspect_err(count_refused)?;
                 SessionStarted::Ok(Answer(NewSession::Tokens(tokens.into())), None)
             }
             SessionKind::Cookie => {
                 let replaced = browser.cookie.as_deref();
-                let answer = log_in.execute_with_cookie(&caller.actor, command, replaced).await?;
+                let answer = log_in.execute_with_cookie(&caller.actor, command, replaced).await;
+                let answer = answer.inspect_err(count_refused)?;
                 SessionStarted::with_cookie(answer, &caller.state)
             }
         })
@@ -232,4 +235,14 @@ impl IdentityApi {
         caller.app().identity.request_email_change.execute(&caller.actor, body.0.into()).await?;
         Ok(Mailed::Mailed)
     }
+}
+
+/// Counts a login that was refused because of what the caller has sent.
+fn count_refused(error: &LogInError) {
+    let reason = match error {
+        LogInError::InvalidCredentials(_) => "invalid_credentials",
+        LogInError::TooManyAttempts(_) => "too_many_attempts",
+        LogInError::HasherBusy(_) | LogInError::Store(_) => return,
+    };
+    metrics::counter!("skep_logins_refused_total", "reason" => reason).increment(1);
 }

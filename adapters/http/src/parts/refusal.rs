@@ -21,7 +21,8 @@ impl<E: AppError> From<E> for Problem {
     fn from(error: E) -> Self {
         let errors =
             error.fields().iter().map(|field| FieldError::at(field.pointer.clone(), field.code, field.detail.clone()));
-        let mut problem = Self::new(status(error.kind()), error.code()).with_errors(errors.collect());
+        let mut problem =
+            Self::new(status(error.kind()), error.code()).with_errors(errors.collect()).with_denial(error.denied());
         // The caller does not learn which rule denied the action.
         if error.code() != code::FORBIDDEN.name {
             problem = problem.with_detail(error.to_string());

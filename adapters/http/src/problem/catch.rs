@@ -78,7 +78,8 @@ fn parameter(name: &str) -> Problem {
 }
 
 /// Renders an error as a problem, unless it has a response already. The response of a 5xx has the problem with it until
-/// [`take_failure`], so that it is logged once and outside of all endpoints.
+/// [`take_failure`], so that it is logged once and outside of all endpoints. That of a denial has the `Denied`, for
+/// the access log.
 #[must_use]
 pub fn respond(error: Error, request_id: Option<&str>) -> Response {
     if error.is_from_response() {
@@ -88,6 +89,8 @@ pub fn respond(error: Error, request_id: Option<&str>) -> Response {
     let mut response = problem.render(request_id);
     if problem.status().is_server_error() {
         response.extensions_mut().insert(Failure(problem));
+    } else if let Some(denied) = problem.denied() {
+        response.extensions_mut().insert(denied);
     }
     response
 }

@@ -15,6 +15,18 @@ pub(super) const METRICS: &[Metric] = &[
         "Passwords that were not hashed because too many waited or the wait was too long.",
     ),
     counter(
+        "skep_logins_refused_total",
+        "Logins that were refused: the address or the password is wrong or the account cannot log in (invalid_credentials), or there were too many wrong passwords (too_many_attempts).",
+    )
+    .labels(&["reason"])
+    .when(When::Counted),
+    counter(
+        "skep_access_denied_total",
+        "Requests for an action that was denied, by the reason: the action needs an account (needs_account), no role of the account allows it (role), or it belongs to another account (ownership). An answer 404 that hides a resource is not counted.",
+    )
+    .labels(&["action", "reason"])
+    .when(When::Counted),
+    counter(
         "skep_refresh_reuse_total",
         "Refresh tokens that were used again after their time. Each has ended its session.",
     )
