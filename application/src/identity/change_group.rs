@@ -81,7 +81,7 @@ impl Command for ChangeGroup {
         let groups = unit.groups().hold().await?;
         let changed = new_fields(plan, &group)?;
         if let Some(parent) = changed.parent_id.filter(|_| changed.parent_id != group.parent_id) {
-            place::<Self::Error>(&groups, group.id, parent)?;
+            place::<Self::Error>(&groups, group.id, parent, || GroupCycle.into())?;
         }
         let now = group.now();
         if group.change(changed, now) {

@@ -1,9 +1,9 @@
 //! Creating a group.
 
 use super::{
-    GroupCycle, GroupNameTaken, GroupTooDeep, GroupView, IdentityTx, RoleNotHeld, RolePolicy, TooManyGroups,
+    GroupNameTaken, GroupTooDeep, GroupView, IdentityTx, RoleNotHeld, RolePolicy, TooManyGroups,
     constraints::GROUP_NAME,
-    group_fields::{self as fields, may_become, place},
+    group_fields::{self as fields, may_become, place, unknown_parent},
     role_fields::POLICY,
 };
 use crate::kernel::{Authorized, Call, Command, Denied, Invalid, KeyReused, use_case_error};
@@ -35,7 +35,6 @@ use_case_error! {
         KeyReused(KeyReused),
         RoleNotHeld(RoleNotHeld),
         GroupNameTaken(GroupNameTaken),
-        GroupCycle(GroupCycle),
         GroupTooDeep(GroupTooDeep),
         TooManyGroups(TooManyGroups),
     }
@@ -97,7 +96,8 @@ impl Command for CreateGroup {
             return Err(TooManyGroups.into());
         }
         if let Some(parent) = group.parent_id {
-            place::<Self::Error>(&groups, group.id, parent)?;
+            // A new group has no groups under it, and it did not exist before.
+            place::<Self::Error>(&groups, group.id, parent, || unknown_parent().into())?;
         }
         may_become::<Self::Error>(unit, authorized.caller(), groups.clone(), group).await?;
         authorized.record(unit.outbox(), &GroupCreated::of(group), group.version, group.created_at).await?;

@@ -3,10 +3,11 @@
 use super::{
     GroupInUse, IdentityTx, RoleNotHeld,
     role_fields::{POLICY, definitions_with},
+    set_user_roles::all_held,
 };
 use crate::kernel::{Authorized, Call, Command, Denied, KeyReused, NotFound, Precondition, Unmet, use_case_error};
 use skep_domain::{
-    access::{Group, GroupId, Membership, Role, not_grantable},
+    access::{Group, GroupId, Membership, Role},
     identity::{actions, events::GroupDeleted},
     shared::Action,
 };
@@ -66,9 +67,7 @@ impl Command for DeleteGroup {
         let under = groups.iter().filter(|other| other.parent_id == Some(group.id)).count() as u64;
         let membership = Role::Group(Membership::of(group.id));
         let policy = definitions_with(unit, std::slice::from_ref(&membership), groups).await?;
-        if not_grantable(group.caller(), std::slice::from_ref(&membership), &policy).is_some() {
-            return Err(RoleNotHeld.into());
-        }
+        all_held(group.caller(), std::slice::from_ref(&membership), &policy)?;
         unit.groups().delete(&group).await?;
         // Counted after the groups are held: from there on, no unit puts an account into the group.
         let accounts = unit.users().count_with_role(membership).await?;

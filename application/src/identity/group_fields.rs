@@ -1,9 +1,9 @@
 //! What the commands on groups share.
 
-use super::{IdentityTx, RoleNotHeld, role_fields::definitions_with};
+use super::{IdentityTx, RoleNotHeld, role_fields::definitions_with, set_user_roles::all_held};
 use crate::kernel::{FieldError, Invalid, StoreError, refusal};
 use skep_domain::{
-    access::{Group, GroupId, Misplaced, Policy, PolicyVersion, Role, Subject, not_grantable},
+    access::{Group, GroupId, Misplaced, Policy, PolicyVersion, Role, Subject},
     shared::Text,
 };
 use std::collections::BTreeSet;
@@ -71,18 +71,23 @@ pub(super) fn roles(invalid: &mut Invalid, names: &[String], kept: &BTreeSet<Rol
     roles
 }
 
-/// Returns the place of a group that is to be under `parent`, or the refusal.
-pub(super) fn place<E: From<Invalid> + From<GroupCycle> + From<GroupTooDeep>>(
+/// Refuses a place under `parent` that the group cannot have. `cycle` is the refusal of a place under the group itself.
+pub(super) fn place<E: From<Invalid> + From<GroupTooDeep>>(
     groups: &[Group],
     id: GroupId,
     parent: GroupId,
+    cycle: fn() -> E,
 ) -> Result<(), E> {
     let policy = Policy::new(PolicyVersion::default(), []).with_groups(groups.iter().cloned());
     policy.place(id, parent).map_err(|misplaced| match misplaced {
-        Misplaced::Unknown => Invalid::one("/parent_id", "unknown_group", "does not exist").into(),
-        Misplaced::Cycle => GroupCycle.into(),
+        Misplaced::Unknown => unknown_parent().into(),
+        Misplaced::Cycle => cycle(),
         Misplaced::TooDeep => GroupTooDeep.into(),
     })
+}
+
+pub(super) fn unknown_parent() -> Invalid {
+    Invalid::one("/parent_id", "unknown_group", "does not exist")
 }
 
 /// Refuses a new definition of a group that has a role which does not exist, or that gives or takes a role with a
@@ -112,5 +117,5 @@ pub(super) async fn may_become<E: From<Invalid> + From<RoleNotHeld> + From<Store
         }
     }
     invalid.finish(())?;
-    if not_grantable(caller, &changed, &policy).is_some() { Err(RoleNotHeld.into()) } else { Ok(()) }
+    Ok(all_held(caller, &changed, &policy)?)
 }

@@ -3,12 +3,13 @@
 use super::{
     IdentityTx, RoleNotHeld, TooManyMemberships, UserView,
     role_fields::{POLICY, definitions},
+    set_user_roles::all_held,
 };
 use crate::kernel::{
     Authorized, Call, Command, Denied, KeyReused, NotFound, Precondition, StoreError, Unmet, use_case_error,
 };
 use skep_domain::{
-    access::{GroupId, Membership, Role, not_grantable},
+    access::{GroupId, Membership, Role},
     identity::{User, actions, events::UserGroupsChanged},
     shared::{Action, UserId},
 };
@@ -25,14 +26,25 @@ pub struct GroupMemberCommand {
 }
 
 use_case_error! {
-    /// Why the account was not put into the group, or not taken out.
-    GroupMemberError {
+    /// Why the account was not put into the group.
+    AddGroupMemberError {
         Denied(Denied),
         NotFound(NotFound),
         Unmet(Unmet),
         KeyReused(KeyReused),
         RoleNotHeld(RoleNotHeld),
         TooManyMemberships(TooManyMemberships),
+    }
+}
+
+use_case_error! {
+    /// Why the account was not taken out of the group.
+    RemoveGroupMemberError {
+        Denied(Denied),
+        NotFound(NotFound),
+        Unmet(Unmet),
+        KeyReused(KeyReused),
+        RoleNotHeld(RoleNotHeld),
     }
 }
 
@@ -49,7 +61,7 @@ impl Command for AddGroupMember {
     type Plan = GroupMemberCommand;
     type Target = User;
     type Answer = UserView;
-    type Error = GroupMemberError;
+    type Error = AddGroupMemberError;
 
     const NAME: &'static str = "identity.add_group_member";
     const ACTION: Action = actions::MANAGE_USER;
@@ -60,7 +72,7 @@ impl Command for AddGroupMember {
     }
 
     async fn load(&self, plan: &Self::Plan, unit: &mut Self::Unit) -> Result<User, Self::Error> {
-        find(plan, unit).await
+        Ok(unit.users().find(plan.user_id).await?.ok_or(NotFound("user"))?)
     }
 
     async fn write(
@@ -70,7 +82,7 @@ impl Command for AddGroupMember {
         mut user: Authorized<'_, User>,
     ) -> Result<UserView, Self::Error> {
         plan.precondition.require(user.version)?;
-        may_change_members(plan, unit, &user).await?;
+        may_change_members::<Self::Error>(plan, unit, &user).await?;
         let now = user.now();
         let is_changed = user.join(plan.group_id, now).map_err(|_| TooManyMemberships)?;
         stored(unit, user, is_changed).await
@@ -83,7 +95,7 @@ impl Command for RemoveGroupMember {
     type Plan = GroupMemberCommand;
     type Target = User;
     type Answer = UserView;
-    type Error = GroupMemberError;
+    type Error = RemoveGroupMemberError;
 
     const NAME: &'static str = "identity.remove_group_member";
     const ACTION: Action = actions::MANAGE_USER;
@@ -94,7 +106,7 @@ impl Command for RemoveGroupMember {
     }
 
     async fn load(&self, plan: &Self::Plan, unit: &mut Self::Unit) -> Result<User, Self::Error> {
-        find(plan, unit).await
+        Ok(unit.users().find(plan.user_id).await?.ok_or(NotFound("user"))?)
     }
 
     async fn write(
@@ -104,29 +116,25 @@ impl Command for RemoveGroupMember {
         mut user: Authorized<'_, User>,
     ) -> Result<UserView, Self::Error> {
         plan.precondition.allow(user.version)?;
-        may_change_members(plan, unit, &user).await?;
+        may_change_members::<Self::Error>(plan, unit, &user).await?;
         let now = user.now();
         let is_changed = user.leave(plan.group_id, now);
         stored(unit, user, is_changed).await
     }
 }
 
-async fn find(plan: &GroupMemberCommand, unit: &mut dyn IdentityTx) -> Result<User, GroupMemberError> {
-    Ok(unit.users().find(plan.user_id).await?.ok_or(NotFound("user"))?)
-}
-
 /// The group exists until the unit has ended, and gives no permission that the caller lacks.
-async fn may_change_members(
+async fn may_change_members<E: From<NotFound> + From<RoleNotHeld> + From<StoreError>>(
     plan: &GroupMemberCommand,
     unit: &mut dyn IdentityTx,
     user: &Authorized<'_, User>,
-) -> Result<(), GroupMemberError> {
+) -> Result<(), E> {
     let membership = [Role::Group(Membership::of(plan.group_id))];
     let policy = definitions(unit, &membership).await?;
     if policy.group(plan.group_id).is_none() {
         return Err(NotFound("group").into());
     }
-    if not_grantable(user.caller(), &membership, &policy).is_some() { Err(RoleNotHeld.into()) } else { Ok(()) }
+    Ok(all_held(user.caller(), &membership, &policy)?)
 }
 
 async fn stored<E: From<StoreError>>(

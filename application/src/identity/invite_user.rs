@@ -6,11 +6,11 @@ use super::{
     account_mails::{NewMail, Recipient},
     new_account::{NewAccount, taken},
     role_fields::definitions,
-    set_user_roles::{all_defined, checked},
+    set_user_roles::{all_defined, all_held, checked},
 };
 use crate::kernel::{Authorized, Call, Command, Denied, Invalid, KeyReused, use_case_error};
 use skep_domain::{
-    access::{Role, not_grantable},
+    access::Role,
     identity::{LinkPurpose, actions, events::UserRegistered},
     shared::Action,
 };
@@ -105,9 +105,7 @@ impl Command for InviteUser {
         let user = plan.account.user();
         let policy = definitions(unit, &user.roles).await?;
         all_defined(&plan.roles, &[], &policy)?;
-        if not_grantable(authorized.caller(), &user.roles, &policy).is_some() {
-            return Err(RoleNotHeld.into());
-        }
+        all_held(authorized.caller(), &user.roles, &policy)?;
         if plan.account.find_other(unit).await?.is_some() {
             return Err(EmailTaken.into());
         }

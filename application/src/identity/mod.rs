@@ -115,7 +115,9 @@ pub use export_sections::{ExportKnownNetworks, ExportProfile, ExportSessions};
 pub use get_csrf_token::{GetCsrfToken, GetCsrfTokenError, NoCookieSession};
 pub use get_profile::GetProfile;
 pub use group_fields::{GroupCycle, GroupInUse, GroupNameTaken, GroupTooDeep, TooManyGroups, TooManyMemberships};
-pub use group_members::{AddGroupMember, GroupMemberCommand, GroupMemberError, RemoveGroupMember};
+pub use group_members::{
+    AddGroupMember, AddGroupMemberError, GroupMemberCommand, RemoveGroupMember, RemoveGroupMemberError,
+};
 pub use group_queries::{ListGroupMembers, ListGroups};
 pub use group_view::GroupView;
 pub use invite_user::{InviteUser, InviteUserCommand, InviteUserError};

@@ -6,7 +6,7 @@ use crate::kernel::{
     use_case_error,
 };
 use skep_domain::{
-    access::{Policy, Role, not_grantable},
+    access::{Policy, Role, Subject, not_grantable},
     identity::{User, actions, events::UserRolesChanged},
     shared::{Action, UserId},
 };
@@ -27,7 +27,18 @@ const MOST: usize = 20;
 
 refusal! {
     /// An account can give and take only roles whose every permission it has itself.
-    RoleNotHeld = Denied, "role_not_held";
+    RoleNotHeld {
+        /// The name of the first role that the caller can neither give nor take.
+        pub role: String,
+    } = Denied, "role_not_held", "the role {role} has a permission that the account does not have itself";
+}
+
+/// Refuses if the caller can neither give nor take one of these roles.
+pub(super) fn all_held(caller: Subject<'_>, changed: &[Role], policy: &Policy) -> Result<(), RoleNotHeld> {
+    match not_grantable(caller, changed, policy) {
+        None => Ok(()),
+        Some(role) => Err(RoleNotHeld { role: role.name().to_owned() }),
+    }
 }
 
 use_case_error! {
@@ -88,9 +99,7 @@ impl Command for SetUserRoles {
         let changed = user.set_roles(&roles, now);
         let policy = definitions(unit, &changed).await?;
         all_defined(&roles, &before.roles, &policy)?;
-        if not_grantable(user.caller(), &changed, &policy).is_some() {
-            return Err(RoleNotHeld.into());
-        }
+        all_held(user.caller(), &changed, &policy)?;
         if !changed.is_empty() {
             keep_an_admin::<Self::Error>(unit, &before, &user).await?;
             user.version = unit.users().save(&user).await?;

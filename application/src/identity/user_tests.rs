@@ -172,6 +172,15 @@ async fn no_account_gives_or_takes_a_permission_that_it_does_not_have() {
 }
 
 #[tokio::test]
+async fn a_refusal_names_the_role_that_the_caller_does_not_hold() {
+    let defined = vec![own_role("stock", &["catalog.stock.manage"]), own_role("shop", &["catalog.product.manage"])];
+    let units = Scripted::of([House { roles: defined, ..house(&[], None) }.open()]);
+    let done = use_case(SetUserRoles, &units).execute(&manager_of_users(), roles(&["stock", "shop"])).await;
+    let text = "the role shop has a permission that the account does not have itself";
+    assert_eq!(done.unwrap_err().to_string(), text);
+}
+
+#[tokio::test]
 async fn no_account_manages_one_that_has_more_permissions() {
     let defined = vec![own_role("stock", &["catalog.stock.manage"]), own_role("shop", &["catalog.product.manage"])];
     for (held, expected) in [

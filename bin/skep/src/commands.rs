@@ -207,12 +207,22 @@ fn fail(error: &(dyn Error + 'static)) -> ExitCode {
 
 /// The error of a use case. Fields that are invalid are named as the options that gave them; `bare` is not an option.
 fn of_arguments<E: AppError>(error: E, bare: &str) -> BoxError {
-    let text = |field: &FieldError| match field.pointer.trim_start_matches('/') {
+    let text = |field: &FieldError| match option(&field.pointer) {
         name if name == bare => format!("{bare}: {}", field.detail),
         name => format!("--{}: {}", name.replace('_', "-"), field.detail),
     };
     let fields: Vec<_> = error.fields().iter().map(text).collect();
     if fields.is_empty() { error.into() } else { fields.join("; ").into() }
+}
+
+/// The name of the option that gives a field. An option of a list is repeated, so it names one item.
+fn option(pointer: &str) -> &str {
+    let field = pointer.trim_start_matches('/');
+    match field.split('/').next() {
+        Some("roles") => "role",
+        Some("permissions") => "permission",
+        _ => field,
+    }
 }
 
 /// Prints an answer for programs.
@@ -234,5 +244,24 @@ fn read_password() -> Result<String, BoxError> {
         Err("the standard input has no password on its first line".into())
     } else {
         Ok(password.to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use skep_application::kernel::Invalid;
+
+    #[test]
+    fn a_fault_names_the_option_that_gave_the_field() {
+        for (pointer, text) in [
+            ("/roles/0", "--role: is wrong"),
+            ("/permissions", "--permission: is wrong"),
+            ("/parent_id", "--parent-id: is wrong"),
+            ("/name", "name: is wrong"),
+        ] {
+            let error = of_arguments(Invalid::one(pointer, "wrong", "is wrong"), "name");
+            assert_eq!(error.to_string(), text);
+        }
     }
 }

@@ -22,6 +22,7 @@ const CAUGHT: &[(SqlFlaw, &str, &str)] = &[
     (flaw("catalog.product.insert", "$4,", "substr($4, 1, 9999),"), "products", "values_survive"),
     (flaw("catalog.product.list_by_name_up_next", ", id) >", ", x'00') >"), "product_queries", EVERY_ROW),
     (flaw("catalog.product.list_by_sku_down_first", "sku DESC", "lower(sku) DESC"), "product_queries", EXTREMES),
+    (flaw("catalog.product.list_ids", "WHERE ", "WHERE archived_at IS NULL AND "), "products", EVERY_ID),
     (flaw("search.posting.insert", "$4,", "$4 + 1,"), POSTINGS, "postings_are_read_as_written"),
     (flaw("search.posting.list", "space = $1", "$1 = $1"), POSTINGS, "postings_are_read_as_written"),
     (flaw("search.posting.list", "document_id DESC", "document_id"), POSTINGS, LISTED_POSTINGS),
@@ -323,6 +324,7 @@ const CAUGHT: &[(SqlFlaw, &str, &str)] = &[
     (flaw(MIGRATIONS, "CONSTRAINT schedules_name_key UNIQUE (name)", "CHECK (1)"), "schedules", EMAIL_KEYS),
 ];
 const EARLIER: &str = "earlier_versions_come_with_later_ones";
+const EVERY_ID: &str = "ids_are_listed_in_ascending_order_with_archived_ones";
 const DENSE: &str = "positions_are_dense_and_follow_the_last_one";
 const LAST_BEFORE: &str = "the_last_position_before_a_time";
 const CLOCK_IN_THE_PAST: &str = "an_event_of_a_clock_in_the_past_does_not_end_the_old_ones";

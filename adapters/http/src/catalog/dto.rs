@@ -1,13 +1,16 @@
 //! The bodies of the catalog.
 
-use crate::parts::{Id, MoneyBody, SelfLink, content_path, patch, path_of};
+use crate::{
+    body::at_most,
+    parts::{Id, MoneyBody, SelfLink, content_path, patch, path_of},
+};
 use poem_openapi::{Object, types::MaybeUndefined};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use skep_application::catalog::{
     CreateProductCommand, MoneyInput, MoneyPatch, PictureInput, ProductPatch, StockDetail,
 };
 use skep_domain::{
-    catalog::{Picture, Product},
+    catalog::{MOST_PICTURES, Picture, Product},
     files::FileId,
     shared::{Patch, ProductId},
 };
@@ -122,7 +125,13 @@ impl From<ChangeProductRequest> for ProductPatch {
 #[serde(deny_unknown_fields)]
 pub(super) struct SetPicturesRequest {
     /// The pictures in their order, at most 12.
+    #[serde(deserialize_with = "first_pictures")]
     pub(super) pictures: Vec<PictureRequest>,
+}
+
+/// Reads one picture more than a product can have, so that the use case refuses the others without reading them.
+fn first_pictures<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<PictureRequest>, D::Error> {
+    at_most(MOST_PICTURES + 1, deserializer)
 }
 
 /// A picture that a product is to have.
@@ -260,5 +269,21 @@ impl From<StockDetail> for StockBody {
         };
         let links = SelfLink::to(path_of(PRODUCTS, view.product_id, "/stock"));
         Self { on_hand, reserved, available: view.available, links }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MOST_PICTURES, SetPicturesRequest};
+    use crate::body::parse;
+    use serde_json::json;
+
+    #[test]
+    fn pictures_after_the_first_that_is_too_many_are_not_read() {
+        let picture = json!({ "file_id": "01890a5d-ac96-774b-bcce-b302099a8057", "alt": "" });
+        let mut pictures = vec![picture; MOST_PICTURES + 1];
+        pictures.push(json!("not a picture"));
+        let body = json!({ "pictures": pictures }).to_string();
+        assert_eq!(parse::<SetPicturesRequest>(body.as_bytes()).unwrap().pictures.len(), MOST_PICTURES + 1);
     }
 }

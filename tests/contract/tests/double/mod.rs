@@ -42,7 +42,7 @@ pub(crate) enum Flaw {
     ReadsChange,
     /// Writers do not wait for each other; the last one wins.
     LosesUpdates,
-    /// Writers do not wait for each other, and an account that a unit holds can be changed.
+    /// Writers do not wait for each other, and accounts and products that a unit holds can be changed.
     HoldsNothing,
     /// A save does not check the version.
     IgnoresVersions,

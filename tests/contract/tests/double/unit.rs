@@ -97,6 +97,13 @@ impl FlawedUnit {
         }
     }
 
+    /// If the unit holds nothing, lets the others look, too, before one of them commits.
+    async fn let_others_look(&self) {
+        if self.flaw == Flaw::HoldsNothing {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    }
+
     /// The row to pass to `save`, and whether to insert it instead.
     fn changed<R: Row>(&self, row: &R, table: fn(&State) -> &Table<R>) -> (R, bool) {
         let (mut row, version) = (row.clone(), R::RULES.version);
@@ -109,6 +116,23 @@ impl FlawedUnit {
     }
 }
 
+/// Stores the rows that are new or changed in `draft`, whatever another unit has stored meanwhile.
+fn merge<R: Row>(now: &mut Table<R>, draft: &Table<R>) -> Done<()> {
+    let version = R::RULES.version;
+    for row in draft.rows() {
+        let mut row = row.clone();
+        let Some(mut stored) = now.get((R::RULES.key)(&row)).cloned() else {
+            now.insert(&row)?;
+            continue;
+        };
+        if *version(&mut stored) < *version(&mut row) {
+            *version(&mut row) = *version(&mut stored);
+            now.save(&row)?;
+        }
+    }
+    Ok(())
+}
+
 #[async_trait]
 impl Transaction for FlawedUnit {
     async fn commit(mut self: Box<Self>) -> Done<()> {
@@ -116,16 +140,9 @@ impl Transaction for FlawedUnit {
         let draft = inner.state().clone();
         if self.flaw == Flaw::HoldsNothing && self.mode == TxMode::Write {
             let mut now = self.store.state();
-            for user in draft.users.rows() {
-                match now.users.get(user.id) {
-                    None => now.users.insert(user)?,
-                    Some(stored) if stored.version < user.version => {
-                        let version = stored.version;
-                        now.users.save(&User { version, ..user.clone() })?;
-                    }
-                    Some(_) => {}
-                }
-            }
+            merge(&mut now.users, &draft.users)?;
+            merge(&mut now.products, &draft.products)?;
+            merge(&mut now.levels, &draft.levels)?;
             self.store.restore(now);
             return Ok(());
         }
@@ -210,10 +227,7 @@ impl UserRepository for FlawedUnit {
     }
     async fn hold_another_with_role(&mut self, role: Role, other: UserId) -> Done<Option<UserId>> {
         let another = through!(self, UserRepository::hold_another_with_role(role, other))?;
-        if self.flaw == Flaw::HoldsNothing {
-            // The others look, too, before one of them commits.
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        }
+        self.let_others_look().await;
         Ok(another)
     }
     async fn insert(&mut self, user: &User) -> Done<()> {
@@ -488,7 +502,9 @@ impl StockRepository for FlawedUnit {
         through!(self, StockRepository::find_many(ids))
     }
     async fn hold(&mut self, ids: &[ProductId]) -> Done<()> {
-        through!(self, StockRepository::hold(ids))
+        through!(self, StockRepository::hold(ids))?;
+        self.let_others_look().await;
+        Ok(())
     }
     async fn insert(&mut self, level: &StockLevel) -> Done<()> {
         through!(self, StockRepository::insert(level))
