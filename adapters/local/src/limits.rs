@@ -44,7 +44,7 @@ impl LocalLimits {
         Self::with_max_keys(clock, MAX_KEYS)
     }
 
-    fn with_max_keys(clock: Arc<dyn Clock>, max_keys: usize) -> Self {
+    pub(crate) fn with_max_keys(clock: Arc<dyn Clock>, max_keys: usize) -> Self {
         Self {
             clock,
             hasher: RandomState::new(),

@@ -19,6 +19,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use decisions::Decisions;
 
 pub(super) use bucket::Bucket;
+pub use bucket::OPERATION_KEYS;
 pub use operation_limit::{CountedBy, OperationLimit};
 pub use request_limits::RequestLimits;
 

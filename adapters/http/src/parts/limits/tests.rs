@@ -247,7 +247,7 @@ async fn a_limit_of_an_operation_counts_the_user_or_else_the_address() {
     assert!(allowed(&LOGIN, "192.0.2.1", None).await, "another operation");
     let keys: Vec<_> = all_taken(&buckets).into_iter().map(|(key, _)| key).collect();
     assert!(keys.contains(&"http:operation:place_order:192.0.2.1".to_owned()), "{keys:?}");
-    assert_eq!(keys.iter().filter(|key| key.starts_with("http:operation:")).count(), 3, "{keys:?}");
+    assert_eq!(keys.iter().filter(|key| key.starts_with(OPERATION_KEYS)).count(), 3, "{keys:?}");
 }
 
 #[tokio::test]
