@@ -52,9 +52,9 @@ mod tests {
             of_start: LocalLimits::with_max_keys(clock.clone(), 1_024),
             others: LocalLimits::with_max_keys(clock, 1_024),
         };
-        let guesses = Limit { burst: 1, period: Duration::from_secs(60) };
+        let guesses = Limit::smooth(1, Duration::from_secs(60));
         assert!(limits.take("guess", 1, guesses).await.unwrap().allowed);
-        let a_day = Limit { burst: 9, period: Duration::from_secs(86_400) };
+        let a_day = Limit::smooth(9, Duration::from_secs(86_400));
         // Each of these stays in use for longer than the guess.
         for key in 0..5_000 {
             assert!(limits.take(&format!("operation:{key}"), 9, a_day).await.unwrap().allowed);

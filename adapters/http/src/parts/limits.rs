@@ -12,9 +12,9 @@ use crate::{
 };
 use http::{Method, StatusCode};
 use poem::{Endpoint, Request, Response, Result};
-use skep_application::kernel::{Actor, Gcra, Limit, RateLimits};
+use skep_application::kernel::{Actor, Limit, RateLimits};
 use skep_domain::shared::Network;
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc};
 use uuid::Uuid;
 
 use decisions::Decisions;
@@ -310,10 +310,9 @@ impl Limiter {
         if verdict.allowed {
             return Ok(true);
         }
-        let more = Duration::from_micros(Gcra::new(limit).cost_micros(more));
         Err(Problem::of(code::RATE_LIMITED)
             .with_detail(bucket.exceeded())
-            .with_retry_after(seconds(verdict.retry_after + more)))
+            .with_retry_after(seconds(limit.wait_for_more(verdict, more))))
     }
 }
 

@@ -34,7 +34,7 @@ impl RateLimits for Buckets {
 }
 
 const fn a_minute(burst: u32) -> Limit {
-    Limit { burst, period: Duration::from_secs(60) }
+    Limit::smooth(burst, Duration::from_secs(60))
 }
 
 /// A limiter and its buckets.
