@@ -10,7 +10,7 @@ use skep_application::{
     kernel::{StoreError, Verdict, WiderNetworks},
     testing::user,
 };
-use std::{collections::HashMap, sync::Mutex};
+use std::{collections::HashMap, sync::Mutex, time::Duration};
 
 /// Buckets that fill up again only with the units that are given back.
 #[derive(Default)]
