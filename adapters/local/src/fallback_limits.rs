@@ -114,7 +114,7 @@ mod tests {
     use skep_application::testing::FixedClock;
     use std::sync::atomic::{AtomicBool, AtomicU32};
 
-    const LIMIT: Limit = Limit { burst: 2, period: Duration::from_secs(3_600) };
+    const LIMIT: Limit = Limit::smooth(2, Duration::from_secs(3_600));
 
     /// A limiter that can be switched off, and that counts its calls.
     struct Switched {

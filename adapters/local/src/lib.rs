@@ -6,6 +6,7 @@ mod ids;
 mod limits;
 mod random;
 mod runtime;
+mod separate_limits;
 
 pub use clock::{SystemClock, TokioSleeper};
 pub use fallback_limits::{FALLBACK_METRIC, FallbackLimits};
@@ -13,3 +14,4 @@ pub use ids::UuidV7;
 pub use limits::LocalLimits;
 pub use random::OsRandom;
 pub use runtime::system_runtime;
+pub use separate_limits::SeparateLimits;

@@ -7,7 +7,7 @@ use redis::{
     aio::{ConnectionManager, ConnectionManagerConfig},
 };
 use skep_application::{
-    kernel::{Gcra, Limit, RateLimits, StoreError, Verdict},
+    kernel::{Counting, Limit, RateLimits, StoreError, Tally, Verdict},
     operations::Defect,
 };
 use std::{fmt, time::Duration};
@@ -51,6 +51,18 @@ fn client(url: &str) -> Result<Client, InvalidAddress> {
         }
     }
     Client::open(url).map_err(|_| InvalidAddress("its host, port or database is not valid"))
+}
+
+/// How the script names the kinds of limits.
+const SMOOTH: &str = "smooth";
+const WINDOWS: &str = "windows";
+
+/// The answer of the script.
+struct Changed {
+    allowed: bool,
+    tally: Tally,
+    /// The time of the server, in microseconds.
+    now: u64,
 }
 
 /// Counts in Redis (5 or later), by its clock.
@@ -116,8 +128,8 @@ impl RedisLimits {
     /// `Unavailable` if Redis does not answer.
     pub async fn inspect(&self) -> Result<Vec<Defect>, StoreError> {
         self.check().await?;
-        let whole = Gcra::new(Limit { burst: 1, period: PATIENCE });
-        if let Err(error) = self.change("check", 1, whole, None).await {
+        // A thousandth of this limit is a millisecond.
+        if let Err(error) = self.change("check", 1, Limit::smooth(1_000, PATIENCE), None).await {
             return inspect::refused(error, &self.prefix).map(|defect| vec![defect]);
         }
         let mut connection = self.connection.clone();
@@ -127,28 +139,35 @@ impl RedisLimits {
         Ok(memory.await.ok().and_then(|memory| inspect::may_evict(&memory)).into_iter().collect())
     }
 
-    /// Runs the script, which adds `change` microseconds to the debt. Returns whether that is allowed, and the debt after
-    /// it.
-    async fn change(&self, key: &str, change: i64, gcra: Gcra, now: Option<u64>) -> Result<(bool, u64), StoreError> {
+    /// Runs the script, which takes these units, or gives them back if their number is negative. Returns whether that is
+    /// allowed, the tally after it, and the time.
+    async fn change(&self, key: &str, units: i64, limit: Limit, now: Option<u64>) -> Result<Changed, StoreError> {
         let mut connection = self.connection.clone();
         let mut call = self.script.key(format!("{}{key}", self.prefix));
-        call.arg(change).arg(gcra.capacity_micros());
+        match Counting::new(limit) {
+            Counting::Smooth(gcra) => {
+                let cost = u32::try_from(units.unsigned_abs()).unwrap_or(u32::MAX);
+                let change = gcra.cost_micros(cost).cast_signed() * units.signum();
+                call.arg(SMOOTH).arg(change).arg(gcra.capacity_micros()).arg(0).arg(0);
+            }
+            Counting::Windows(windows) => {
+                call.arg(WINDOWS).arg(units).arg(limit.burst).arg(windows.period_micros()).arg(windows.part_micros());
+            }
+        }
         if let Some(now) = now {
             call.arg(now);
         }
-        bounded(call.invoke_async(&mut connection)).await
+        let (allowed, until, previous, current, now) = bounded(call.invoke_async(&mut connection)).await?;
+        Ok(Changed { allowed, tally: Tally { until, previous, current }, now })
     }
 
     async fn take_at(&self, key: &str, cost: u32, limit: Limit, now: Option<u64>) -> Result<Verdict, StoreError> {
-        let gcra = Gcra::new(limit);
-        let (allowed, debt) = self.change(key, gcra.cost_micros(cost).cast_signed(), gcra, now).await?;
-        Ok(gcra.verdict(allowed, debt, cost))
+        let Changed { allowed, tally, now } = self.change(key, i64::from(cost), limit, now).await?;
+        Ok(Counting::new(limit).verdict(allowed, tally, now, cost))
     }
 
-    async fn give_back_at(&self, key: &str, cost: u32, limit: Limit, now: Option<u64>) -> Result<u64, StoreError> {
-        let gcra = Gcra::new(limit);
-        let (_, debt) = self.change(key, -gcra.cost_micros(cost).cast_signed(), gcra, now).await?;
-        Ok(debt)
+    async fn give_back_at(&self, key: &str, cost: u32, limit: Limit, now: Option<u64>) -> Result<Tally, StoreError> {
+        Ok(self.change(key, -i64::from(cost), limit, now).await?.tally)
     }
 }
 

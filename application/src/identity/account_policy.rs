@@ -49,7 +49,7 @@ impl Default for AccountPolicy {
     /// address is restored and an invitation accepted within 72 hours. A deleted account is erased after 30 days. An
     /// export is kept for 7 days. An hour has 3 mails to one address and 10 requests from one network.
     fn default() -> Self {
-        let an_hour = |burst| Limit { burst, period: Duration::from_secs(3_600) };
+        let an_hour = |burst| Limit::smooth(burst, Duration::from_secs(3_600));
         Self {
             registration: Registration::Open,
             verification_mails: true,

@@ -46,7 +46,7 @@ impl Default for SessionPolicy {
     /// of one user. Each minute 10 attempts per account and address, 4 and 16 times as many from networks of 56
     /// and 48 bits, 300 per account, and 60 refreshes with wrong tokens.
     fn default() -> Self {
-        let a_minute = |burst| Limit { burst, period: Duration::from_secs(60) };
+        let a_minute = |burst| Limit::smooth(burst, Duration::from_secs(60));
         Self {
             token_lifetime: Duration::from_secs(10 * 60),
             session_lifetime: Duration::from_secs(60 * 24 * 60 * 60),

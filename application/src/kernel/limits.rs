@@ -1,29 +1,53 @@
 //! Rate limits.
 
+mod counting;
 mod gcra;
 mod wider_networks;
+mod window;
 
 use super::{Fingerprints, StoreError};
 use async_trait::async_trait;
 use std::{fmt::Write as _, time::Duration};
 
+pub use counting::{Counting, Tally, Windows};
 pub use gcra::Gcra;
 pub use wider_networks::WiderNetworks;
 
 /// A rate limit. It counts units: a call takes one or more of them, as its work requires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limit {
-    /// The number of units that are available at once, and in each `period` on average.
+    /// The number of units that are available at once, and in each `period` as the kind says.
     pub burst: u32,
-    /// The time in which an empty bucket becomes full again.
+    /// The time in which an empty bucket becomes full again, or the length of a window. At most ten years count.
     pub period: Duration,
+    /// How units become available again.
+    pub kind: LimitKind,
+}
+
+/// How the units of a limit become available again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LimitKind {
+    /// One after the other, at an even pace: the generic cell rate algorithm, a bucket that leaks.
+    #[default]
+    Smooth,
+    /// All at once, when the next window begins. Around this moment, twice the burst can be taken.
+    Fixed,
+    /// As the window before passes out of sight: its units count by the share of it that the last period still covers, as
+    /// if they had been taken at an even pace.
+    Sliding,
 }
 
 impl Limit {
+    /// A limit whose units become available one after the other.
+    #[must_use]
+    pub const fn smooth(burst: u32, period: Duration) -> Self {
+        Self { burst, period, kind: LimitKind::Smooth }
+    }
+
     /// The limit with `times` as many units in the same period.
     #[must_use]
     pub const fn times(self, times: u32) -> Self {
-        Self { burst: self.burst.saturating_mul(times), period: self.period }
+        Self { burst: self.burst.saturating_mul(times), ..self }
     }
 }
 
@@ -40,14 +64,17 @@ pub struct Verdict {
     pub reset_after: Duration,
 }
 
-/// Limits the rate of calls by the generic cell rate algorithm (a bucket that leaks at an even pace).
+/// Limits the rate of calls, as [`Counting`] computes it.
 ///
 /// 1. Of any number of calls at once with one key, exactly those are allowed whose costs fit into `burst` together. Then
-///    one unit becomes available every `period / burst`.
+///    units become available again as the kind of the limit says: under a smooth one, one every `period / burst`.
 /// 2. Keys do not affect each other, and a refused call takes nothing.
-/// 3. The limiter measures time with its own clock. It forgets a key when the whole burst is available again.
+/// 3. The limiter measures time with its own clock, whose epoch is that of Unix. It forgets a key when the whole burst is
+///    available again, or up to a period later. A clock that is set back makes no caller wait for more than two periods.
 /// 4. A call takes its whole cost or nothing. A cost above `burst` is never allowed. A cost of zero is always allowed.
-/// 5. Units that are given back are available at once. A bucket never has more than its burst.
+/// 5. Units that are given back are available at once. A bucket never has more than its burst. Units of a window that has
+///    ended are taken off the count of the window of this time, if it has any.
+/// 6. A key has one limit. Under another limit, what was counted may be forgotten.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait RateLimits: Send + Sync {

@@ -42,7 +42,7 @@ pub use idempotency::{
     Claimed, Fingerprints, IdempotencyClaim, IdempotencyKey, IdempotencyKeys, InvalidIdempotencyKey,
 };
 pub use kept_answer::KeptAnswer;
-pub use limits::{Gcra, Limit, RateLimits, Verdict, WiderNetworks};
+pub use limits::{Counting, Gcra, Limit, LimitKind, RateLimits, Tally, Verdict, WiderNetworks, Windows};
 pub(crate) use limits::{counter_name, hex};
 pub use outbox::{Outbox, OutboxEvent, OutboxQueries};
 pub use page::{Page, PageRequest, Position, Sort, SortValue};

@@ -23,7 +23,7 @@ pub struct MailPolicy {
 
 impl Default for MailPolicy {
     fn default() -> Self {
-        let limit = |burst, seconds| Limit { burst, period: Duration::from_secs(seconds) };
+        let limit = |burst, seconds| Limit::smooth(burst, Duration::from_secs(seconds));
         let from = MailAddress::parse("skep@skep.invalid").expect("an address");
         let locale = Locale::english();
         let link_url = "http://127.0.0.1:8080".to_owned();

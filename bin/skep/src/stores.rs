@@ -10,7 +10,8 @@ use skep_application::{
     kernel::{BoxError, Clock, RateLimits, StoreError},
     operations::{Defect, StoreUse},
 };
-use skep_local::{FallbackLimits, LocalLimits};
+use skep_http::api::OPERATION_KEYS;
+use skep_local::{FallbackLimits, SeparateLimits};
 use skep_mongodb::{MongoOptions, MongoStore};
 use skep_postgres::{PostgresDatabase, PostgresOptions};
 use skep_redis::{InvalidAddress, RedisLimits};
@@ -142,9 +143,10 @@ impl OpenStore {
 }
 
 /// Rate limits of this process, or rate limits in Redis that all instances share. While Redis does not answer, the
-/// process counts by itself.
+/// process counts by itself. The counters of single operations, which can be many for a day, have a memory of their own
+/// there and cannot remove the counters against guessing.
 pub(crate) fn limits(config: &Config, clock: Arc<dyn Clock>) -> Result<Arc<dyn RateLimits>, BoxError> {
-    let local: Arc<dyn RateLimits> = Arc::new(LocalLimits::new(clock.clone()));
+    let local: Arc<dyn RateLimits> = Arc::new(SeparateLimits::new(OPERATION_KEYS, clock.clone()));
     let Some(shared) = redis(config) else { return Ok(local) };
     Ok(Arc::new(FallbackLimits::new(Arc::new(shared?), local, clock)))
 }

@@ -102,7 +102,7 @@ pub fn stores() -> Vec<(&'static str, Arc<dyn Harness>)> {
 
 /// Limits that no test reaches.
 fn no_limits() -> RequestLimits {
-    let plenty = Limit { burst: 1_000_000, period: Duration::from_secs(60) };
+    let plenty = Limit::smooth(1_000_000, Duration::from_secs(60));
     RequestLimits { address: plenty, user: plenty, credentials: plenty, in_flight: 1_000, ..RequestLimits::default() }
 }
 

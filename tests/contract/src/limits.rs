@@ -5,7 +5,7 @@ use crate::{
     clause::{self, Clause, clauses},
     harness::Need,
 };
-use skep_application::kernel::{Limit, RateLimits, Verdict};
+use skep_application::kernel::{Limit, LimitKind, RateLimits, Verdict};
 use std::{sync::Arc, time::Duration};
 
 clauses! { list of "rate_limits" on dyn RateLimits:
@@ -25,6 +25,10 @@ clauses! { list of "rate_limits" on dyn RateLimits:
     no_more_than_the_burst_is_given_back ["RateLimits 5"],
     units_are_given_back_to_their_key_only ["RateLimits 2", "RateLimits 5"],
     parallel_calls_lose_no_unit_that_is_given_back ["RateLimits 5"],
+    every_kind_allows_exactly_the_burst_at_once ["RateLimits 1", "RateLimits 4"],
+    every_kind_refuses_without_taking ["RateLimits 2"],
+    every_kind_says_when_units_are_available ["RateLimits 1", "RateLimits 3"],
+    every_kind_gets_units_back ["RateLimits 5"],
     instances_count_together ["RateLimits 1", "RateLimits 5"] {Need::Shared},
 }
 
@@ -39,7 +43,93 @@ pub fn clauses() -> Vec<Clause<dyn RateLimits>> {
 const HOUR: Duration = Duration::from_secs(3_600);
 
 fn limit(burst: u32, period: Duration) -> Limit {
-    Limit { burst, period }
+    Limit::smooth(burst, period)
+}
+
+/// A limit of each kind. No window ends while the clauses run, except every ten years.
+fn of_each_kind(burst: u32) -> [(String, Limit); 3] {
+    const TEN_YEARS: Duration = Duration::from_secs(10 * 365 * 86_400);
+    [LimitKind::Smooth, LimitKind::Fixed, LimitKind::Sliding]
+        .map(|kind| (format!("{kind:?}"), Limit { kind, ..limit(burst, TEN_YEARS) }))
+}
+
+async fn every_kind_allows_exactly_the_burst_at_once(given: &Given) -> Checked {
+    for (key, limit) in of_each_kind(20) {
+        let start = Arc::new(tokio::sync::Barrier::new(40));
+        let call = |_| {
+            let (limits, start, key) = (given.store.clone(), start.clone(), key.clone());
+            tokio::spawn(async move {
+                start.wait().await;
+                limits.take(&key, 3, limit).await
+            })
+        };
+        let tasks: Vec<_> = (0..40).map(call).collect();
+        let mut allowed = 0;
+        for task in tasks {
+            allowed += u32::from(task.await??.allowed);
+        }
+        equal(allowed, 6)?;
+        let verdict = given.store.take(&key, 2, limit).await?;
+        equal((verdict.allowed, verdict.remaining), (true, 0))?;
+        equal(given.store.take(&key, 0, limit).await?.allowed, true)?;
+        equal(given.store.take(&key, 21, limit).await?.allowed, false)?;
+    }
+    Ok(())
+}
+
+async fn every_kind_refuses_without_taking(given: &Given) -> Checked {
+    for (key, limit) in of_each_kind(5) {
+        given.store.take(&key, 3, limit).await?;
+        for _ in 0..20 {
+            let verdict = given.store.take(&key, 3, limit).await?;
+            equal((verdict.allowed, verdict.remaining), (false, 2))?;
+        }
+        equal(given.store.take(&key, 2, limit).await?.allowed, true)?;
+    }
+    Ok(())
+}
+
+async fn every_kind_says_when_units_are_available(given: &Given) -> Checked {
+    for (key, limit) in of_each_kind(4) {
+        let first = given.store.take(&key, 4, limit).await?;
+        let refused = given.store.take(&key, 1, limit).await?;
+        holds(!refused.allowed && refused.retry_after > Duration::ZERO, "a refused caller learns how long to wait")?;
+        holds(refused.retry_after <= refused.reset_after, "one unit is available before all are")?;
+        holds(refused.reset_after <= first.reset_after, "a refused call does not delay the reset")?;
+        let periods = if limit.kind == LimitKind::Sliding { 2 } else { 1 };
+        holds(first.reset_after <= limit.period * periods, "all units are available after that")?;
+        holds(refused.retry_after < limit.period * periods, "the first one is available before")?;
+        let together = refused.retry_after == refused.reset_after;
+        holds(together == (limit.kind == LimitKind::Fixed), "all units of a fixed window become available together")?;
+        let is_later = first.reset_after > limit.period;
+        holds(is_later == (limit.kind == LimitKind::Sliding), "the window before has a weight if windows slide")?;
+    }
+    // A caller that waits for as long as it is asked to is let in.
+    for (key, kind) in [("fixed", LimitKind::Fixed), ("sliding", LimitKind::Sliding)] {
+        let limit = Limit { kind, ..limit(3, Duration::from_millis(300)) };
+        while given.store.take(key, 1, limit).await?.allowed {}
+        until_allowed(&*given.store, key, limit).await?;
+    }
+    Ok(())
+}
+
+async fn every_kind_gets_units_back(given: &Given) -> Checked {
+    for (key, limit) in of_each_kind(5) {
+        for _ in 0..20 {
+            equal(given.store.take(&key, 4, limit).await?.allowed, true)?;
+            given.store.give_back(&key, 4, limit).await?;
+        }
+        given.store.take(&key, 2, limit).await?;
+        for units in [3, u32::MAX] {
+            given.store.give_back(&key, units, limit).await?;
+        }
+        let verdict = given.store.take(&key, 5, limit).await?;
+        equal((verdict.allowed, verdict.remaining), (true, 0))?;
+        equal(given.store.take(&key, 1, limit).await?.allowed, false)?;
+        given.store.give_back(&key, 1, limit).await?;
+        equal(given.store.take(&key, 1, limit).await?.remaining, 0)?;
+    }
+    Ok(())
 }
 
 async fn a_burst_is_allowed_and_no_more(given: &Given) -> Checked {

@@ -55,7 +55,7 @@ const CAUGHT: &[(Flaw, &str, &str)] = &[
     (Flaw::LosesUpdates, "products", "no_change_is_lost_among_many_writers"),
     (Flaw::LosesUpdates, "users", "no_change_is_lost_among_many_writers"),
     (Flaw::HoldsNothing, "users", "of_admins_that_go_at_once_one_stays"),
-    (Flaw::HoldsNothing, "stock", "a_held_product_stays_as_it_is_for_a_unit_that_saves_no_level"),
+    (Flaw::HoldsNothing, "stock", "of_units_that_hold_all_levels_one_leaves_its_product"),
     (Flaw::LosesUpdates, "users", "of_racing_units_one_takes_a_value"),
     (Flaw::LosesUpdates, "stock", "no_piece_is_lost_among_many_writers"),
     (Flaw::LosesUpdates, "orders", "of_two_writers_one_is_stale"),

@@ -32,6 +32,8 @@ enum Flaw {
     Overfills,
     /// What is given back is given to every key.
     GivesToAll,
+    /// Every limit is smooth.
+    IgnoresTheKind,
 }
 
 struct FlawedLimits {
@@ -54,6 +56,7 @@ impl RateLimits for FlawedLimits {
             Flaw::ChargesForNothing => cost.max(1),
             _ => cost,
         };
+        let limit = if self.flaw == Flaw::IgnoresTheKind { Limit::smooth(limit.burst, limit.period) } else { limit };
         let verdict = self.limits.take_now(key, cost, limit);
         if !verdict.allowed && self.flaw == Flaw::TakesTheRest {
             self.limits.take_now(key, verdict.remaining, limit);
@@ -137,6 +140,10 @@ const CAUGHT: &[(Flaw, &str)] = &[
     (Flaw::KeepsAll, "parallel_calls_lose_no_unit_that_is_given_back"),
     (Flaw::KeepsAll, "instances_count_together"),
     (Flaw::Overfills, "no_more_than_the_burst_is_given_back"),
+    (Flaw::CountsCalls, "every_kind_allows_exactly_the_burst_at_once"),
+    (Flaw::TakesTheRest, "every_kind_refuses_without_taking"),
+    (Flaw::KeepsAll, "every_kind_gets_units_back"),
+    (Flaw::IgnoresTheKind, "every_kind_says_when_units_are_available"),
     (Flaw::GivesToAll, "units_are_given_back_to_their_key_only"),
 ];
 

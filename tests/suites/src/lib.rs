@@ -11,7 +11,7 @@ mod sqlite;
 mod wire;
 
 pub use flawed::{MIGRATIONS, SqlFlaw};
-pub use limits::{Local, Redis};
+pub use limits::{Fallback, Local, Redis};
 pub use memory::Memory;
 pub use mongodb::{Mongo, open_mongodb};
 pub use postgres::{Postgres, open_postgres};

@@ -2,9 +2,9 @@
 
 use crate::{clock, unique};
 use async_trait::async_trait;
-use skep_application::kernel::RateLimits;
+use skep_application::kernel::{Limit, RateLimits, StoreError, Verdict};
 use skep_contract::{Failure, Harness, Instance, Need, Start};
-use skep_local::LocalLimits;
+use skep_local::{FallbackLimits, LocalLimits, SeparateLimits};
 use skep_redis::RedisLimits;
 use std::sync::Arc;
 
@@ -42,6 +42,39 @@ impl Harness<dyn RateLimits> for Local {
 
     async fn fresh(&self, _: Start, _: &[Need]) -> Result<Box<dyn Instance<dyn RateLimits>>, Failure> {
         Ok(Box::new(Limiter { limits: Arc::new(LocalLimits::new(clock())), second: None }))
+    }
+}
+
+/// Counters in the process while the shared ones do not answer, some of them apart from the others.
+pub struct Fallback;
+
+struct Away;
+
+#[async_trait]
+impl RateLimits for Away {
+    async fn take(&self, _: &str, _: u32, _: Limit) -> Result<Verdict, StoreError> {
+        Err(StoreError::Unavailable("away".into()))
+    }
+
+    async fn give_back(&self, _: &str, _: u32, _: Limit) -> Result<(), StoreError> {
+        Err(StoreError::Unavailable("away".into()))
+    }
+}
+
+#[async_trait]
+impl Harness<dyn RateLimits> for Fallback {
+    fn name(&self) -> &str {
+        "fallback"
+    }
+
+    fn lacks(&self, _need: Need) -> Option<&'static str> {
+        Some(ALONE)
+    }
+
+    async fn fresh(&self, _: Start, _: &[Need]) -> Result<Box<dyn Instance<dyn RateLimits>>, Failure> {
+        let local = Arc::new(SeparateLimits::new("login:", clock()));
+        let limits = FallbackLimits::new(Arc::new(Away), local, clock());
+        Ok(Box::new(Limiter { limits: Arc::new(limits), second: None }))
     }
 }
 

@@ -9,7 +9,7 @@ mod summary;
 use libtest_mimic::{Arguments, Failed, Trial};
 use skep_application::kernel::RateLimits;
 use skep_contract::{Clause, Failure, Harness, Subject, clauses, limits, run};
-use skep_suites::{Local, Memory, Mongo, Postgres, Redis, Sqlite};
+use skep_suites::{Fallback, Local, Memory, Mongo, Postgres, Redis, Sqlite};
 use std::{env, num::NonZero, process::ExitCode, sync::Arc, thread, time::Instant};
 use summary::{Outcome, Summary};
 use tokio::runtime::Runtime;
@@ -118,6 +118,7 @@ fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
     let mongodb = address("SKEP_TEST_MONGODB_URL").map(|url| Arc::new(Mongo::new(&url)));
     suite.store("mongodb", mongodb.clone());
     suite.limits("local", Ok(Arc::new(Local)));
+    suite.limits("fallback", Ok(Arc::new(Fallback)));
     suite.limits("redis", address("SKEP_TEST_REDIS_URL").map(|url| Arc::new(Redis::new(&url))));
 
     let list = arguments.list;

@@ -66,7 +66,7 @@ impl Service {
         let ids = Arc::new(UuidV7::new(clock.clone()));
         let runtime = Runtime { clock, ids, random: Arc::new(OsRandom), sleeper: Arc::new(TokioSleeper) };
         let skep = Skep::builder().config(config).runtime(runtime).store(store).start().await?;
-        let plenty = Limit { burst: 1_000_000, period: Duration::from_secs(60) };
+        let plenty = Limit::smooth(1_000_000, Duration::from_secs(60));
         let limits = RequestLimits { address: plenty, user: plenty, credentials: plenty, ..RequestLimits::default() };
         let service = skep.api(limits);
         let ids = skep.app.ports.runtime.ids.clone();

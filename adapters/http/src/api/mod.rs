@@ -7,8 +7,8 @@ mod parameter_guard;
 mod service;
 
 pub use crate::parts::{
-    Cost, CountedBy, ITEMS_PER_UNIT, LINES_PER_UNIT, Operation, OperationLimit, RequestLimits, State, UNITS_OF_TOTAL,
-    status,
+    Cost, CountedBy, ITEMS_PER_UNIT, LINES_PER_UNIT, OPERATION_KEYS, Operation, OperationLimit, RequestLimits, State,
+    UNITS_OF_TOTAL, status,
 };
 pub use config::ApiConfig;
 pub use service::{Api, Service};

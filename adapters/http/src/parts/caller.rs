@@ -186,7 +186,7 @@ async fn identify(request: &Request, state: &State) -> Result<(Actor, Option<Tur
                     context.admission.body_of(id.as_u128());
                 }
             }
-            None => turn = Some(state.in_flight.turn(id, context).await?),
+            None => turn = Some(counted_back(state.in_flight.turn(id, context).await, state, meter, id).await?),
         }
     }
     Ok((actor, turn))
@@ -212,7 +212,8 @@ async fn by_cookie(request: &Request, state: &State, cookie: &str) -> Result<Opt
 /// 429 and 503 as for [`InFlight::turn`](super::in_flight::InFlight::turn).
 pub(crate) async fn turn_after_body(request: &Request) -> Result<(), Problem> {
     let Some((meter, user, state)) = sender(request) else { return Ok(()) };
-    meter.keep(state.in_flight.turn(user, request.extensions().get()).await?);
+    let turn = state.in_flight.turn(user, request.extensions().get()).await;
+    meter.keep(counted_back(turn, state, Some(meter), user).await?);
     Ok(())
 }
 
@@ -222,9 +223,25 @@ pub(crate) async fn turn_after_body(request: &Request) -> Result<(), Problem> {
 /// 429 and 503 as for [`InFlight::turn`](super::in_flight::InFlight::turn).
 pub(crate) async fn turn_within_body<T>(request: &Request, work: impl Future<Output = T>) -> Result<T, Problem> {
     match sender(request) {
-        Some((_, user, state)) => state.in_flight.in_turn(user, request.extensions().get(), work).await,
+        Some((meter, user, state)) => {
+            let done = state.in_flight.in_turn(user, request.extensions().get(), work).await;
+            counted_back(done, state, Some(meter), user).await
+        }
         None => Ok(work.await),
     }
+}
+
+/// Gives back what a request has taken from the limits that has got no turn.
+async fn counted_back<T>(
+    turn: Result<T, Problem>,
+    state: &State,
+    meter: Option<&Meter>,
+    user: Uuid,
+) -> Result<T, Problem> {
+    if let (Err(_), Some(meter)) = (&turn, meter) {
+        state.limiter.refused_in_flight(meter, user).await;
+    }
+    turn
 }
 
 /// The user who sends the body of the request. A visitor has none.

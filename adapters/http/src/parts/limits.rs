@@ -12,13 +12,15 @@ use crate::{
 };
 use http::{Method, StatusCode};
 use poem::{Endpoint, Request, Response, Result};
-use skep_application::kernel::{Actor, Gcra, Limit, RateLimits};
+use skep_application::kernel::{Actor, Limit, RateLimits};
 use skep_domain::shared::Network;
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc};
+use uuid::Uuid;
 
 use decisions::Decisions;
 
 pub(super) use bucket::Bucket;
+pub use bucket::OPERATION_KEYS;
 pub use operation_limit::{CountedBy, OperationLimit};
 pub use request_limits::RequestLimits;
 
@@ -129,17 +131,29 @@ impl Limiter {
         if !is_concerned || !problem::failure(response).is_some_and(Problem::lacks_room) {
             return;
         }
-        for bucket in meter.taken_of_operation() {
-            self.give_back(&bucket, 1).await;
-            meter.given_back(bucket.name, 1);
+        self.give_operation_back(meter).await;
+        if meter.takes_credentials {
+            self.give_credentials_back(meter).await;
         }
-        if !meter.takes_credentials {
-            return;
-        }
+    }
+
+    /// Gives back what a request has taken that is refused because its user has too many in flight. It keeps one unit of
+    /// its address, and what it has taken for the lines of its body.
+    pub(super) async fn refused_in_flight(&self, meter: &Meter, user: Uuid) {
+        let user = self.of_user(user);
+        self.give_back(meter, &user, user.afford(meter.cost)).await;
+        self.give_first_back(meter).await;
+    }
+
+    async fn give_credentials_back(&self, meter: &Meter) {
         for bucket in self.of_networks(meter, CREDENTIALS, self.limits.credentials) {
-            let units = bucket.afford(meter.cost);
-            self.give_back(&bucket, units).await;
-            meter.given_back(bucket.name, units);
+            self.give_back(meter, &bucket, bucket.afford(meter.cost)).await;
+        }
+    }
+
+    async fn give_operation_back(&self, meter: &Meter) {
+        for bucket in meter.taken_of_operation() {
+            self.give_back(meter, &bucket, 1).await;
         }
     }
 
@@ -175,8 +189,8 @@ impl Limiter {
     }
 
     /// The bucket of the user.
-    fn of_user(&self, actor: &Actor) -> Bucket {
-        Bucket::new(USER, &actor.principal_id().simple().to_string(), self.limits.user)
+    fn of_user(&self, user: Uuid) -> Bucket {
+        Bucket::new(USER, &user.simple().to_string(), self.limits.user)
     }
 
     /// Counts the request for its user. A refused request has taken one unit of its address, and no more.
@@ -184,7 +198,7 @@ impl Limiter {
     /// # Errors
     /// 429 above the limit of the user, or of the operation.
     pub(super) async fn count_user(&self, meter: &Meter, actor: &Actor) -> Result<(), Problem> {
-        let user = self.of_user(actor);
+        let user = self.of_user(actor.principal_id());
         if let Err(problem) = self.take_first(meter, &user).await {
             self.give_first_back(meter).await;
             return Err(problem);
@@ -195,7 +209,7 @@ impl Limiter {
         let bucket = Bucket::of_operation(OPERATION[0], operation.id, &id, limit.limit);
         let taken = self.take_of_operation(meter, vec![bucket]).await;
         if taken.is_err() {
-            self.give_back(&user, user.afford(meter.cost)).await;
+            self.give_back(meter, &user, user.afford(meter.cost)).await;
         }
         taken
     }
@@ -217,16 +231,18 @@ impl Limiter {
     /// what the caller of this function has to give back to the user.
     async fn take_of_operation(&self, meter: &Meter, buckets: Vec<Bucket>) -> Result<(), Problem> {
         for bucket in buckets {
-            if let Err(problem) = self.take(meter, &bucket, 1, 0).await {
-                if meter.takes_credentials {
-                    for bucket in self.of_networks(meter, CREDENTIALS, self.limits.credentials) {
-                        self.give_back(&bucket, bucket.afford(meter.cost)).await;
+            match self.take(meter, &bucket, 1, 0).await {
+                Ok(true) => meter.take_of_operation(bucket),
+                // The counter has failed, and so has no unit to give back.
+                Ok(false) => {}
+                Err(problem) => {
+                    if meter.takes_credentials {
+                        self.give_credentials_back(meter).await;
                     }
+                    self.give_first_back(meter).await;
+                    return Err(problem);
                 }
-                self.give_first_back(meter).await;
-                return Err(problem);
             }
-            meter.take_of_operation(bucket);
         }
         Ok(())
     }
@@ -236,12 +252,10 @@ impl Limiter {
     async fn give_first_back(&self, meter: &Meter) {
         if meter.cost > 1 {
             for bucket in self.of_address(meter) {
-                self.give_back(&bucket, bucket.afford(meter.cost) - 1).await;
+                self.give_back(meter, &bucket, bucket.afford(meter.cost) - 1).await;
             }
         }
-        for bucket in meter.taken_of_operation() {
-            self.give_back(&bucket, 1).await;
-        }
+        self.give_operation_back(meter).await;
     }
 
     /// Takes the rest of a cost that is known only after the body was read. A refused request has taken one unit of its
@@ -251,7 +265,7 @@ impl Limiter {
     /// 429 above the limit of the address or of the user.
     pub(super) async fn take_rest(&self, meter: &Meter, actor: &Actor, cost: u32) -> Result<(), Problem> {
         let mut taken: Vec<(Bucket, u32)> = vec![];
-        let user = self.of_user(actor);
+        let user = self.of_user(actor.principal_id());
         // A repeat takes the first units of the address once more; those of the user are given back.
         let of_address = self.of_address(meter).map(|bucket| (bucket, meter.cost));
         for (bucket, again) in of_address.chain([(user.clone(), 0)]) {
@@ -263,7 +277,7 @@ impl Limiter {
                 taken.push((user, meter.cost));
                 taken.extend(meter.taken_of_operation().into_iter().map(|bucket| (bucket, 1)));
                 for (bucket, units) in taken {
-                    self.give_back(&bucket, units).await;
+                    self.give_back(meter, &bucket, units).await;
                 }
                 return Err(problem);
             }
@@ -272,10 +286,10 @@ impl Limiter {
         Ok(())
     }
 
-    /// Gives units back. If this fails, they become available as time passes.
-    async fn give_back(&self, bucket: &Bucket, units: u32) {
-        if units > 0 {
-            let _ = self.buckets.give_back(&bucket.key, units, bucket.limit).await;
+    /// Gives units back, and says so in the headers of the answer. If this fails, they become available as time passes.
+    async fn give_back(&self, meter: &Meter, bucket: &Bucket, units: u32) {
+        if units > 0 && self.buckets.give_back(&bucket.key, units, bucket.limit).await.is_ok() {
+            meter.given_back(bucket.name, units);
         }
     }
 
@@ -283,23 +297,22 @@ impl Limiter {
     /// request can be worked on.
     async fn take_first(&self, meter: &Meter, bucket: &Bucket) -> Result<(), Problem> {
         let first = bucket.afford(meter.cost);
-        self.take(meter, bucket, first, bucket.afford(meter.whole).saturating_sub(first)).await
+        self.take(meter, bucket, first, bucket.afford(meter.whole).saturating_sub(first)).await.map(|_| ())
     }
 
-    /// Takes units. A repeat needs `more` units beside them. If the counter fails, the request is allowed; the adapter of
-    /// the limits counts that in a metric.
-    async fn take(&self, meter: &Meter, bucket: &Bucket, units: u32, more: u32) -> Result<(), Problem> {
+    /// Takes units, and returns whether they were taken. A repeat needs `more` units beside them. If the counter fails, the
+    /// request is allowed; the adapter of the limits counts that in a metric.
+    async fn take(&self, meter: &Meter, bucket: &Bucket, units: u32, more: u32) -> Result<bool, Problem> {
         let limit = bucket.limit;
-        let Ok(verdict) = self.buckets.take(&bucket.key, units, limit).await else { return Ok(()) };
+        let Ok(verdict) = self.buckets.take(&bucket.key, units, limit).await else { return Ok(false) };
         meter.note(bucket.name, limit, verdict);
         self.decisions.count(bucket.name, verdict.allowed);
         if verdict.allowed {
-            return Ok(());
+            return Ok(true);
         }
-        let more = Duration::from_micros(Gcra::new(limit).cost_micros(more));
         Err(Problem::of(code::RATE_LIMITED)
             .with_detail(bucket.exceeded())
-            .with_retry_after(seconds(verdict.retry_after + more)))
+            .with_retry_after(seconds(limit.wait_for_more(verdict, more))))
     }
 }
 

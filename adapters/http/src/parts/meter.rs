@@ -8,7 +8,7 @@ use super::{
 };
 use http::{HeaderName, HeaderValue};
 use poem::Response;
-use skep_application::kernel::{Gcra, Limit, Verdict};
+use skep_application::kernel::{Limit, Verdict};
 use skep_domain::shared::Network;
 use std::{
     fmt::Write as _,
@@ -117,9 +117,7 @@ impl Meter {
         if let Ok(mut said) = self.shared.said.lock()
             && let Some((_, limit, verdict)) = said.iter_mut().find(|(known, ..)| *known == name)
         {
-            let (gcra, debt) = (Gcra::new(*limit), verdict.reset_after.as_micros());
-            let debt = gcra.give_back(u64::try_from(debt).unwrap_or(u64::MAX), units);
-            *verdict = gcra.verdict(true, debt, units);
+            *verdict = limit.after_return(*verdict, units);
         }
     }
 

@@ -36,7 +36,7 @@ pub(crate) use etag::{IfMatch, changing_etag, etag, if_none_match, partial_etag,
 pub(crate) use filter::{Filter, FilterOf, Filtered, narrowed};
 pub(crate) use id::Id;
 pub(crate) use key::{IDEMPOTENCY_KEY, RepeatKey, idempotency_key};
-pub use limits::{CountedBy, OperationLimit, RequestLimits};
+pub use limits::{CountedBy, OPERATION_KEYS, OperationLimit, RequestLimits};
 pub(crate) use links::{FILES, SelfLink, content_path, path_of};
 pub(crate) use list::{List, SortKey, list_parameters};
 pub(crate) use money::{MoneyBody, example_money};

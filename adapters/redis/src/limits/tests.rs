@@ -1,7 +1,9 @@
 use super::*;
+use skep_application::kernel::LimitKind;
 use std::{error::Error as _, sync::Arc};
 
 const HOUR: Duration = Duration::from_secs(3_600);
+const KINDS: [LimitKind; 3] = [LimitKind::Smooth, LimitKind::Fixed, LimitKind::Sliding];
 
 /// Limits on the test server, under a separate prefix. `None` without a server, or a failure if `SKEP_REQUIRE_STORES`
 /// names redis.
@@ -25,7 +27,7 @@ async fn milliseconds_to_live(limits: &RedisLimits, key: &str) -> i64 {
 async fn exactly_the_burst_is_allowed_and_keys_are_independent() {
     let Some(limits) = server() else { return };
     limits.check().await.unwrap();
-    let limit = Limit { burst: 3, period: HOUR };
+    let limit = Limit::smooth(3, HOUR);
     let mut verdicts = Vec::new();
     for _ in 0..5 {
         verdicts.push(limits.take("a", 1, limit).await.unwrap());
@@ -40,54 +42,125 @@ async fn exactly_the_burst_is_allowed_and_keys_are_independent() {
 #[tokio::test]
 async fn the_script_computes_the_same_numbers_as_the_kernel() {
     let Some(limits) = server() else { return };
-    let mut now = 1_790_000_000_000_000_u64;
-    let mut full_at = 0_u64;
-    for step in 0..400_u64 {
-        // Changes of the limit, and uneven waits, some of them zero.
-        let limit = match step / 100 {
-            0 => Limit { burst: 7, period: Duration::from_secs(60) },
-            1 => Limit { burst: 50, period: Duration::from_secs(86_400 * 365) },
-            2 => Limit { burst: 3, period: Duration::from_micros(10_000_001) },
-            _ => Limit { burst: 0, period: Duration::from_secs(1) },
-        };
-        let gcra = Gcra::new(limit);
-        let interval = gcra.cost_micros(1);
-        now += [0, 0, interval - 1, 1, interval / 3, 0, 2 * interval][usize::try_from(step % 7).unwrap()];
-        let cost = [1, 2, 1, 0, 60, 1, 1, 3, 1, u32::MAX, 1][usize::try_from(step % 11).unwrap()];
-        if step % 5 == 0 {
-            let debt = gcra.give_back(full_at.saturating_sub(now), cost);
-            full_at = now + debt;
-            assert_eq!(limits.give_back_at("a", cost, limit, Some(now)).await.unwrap(), debt, "step {step}");
-            continue;
+    for kind in KINDS {
+        let key = format!("{kind:?}");
+        let mut now = 1_790_000_000_000_000_u64;
+        let mut tally = Tally::default();
+        for step in 0..500_u64 {
+            // Changes of the limit, and uneven waits, some of them zero. The clock is set back once. The server removes
+            // keys by its own clock, so no count may end within the time that the test takes.
+            let limit = match step / 100 {
+                0 => Limit::smooth(7, Duration::from_secs(6_000)),
+                1 => Limit::smooth(50, Duration::from_secs(86_400 * 365)),
+                2 => Limit::smooth(3, Duration::from_micros(10_000_000_001)),
+                3 => Limit::smooth(0, Duration::from_secs(1)),
+                _ => Limit::smooth(1_000, Duration::from_secs(604_800)),
+            };
+            let limit = Limit { kind, ..limit };
+            let interval = u64::try_from(limit.period.as_micros()).unwrap().div_ceil(u64::from(limit.burst.max(1)));
+            now += [0, 0, interval - 1, 1, interval / 3, 0, 2 * interval][usize::try_from(step % 7).unwrap()];
+            if step == 250 {
+                now -= 1_000_000_000;
+            }
+            let most = limit.burst / 2 + 1;
+            let cost = [1, 2, 1, 0, 60, 1, most, 3, 1, u32::MAX, 1][usize::try_from(step % 11).unwrap()];
+            let counting = Counting::new(limit);
+            let case = format!("{kind:?}, step {step}");
+            if step % 5 == 0 {
+                tally = counting.give_back(tally, now, cost);
+                assert_eq!(limits.give_back_at(&key, cost, limit, Some(now)).await.unwrap(), tally, "{case}");
+                continue;
+            }
+            let allowed;
+            (allowed, tally) = counting.take(tally, now, cost);
+            let verdict = limits.take_at(&key, cost, limit, Some(now)).await.unwrap();
+            assert_eq!(verdict, counting.verdict(allowed, tally, now, cost), "{case}");
         }
-        let (allowed, debt) = gcra.take(full_at.saturating_sub(now), cost);
-        full_at = now + debt;
-        let verdict = limits.take_at("a", cost, limit, Some(now)).await.unwrap();
-        assert_eq!(verdict, gcra.verdict(allowed, debt, cost), "step {step}");
+    }
+}
+
+#[tokio::test]
+async fn the_script_weighs_any_counts_as_the_kernel() {
+    let Some(limits) = server() else { return };
+    let start = 1_790_000_000_000_000_u64;
+    for step in 0..300_u32 {
+        let limit = Limit {
+            burst: [u32::MAX, 1_000_003, 17][step as usize % 3],
+            period: [Duration::MAX, Duration::from_secs(86_400), Duration::from_micros(999_983)][step as usize / 100],
+            kind: LimitKind::Sliding,
+        };
+        let (key, counting) = (format!("weighed {step}"), Counting::new(limit));
+        let before = rand::random::<u32>() % limit.burst;
+        let tally = counting.take(Tally::default(), start, before).1;
+        limits.take_at(&key, before, limit, Some(start)).await.unwrap();
+        let Counting::Windows(windows) = counting else { unreachable!("the limit slides") };
+        let later = start + rand::random::<u64>() % (2 * windows.period_micros());
+        let (allowed, tally) = counting.take(tally, later, limit.burst / 3);
+        let verdict = limits.take_at(&key, limit.burst / 3, limit, Some(later)).await.unwrap();
+        let case = format!("{before} of {limit:?} {} later", later - start);
+        assert_eq!(verdict, counting.verdict(allowed, tally, later, limit.burst / 3), "{case}");
+    }
+}
+
+#[tokio::test]
+async fn counts_of_another_kind_are_no_lock() {
+    let Some(limits) = server() else { return };
+    let now = 1_790_000_000_000_000_u64;
+    for (first, second) in KINDS.into_iter().flat_map(|first| KINDS.map(|second| (first, second))) {
+        let key = format!("{first:?} {second:?}");
+        let limit = |kind| Limit { kind, ..Limit::smooth(3, HOUR) };
+        assert!(limits.take_at(&key, 3, limit(first), Some(now)).await.unwrap().allowed);
+        let verdict = limits.take_at(&key, 3, limit(second), Some(now)).await.unwrap();
+        assert!(verdict.reset_after <= 2 * HOUR, "{key}");
+        let later = now + u64::try_from(verdict.reset_after.as_micros()).unwrap();
+        assert!(limits.take_at(&key, 3, limit(second), Some(later)).await.unwrap().allowed, "{key}");
+    }
+}
+
+#[tokio::test]
+async fn a_window_lives_until_its_count_has_no_weight() {
+    let Some(limits) = server() else { return };
+    for (kind, periods) in [(LimitKind::Fixed, 1), (LimitKind::Sliding, 2)] {
+        let (key, limit) = (format!("{kind:?}"), Limit { kind, ..Limit::smooth(3, 240 * HOUR) });
+        // The first call may be just before the end of a window.
+        limits.take(&key, 1, limit).await.unwrap();
+        let left = milliseconds_to_live(&limits, &key).await;
+        assert!(left <= 864_000_000 * periods, "{left} ms");
+        assert!(left > 864_000_000 * (periods - 1), "{left} ms");
+        limits.give_back(&key, 3, limit).await.unwrap();
+        assert_eq!(milliseconds_to_live(&limits, &key).await, -2, "all was given back");
     }
 }
 
 #[tokio::test]
 async fn a_clock_that_was_set_back_does_not_lock_callers_out() {
     let Some(limits) = server() else { return };
-    let limit = Limit { burst: 1, period: Duration::from_secs(60) };
+    let limit = Limit::smooth(1, Duration::from_secs(60));
     let now = 1_790_000_000_000_000;
     assert!(limits.take_at("a", 1, limit, Some(now)).await.unwrap().allowed);
     let back = now - 86_400_000_000;
     let refused = limits.take_at("a", 1, limit, Some(back)).await.unwrap();
     assert_eq!((refused.allowed, refused.retry_after), (false, Duration::from_secs(60)));
     assert!(limits.take_at("a", 1, limit, Some(back + 60_000_000)).await.unwrap().allowed);
+    for kind in [LimitKind::Fixed, LimitKind::Sliding] {
+        let (key, limit) = (format!("{kind:?}"), Limit { kind, ..limit });
+        assert!(limits.take_at(&key, 1, limit, Some(now)).await.unwrap().allowed);
+        let refused = limits.take_at(&key, 1, limit, Some(back)).await.unwrap();
+        assert!(!refused.allowed && refused.retry_after <= Duration::from_secs(120), "{refused:?}");
+        let later = back + u64::try_from(refused.retry_after.as_micros()).unwrap();
+        assert!(limits.take_at(&key, 1, limit, Some(later)).await.unwrap().allowed, "{kind:?}");
+    }
 }
 
 #[tokio::test]
 async fn a_key_lives_until_its_bucket_is_full_again() {
     let Some(limits) = server() else { return };
-    let limit = Limit { burst: 2, period: HOUR };
+    let limit = Limit::smooth(2, HOUR);
     limits.take("a", 1, limit).await.unwrap();
     let (least, most) = (1_700_000, 1_800_000);
     let left = milliseconds_to_live(&limits, "a").await;
     assert!((least..=most).contains(&left), "{left} ms");
-    limits.take("none", 1, Limit { burst: 0, period: HOUR }).await.unwrap();
+    limits.take("none", 1, Limit::smooth(0, HOUR)).await.unwrap();
     assert_eq!(milliseconds_to_live(&limits, "none").await, -2, "a bucket without debt has no key");
     limits.give_back("a", 1, limit).await.unwrap();
     assert_eq!(milliseconds_to_live(&limits, "a").await, -2, "the debt was given back");
@@ -105,7 +178,7 @@ async fn of_200_tasks_of_two_instances_exactly_the_burst_is_allowed() {
             let (limits, start) = (Arc::clone(&instances[n % 2]), Arc::clone(&start));
             tokio::spawn(async move {
                 start.wait().await;
-                limits.take("a", 1, Limit { burst: 32, period: HOUR }).await.unwrap().allowed
+                limits.take("a", 1, Limit::smooth(32, HOUR)).await.unwrap().allowed
             })
         })
         .collect();
@@ -119,7 +192,7 @@ async fn of_200_tasks_of_two_instances_exactly_the_burst_is_allowed() {
 #[tokio::test]
 async fn limits_work_again_after_a_broken_connection_and_a_lost_script() {
     let Some(limits) = server() else { return };
-    let limit = Limit { burst: 100, period: HOUR };
+    let limit = Limit::smooth(100, HOUR);
     limits.take("a", 1, limit).await.unwrap();
     let mut connection = limits.connection.clone();
     let id: i64 = redis::cmd("CLIENT").arg("ID").query_async(&mut connection).await.unwrap();
@@ -141,9 +214,7 @@ async fn an_unreachable_address_is_unavailable_and_shows_no_password() {
     // No one accepts connections on this port: dropping the listener leaves a port that refuses.
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let limits = RedisLimits::connect(&format!("redis://skep:hunter2@127.0.0.1:{port}"), "p:").unwrap();
-    for error in
-        [limits.take("a", 1, Limit { burst: 1, period: HOUR }).await.unwrap_err(), limits.check().await.unwrap_err()]
-    {
+    for error in [limits.take("a", 1, Limit::smooth(1, HOUR)).await.unwrap_err(), limits.check().await.unwrap_err()] {
         assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
         let cause = error.source().unwrap();
         for text in [format!("{error} {error:?}"), format!("{cause} {cause:?}"), format!("{limits:?}")] {
@@ -164,7 +235,7 @@ async fn a_server_that_never_answers_is_unavailable() {
         }
     });
     let limits = RedisLimits::connect(&format!("redis://{address}"), "p:").unwrap();
-    let asked = tokio::time::timeout(Duration::from_secs(30), limits.take("a", 1, Limit { burst: 1, period: HOUR }));
+    let asked = tokio::time::timeout(Duration::from_secs(30), limits.take("a", 1, Limit::smooth(1, HOUR)));
     assert!(matches!(asked.await.unwrap(), Err(StoreError::Unavailable(_))));
     server.abort();
 }

@@ -130,7 +130,7 @@ fn command(email: &str, password: &str) -> LogInCommand {
 
 /// Limits of this many attempts, per address and per account.
 fn policy(attempts: u32, account_attempts: u32) -> SessionPolicy {
-    let limit = |burst| Limit { burst, period: Duration::from_secs(60) };
+    let limit = |burst| Limit::smooth(burst, Duration::from_secs(60));
     SessionPolicy { attempts: limit(attempts), account_attempts: limit(account_attempts), ..SessionPolicy::default() }
 }
 

@@ -23,7 +23,7 @@ impl Gcra {
     /// exceeded. A burst of zero allows no call that costs something.
     #[must_use]
     pub fn new(limit: Limit) -> Self {
-        let period = u64::try_from(limit.period.min(LONGEST_PERIOD).as_micros()).unwrap_or(u64::MAX);
+        let period = period_micros(limit);
         let burst = u64::from(limit.burst);
         let interval = period.div_ceil(burst.max(1)).max(1);
         Self { interval, capacity: interval * burst }
@@ -72,13 +72,18 @@ impl Gcra {
     }
 }
 
+/// The period of a limit in whole microseconds.
+pub(super) fn period_micros(limit: Limit) -> u64 {
+    u64::try_from(limit.period.min(LONGEST_PERIOD).as_micros()).unwrap_or(u64::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
 
     fn gcra(burst: u32, period: Duration) -> Gcra {
-        Gcra::new(Limit { burst, period })
+        Gcra::new(Limit::smooth(burst, period))
     }
 
     #[test]

@@ -47,7 +47,7 @@ mod tests {
     fn a_wider_network_may_do_more_and_an_ipv4_address_has_one_limit() {
         let limits = |address: &str| {
             let network = Network::of(address.parse().unwrap());
-            let limit = Limit { burst: 10, period: Duration::from_secs(60) };
+            let limit = Limit::smooth(10, Duration::from_secs(60));
             let limits = WiderNetworks::default().limits(network, limit);
             limits.map(|(network, limit)| (network.to_string(), limit.burst)).collect::<Vec<_>>()
         };

@@ -1,7 +1,7 @@
 //! Reads the limits of single operations.
 
 use super::near::nearest_of;
-use skep_application::kernel::Limit;
+use skep_application::kernel::{Limit, LimitKind};
 use skep_http::api::{Api, CountedBy, Operation, OperationLimit};
 use std::time::Duration;
 
@@ -11,8 +11,10 @@ pub(super) const MOST: usize = 64;
 pub(super) const MOST_REQUESTS: u32 = 1_000_000;
 
 const PERIODS: [(&str, u64); 4] = [("s", 1), ("m", 60), ("h", 3_600), ("d", 86_400)];
+const KINDS: [(&str, LimitKind); 3] =
+    [("smooth", LimitKind::Smooth), ("fixed", LimitKind::Fixed), ("sliding", LimitKind::Sliding)];
 
-/// Reads parts like `place_order=10/m per user`, with commas between them. Each fault names its part.
+/// Reads parts like `place_order=10/m fixed per user`, with commas between them. Each fault names its part.
 ///
 /// # Errors
 /// All faults. They show names of operations only, because a text at the wrong place may be a secret.
@@ -38,23 +40,47 @@ fn read_part(part: &str) -> Result<OperationLimit, String> {
     let (id, rest) = part.split_once('=').ok_or("expected a limit like place_order=10/m")?;
     let operation = find(id.trim())?;
     let of = |fault: &str| format!("{}: {fault}", operation.id);
-    let (rate, clients) = rest.trim().split_once(' ').unwrap_or((rest.trim(), ""));
+    let (rate, words) = rest.trim().split_once(char::is_whitespace).unwrap_or((rest.trim(), ""));
     let (most, period) = rate.split_once('/').ok_or_else(|| of("expected a rate like 10/m"))?;
     let burst = most.parse().ok().filter(|most| (1..=MOST_REQUESTS).contains(most));
     let burst = burst.ok_or_else(|| of(&format!("expected a number from 1 to {MOST_REQUESTS} before the slash")))?;
     let period = PERIODS.into_iter().find(|(name, _)| *name == period);
     let (_, seconds) = period.ok_or_else(|| of("expected s, m, h or d after the slash"))?;
-    let counted_by = match clients.trim() {
-        "" => CountedBy::Caller,
-        "per address" => CountedBy::Address,
-        "per user" if operation.action.is_none() => {
-            return Err(of("its callers are not signed in; expected per address"));
-        }
-        "per user" => CountedBy::User,
-        _ => return Err(of("expected per user, per address or nothing after the rate")),
-    };
-    let limit = Limit { burst, period: Duration::from_secs(seconds) };
+    let (kind, counted_by) = read_words(words, operation).map_err(|fault| of(&fault))?;
+    let limit = Limit { burst, period: Duration::from_secs(seconds), kind };
     Ok(OperationLimit { operation: operation.id, limit, counted_by })
+}
+
+/// Reads what stands behind the rate: the kind and the clients, each at most once, in any order.
+fn read_words(words: &str, operation: &Operation) -> Result<(LimitKind, CountedBy), String> {
+    let (mut kind, mut clients) = (None, None);
+    let mut words = words.split_whitespace();
+    while let Some(word) = words.next() {
+        let known_kind = KINDS.into_iter().find(|(name, _)| *name == word);
+        let is_second = match known_kind {
+            Some((_, known)) => kind.replace(known).is_some(),
+            None if word == "per" => {
+                let counted_by = match words.next() {
+                    Some("address") => CountedBy::Address,
+                    Some("user") if operation.action.is_none() => {
+                        return Err("its callers are not signed in; expected per address".to_owned());
+                    }
+                    Some("user") => CountedBy::User,
+                    _ => return Err("expected user or address after per".to_owned()),
+                };
+                clients.replace(counted_by).is_some()
+            }
+            None => {
+                return Err(
+                    "expected smooth, fixed, sliding, per user, per address or nothing after the rate".to_owned()
+                );
+            }
+        };
+        if is_second {
+            return Err("expected at most one kind and one of per user and per address after the rate".to_owned());
+        }
+    }
+    Ok((kind.unwrap_or_default(), clients.unwrap_or_default()))
 }
 
 fn find(id: &str) -> Result<&'static Operation, String> {
@@ -82,7 +108,7 @@ mod tests {
     fn limits_of_operations_are_read() {
         let limit = |operation, burst, seconds, counted_by| OperationLimit {
             operation,
-            limit: Limit { burst, period: Duration::from_secs(seconds) },
+            limit: Limit::smooth(burst, Duration::from_secs(seconds)),
             counted_by,
         };
         let read = read("place_order=10/m, log_in = 5/s  per address ,list_search_results=60/h per user,set_up=1/d,");
@@ -99,6 +125,19 @@ mod tests {
     }
 
     #[test]
+    fn the_kind_and_the_clients_stand_in_any_order() {
+        for (text, kind, counted_by) in [
+            ("place_order=1/h smooth", LimitKind::Smooth, CountedBy::Caller),
+            ("place_order=1/h fixed", LimitKind::Fixed, CountedBy::Caller),
+            ("place_order=1/h sliding per user", LimitKind::Sliding, CountedBy::User),
+            ("place_order=1/h  per  address  fixed ", LimitKind::Fixed, CountedBy::Address),
+        ] {
+            let read = read(text).unwrap();
+            assert_eq!((read[0].limit.kind, read[0].counted_by), (kind, counted_by), "{text}");
+        }
+    }
+
+    #[test]
     fn each_fault_names_its_part_and_says_what_is_expected() {
         for (text, expected) in [
             ("place_order", "part 1: expected a limit like place_order=10/m"),
@@ -110,9 +149,19 @@ mod tests {
             ("place_order=-1/m", "part 1: place_order: expected a number from 1 to 1000000 before the slash"),
             ("place_order=1000001/m", "part 1: place_order: expected a number from 1 to 1000000 before the slash"),
             ("place_order=10/w", "part 1: place_order: expected s, m, h or d after the slash"),
+            ("place_order=10/m per key", "part 1: place_order: expected user or address after per"),
+            ("place_order=10/m fixed per", "part 1: place_order: expected user or address after per"),
             (
-                "place_order=10/m per key",
-                "part 1: place_order: expected per user, per address or nothing after the rate",
+                "place_order=10/m rolling",
+                "part 1: place_order: expected smooth, fixed, sliding, per user, per address or nothing after the rate",
+            ),
+            (
+                "place_order=10/m fixed sliding",
+                "part 1: place_order: expected at most one kind and one of per user and per address after the rate",
+            ),
+            (
+                "place_order=10/m per user fixed per address",
+                "part 1: place_order: expected at most one kind and one of per user and per address after the rate",
             ),
             ("log_in=10/m per user", "part 1: log_in: its callers are not signed in; expected per address"),
             ("log_in=1/m,log_in=2/m per address", "part 2: log_in has a limit in an earlier part"),

@@ -15,12 +15,12 @@ pub(super) fn seconds(text: &str, least: u64, most: u64) -> Option<Duration> {
 
 /// A limit per minute.
 pub(super) fn a_minute(text: &str) -> Option<Limit> {
-    text.parse().ok().filter(|burst| *burst >= 1).map(|burst| Limit { burst, period: Duration::from_secs(60) })
+    text.parse().ok().filter(|burst| *burst >= 1).map(|burst| Limit::smooth(burst, Duration::from_secs(60)))
 }
 
 /// A limit per hour.
 pub(super) fn an_hour(text: &str) -> Option<Limit> {
-    text.parse().ok().filter(|burst| *burst >= 1).map(|burst| Limit { burst, period: Duration::from_secs(3_600) })
+    text.parse().ok().filter(|burst| *burst >= 1).map(|burst| Limit::smooth(burst, Duration::from_secs(3_600)))
 }
 
 /// The value of one of these names.

@@ -2,7 +2,7 @@
 
 use super::Stock;
 use crate::{
-    check::{Checked, Failure, duplicate, equal, holds, refused, stale},
+    check::{Checked, Failure, duplicate, equal, holds, refused, some, stale},
     clause::{self, clauses},
     harness::Need,
     sample,
@@ -14,7 +14,10 @@ use skep_domain::{
     catalog::{MAX_QUANTITY, MovementKind, Product, StockLevel, StockMovement},
     shared::{Money, MovementId, ProductId, Timestamp, Version},
 };
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 clauses! { clauses of "stock" on dyn Stock:
     values_survive,
@@ -31,6 +34,7 @@ clauses! { clauses of "stock" on dyn Stock:
     a_batch_is_one_statement ["StockRepository 3"] {Need::RoundTrips},
     a_product_stays_as_it_is_while_its_stock_is_held ["StockRepository 4"],
     a_held_product_stays_as_it_is_for_a_unit_that_saves_no_level ["StockRepository 7"],
+    of_units_that_hold_all_levels_one_leaves_its_product ["StockRepository 7"],
 }
 
 type Given = clause::Given<dyn Stock>;
@@ -376,9 +380,39 @@ async fn a_product_stays_as_it_is_while_its_stock_is_held(given: &Given) -> Chec
     Ok(())
 }
 
+/// One unit holds a level and reads its product, and another one raises the price. The raise commits after the first unit
+/// has begun to end, or one of the two fails.
+async fn a_held_product_stays_as_it_is_for_a_unit_that_saves_no_level(given: &Given) -> Checked {
+    let product = shelf(given, 1).await?[0];
+    let (ends, mut holding) = (Arc::new(AtomicBool::new(false)), units::write(&*given.store).await?);
+    holding.stock().hold(&[product]).await?;
+    let price = some(holding.products().find(product).await?, "the product")?.price.amount();
+    let (store, ended) = (given.store.clone(), ends.clone());
+    let raise = tokio::spawn(async move {
+        let mut tx = units::write(&*store).await?;
+        tx.stock().find_many(&[product]).await?;
+        let mut found = tx.products().find(product).await?.ok_or(StoreError::Stale)?;
+        found.price = Money::new(price + 1, found.price.currency());
+        tx.products().save(&found).await?;
+        tx.commit().await?;
+        Ok::<_, StoreError>(ended.load(Ordering::SeqCst))
+    });
+    // Gives the raise time to commit, if the store permits it.
+    tokio::time::sleep(20 * units::PAUSE).await;
+    ends.store(true, Ordering::SeqCst);
+    holding.products().insert(&sample::product()?).await?;
+    let held = holding.commit().await;
+    match raise.await? {
+        Ok(after) => holds(after || held.is_err(), "the price was raised while the level was held")?,
+        Err(StoreError::Stale | StoreError::Retry(_)) => held?,
+        Err(error) => return Err(error.into()),
+    }
+    Ok(())
+}
+
 /// Each unit holds all levels and archives its product if another product is on sale. Of units that hold the levels one
 /// after another, the last one finds that its product is the only one left.
-async fn a_held_product_stays_as_it_is_for_a_unit_that_saves_no_level(given: &Given) -> Checked {
+async fn of_units_that_hold_all_levels_one_leaves_its_product(given: &Given) -> Checked {
     for _ in 0..3 {
         let ids = shelf(given, 8).await?;
         let start = Arc::new(tokio::sync::Barrier::new(ids.len()));

@@ -10,6 +10,7 @@ use skep_journeys::{Answer, Client, Deployment, Server, Store};
 pub(crate) const JOURNEYS: &[Journey] = &[
     Journey::new("operation_limits::clients", one_client_and_one_operation_are_limited_and_no_other),
     Journey::new("operation_limits::settings", a_limit_is_read_at_the_start_and_a_wrong_one_is_refused),
+    Journey::new("operation_limits::kinds", each_kind_of_limit_refuses_and_says_when_to_come_again),
     Journey::new("operation_limits::exempt", an_exempt_network_has_no_limit_of_its_address),
     Journey::new("operation_limits::shared", two_instances_count_an_operation_together).needing(Needs::ServerAndRedis),
 ];
@@ -69,6 +70,7 @@ fn a_limit_is_read_at_the_start_and_a_wrong_one_is_refused(store: &Store) {
 
     for (wrong, text) in [
         ("get_profil=1/d", "there is no operation get_profil; did you mean get_profile?"),
+        ("get_profile=1/d rolling", "part 1: get_profile: expected smooth, fixed, sliding, per user, per address"),
         ("get_profile=0/d", "part 1: get_profile: expected a number from 1"),
         ("set_up=1/d,get_profile=1/d,get_profile=2/d", "part 3: get_profile has a limit in an earlier part"),
     ] {
@@ -82,6 +84,31 @@ fn a_limit_is_read_at_the_start_and_a_wrong_one_is_refused(store: &Store) {
     let ada = server.known(&ada);
     (0..2).for_each(|_| drop(ada.get(PROFILE).send().expect(200)));
     server.stop();
+}
+
+fn each_kind_of_limit_refuses_and_says_when_to_come_again(store: &Store) {
+    let seconds = |text: Option<&str>| text.and_then(|text| text.parse::<u64>().ok()).expect("seconds");
+    let mut deployment = Deployment::new(store);
+    deployment.set("SKEP_TRUSTED_PROXIES", "127.0.0.0/8");
+    let day = 86_400;
+    // The longest wait, and the longest time until the limit is full again.
+    for (kind, longest, reset) in [("smooth", day / 2, day), ("fixed", day, day), ("sliding", 2 * day, 2 * day)] {
+        deployment.set("SKEP_OPERATION_LIMITS", &format!("list_products=2/d {kind} per address"));
+        let server = deployment.start();
+        let visitor = server.visitor();
+        // At midnight, a window ends and a fixed limit is full again. Not all requests can hit it.
+        let answers: Vec<_> = (0..5).map(|_| list_from(&visitor, "192.0.2.1")).collect();
+        let refused = answers.into_iter().find(|answer| answer.status == 429).expect("a limit of two");
+        let wait = seconds(refused.header("retry-after"));
+        let said = refused.header("ratelimit").unwrap_or_default();
+        let of = said.split_once("\"operation\";r=0;t=").map(|(_, rest)| rest.split(',').next().unwrap_or(rest));
+        let full = seconds(of);
+        assert!((1..=longest).contains(&wait) && (wait..=reset).contains(&full), "{kind}: {refused:?}");
+        let policy = refused.header("ratelimit-policy").unwrap_or_default();
+        assert!(policy.contains("\"operation\";q=2;w=86400"), "{policy}");
+        list_from(&visitor, "192.0.2.2").expect(200);
+        server.stop();
+    }
 }
 
 fn an_exempt_network_has_no_limit_of_its_address(store: &Store) {

@@ -2,6 +2,9 @@
 
 use skep_application::kernel::Limit;
 
+/// The keys of the limits of single operations start with this text, and no other key of a limit does.
+pub const OPERATION_KEYS: &str = "http:operation";
+
 /// What one limit allows one client.
 #[derive(Clone)]
 pub(in crate::parts) struct Bucket {

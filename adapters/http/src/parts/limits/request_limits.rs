@@ -30,7 +30,7 @@ impl Default for RequestLimits {
     /// 1,200 units per address, 3,000 per user and 10 requests with credentials, each per minute. 16 of a user at the
     /// same time. No limits of single operations, and no exempt networks.
     fn default() -> Self {
-        let a_minute = |burst| Limit { burst, period: Duration::from_secs(60) };
+        let a_minute = |burst| Limit::smooth(burst, Duration::from_secs(60));
         let networks = WiderNetworks::default();
         Self {
             address: a_minute(1_200),

@@ -10,7 +10,7 @@ use skep_application::{
     kernel::{StoreError, Verdict, WiderNetworks},
     testing::user,
 };
-use std::{collections::HashMap, sync::Mutex};
+use std::{collections::HashMap, sync::Mutex, time::Duration};
 
 /// Buckets that fill up again only with the units that are given back.
 #[derive(Default)]
@@ -34,7 +34,7 @@ impl RateLimits for Buckets {
 }
 
 const fn a_minute(burst: u32) -> Limit {
-    Limit { burst, period: Duration::from_secs(60) }
+    Limit::smooth(burst, Duration::from_secs(60))
 }
 
 /// A limiter and its buckets.
@@ -247,7 +247,7 @@ async fn a_limit_of_an_operation_counts_the_user_or_else_the_address() {
     assert!(allowed(&LOGIN, "192.0.2.1", None).await, "another operation");
     let keys: Vec<_> = all_taken(&buckets).into_iter().map(|(key, _)| key).collect();
     assert!(keys.contains(&"http:operation:place_order:192.0.2.1".to_owned()), "{keys:?}");
-    assert_eq!(keys.iter().filter(|key| key.starts_with("http:operation:")).count(), 3, "{keys:?}");
+    assert_eq!(keys.iter().filter(|key| key.starts_with(OPERATION_KEYS)).count(), 3, "{keys:?}");
 }
 
 #[tokio::test]
@@ -328,4 +328,61 @@ async fn an_exempt_network_has_the_limits_of_credentials_and_of_users_alone() {
     let meter = request_of(&limiter, &ORDER, "192.0.2.1", true);
     count(&limiter, &meter, Some(2)).await.unwrap();
     count(&limiter, &request_of(&limiter, &ORDER, "192.0.2.1", true), Some(2)).await.unwrap_err();
+}
+
+#[tokio::test]
+async fn a_request_without_a_turn_takes_one_unit_of_its_address_alone_and_says_so() {
+    let (limiter, buckets) = limiter_of(&ORDER, 5, CountedBy::Caller);
+    let meter = request_of(&limiter, &ORDER, "192.0.2.1", false);
+    count(&limiter, &meter, Some(1)).await.unwrap();
+    limiter.refused_in_flight(&meter, user(1).principal_id()).await;
+    assert_eq!(all_taken(&buckets), [("http:address:192.0.2.1".to_owned(), 1)]);
+    let mut response = problem::respond(Problem::of(code::RATE_LIMITED).into(), None);
+    meter.write(&mut response);
+    let said = response.header("ratelimit").unwrap();
+    for part in ["\"user\";r=20;", "\"operation\";r=5;"] {
+        assert!(said.contains(part), "{said}");
+    }
+    // Nothing is given back twice.
+    limiter.settle(&meter, &problem::respond(Problem::no_room("full").into(), None)).await;
+    assert_eq!(all_taken(&buckets), [("http:address:192.0.2.1".to_owned(), 1)]);
+}
+
+#[tokio::test]
+async fn the_headers_of_a_refused_request_count_what_it_got_back() {
+    let (limiter, _) = limiter_of(&ORDER, 0, CountedBy::Caller);
+    let meter = request_of(&limiter, &ORDER, "192.0.2.1", false);
+    let refused = count(&limiter, &meter, Some(1)).await.unwrap_err();
+    let mut response = problem::respond(refused.into(), None);
+    meter.write(&mut response);
+    let said = response.header("ratelimit").unwrap();
+    assert!(said.contains("\"user\";r=20;"), "{said}");
+}
+
+/// Buckets of operations that do not answer, while the others do.
+struct NoOperations(Arc<Buckets>);
+
+#[async_trait]
+impl RateLimits for NoOperations {
+    async fn take(&self, key: &str, cost: u32, limit: Limit) -> Result<Verdict, StoreError> {
+        if key.starts_with(OPERATION_KEYS) {
+            return Err(StoreError::Unavailable("no answer".into()));
+        }
+        self.0.take(key, cost, limit).await
+    }
+
+    async fn give_back(&self, key: &str, cost: u32, limit: Limit) -> Result<(), StoreError> {
+        assert!(!key.starts_with(OPERATION_KEYS), "{key} has given no unit");
+        self.0.give_back(key, cost, limit).await
+    }
+}
+
+#[tokio::test]
+async fn a_unit_that_was_not_taken_is_not_given_back() {
+    let (mut limiter, buckets) = limiter_of(&ORDER, 5, CountedBy::Caller);
+    limiter.buckets = Arc::new(NoOperations(buckets));
+    let meter = request_of(&limiter, &ORDER, "192.0.2.1", false);
+    count(&limiter, &meter, Some(1)).await.unwrap();
+    assert!(meter.taken_of_operation().is_empty());
+    limiter.refused_in_flight(&meter, user(1).principal_id()).await;
 }
