@@ -50,7 +50,6 @@ pub struct Problem {
     errors: Vec<FieldError>,
     retry_after: Option<u32>,
     lacks_room: bool,
-    denied: Option<Denied>,
     headers: Vec<(HeaderName, HeaderValue)>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
@@ -66,7 +65,6 @@ impl Problem {
             errors: Vec::new(),
             retry_after: None,
             lacks_room: false,
-            denied: None,
             headers: Vec::new(),
             source: None,
         }
@@ -96,14 +94,9 @@ impl Problem {
         Self::unavailable(1).with_detail(detail).for_lack_of_room()
     }
 
-    /// Notes the denial for the log. The answer does not show it.
-    pub(crate) fn with_denial(self, denied: Option<Denied>) -> Self {
-        Self { denied, ..self }
-    }
-
-    /// The denial that the log shows.
+    /// The denial that it comes from, for the log.
     pub(crate) fn denied(&self) -> Option<Denied> {
-        self.denied
+        self.source.as_deref().and_then(|source| source.downcast_ref()).copied()
     }
 
     /// Marks a refusal for lack of room.

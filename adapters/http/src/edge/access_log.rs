@@ -33,7 +33,7 @@ pub(crate) struct Exchange {
     subject: Option<Subject>,
     /// `None` until there is an answer.
     status: Option<StatusCode>,
-    denied: Option<Denied>,
+    denied: Option<Box<Denied>>,
     bytes: u64,
     complete: bool,
     _counted: Counted,
@@ -81,7 +81,7 @@ impl Exchange {
     pub(crate) fn deny(&mut self, denied: Denied) {
         let (action, reason) = (denied.action.name(), denied.denial.name());
         ::metrics::counter!("skep_access_denied_total", "action" => action, "reason" => reason).increment(1);
-        self.denied = Some(denied);
+        self.denied = Some(Box::new(denied));
     }
 
     /// Notes the answer. `length` is the announced number of bytes.
@@ -111,6 +111,7 @@ impl Drop for Exchange {
             Some(Some(left_out)) if left_out > 0 => Some(left_out),
             _ => None,
         };
+        let denied = self.denied.as_deref();
         let duration_us = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
         tracing::info!(
             target: "access",
@@ -124,9 +125,9 @@ impl Drop for Exchange {
             request_id = subject.request_id.as_str(),
             trace_id,
             client = %subject.client,
-            denied = self.denied.map(|denied| denied.action.name()),
-            reason = self.denied.map(|denied| denied.denial.name()),
-            user = self.denied.and_then(|denied| denied.user).map(tracing::field::display),
+            denied = denied.map(|denied| denied.action.name()),
+            reason = denied.map(|denied| denied.denial.name()),
+            user = denied.and_then(|denied| denied.user).map(tracing::field::display),
             // The lines of this kind that were left out before this one.
             left_out,
         );

@@ -16,13 +16,13 @@ pub const fn status(kind: ErrorKind) -> StatusCode {
     }
 }
 
-/// Makes a problem from an error of the application. An error of the store stays in it as the source, for the log.
+/// Makes a problem from an error of the application. An error of the store and a denial stay in it as the source, for
+/// the log.
 impl<E: AppError> From<E> for Problem {
     fn from(error: E) -> Self {
         let errors =
             error.fields().iter().map(|field| FieldError::at(field.pointer.clone(), field.code, field.detail.clone()));
-        let mut problem =
-            Self::new(status(error.kind()), error.code()).with_errors(errors.collect()).with_denial(error.denied());
+        let mut problem = Self::new(status(error.kind()), error.code()).with_errors(errors.collect());
         // The caller does not learn which rule denied the action.
         if error.code() != code::FORBIDDEN.name {
             problem = problem.with_detail(error.to_string());
@@ -34,6 +34,8 @@ impl<E: AppError> From<E> for Problem {
         }
         if error.store_error().is_some() {
             problem.with_source(error)
+        } else if let Some(denied) = error.denied() {
+            problem.with_source(denied)
         } else if error.kind() == ErrorKind::Unavailable {
             // A use case that refuses by itself has no room, for example for another password to hash.
             problem.for_lack_of_room()

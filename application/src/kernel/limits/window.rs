@@ -221,7 +221,7 @@ mod tests {
             burst in 0_u32..20, calls in proptest::collection::vec((0_u64..M, 0_u32..9), 1..60)
         ) {
             let fixed = window(burst, LimitKind::Fixed);
-            let (mut tally, mut now, mut taken) = (Tally::default(), START, std::collections::HashMap::new());
+            let (mut tally, mut now, mut taken) = (Tally::default(), START, std::collections::BTreeMap::new());
             for (wait, cost) in calls {
                 now += wait;
                 let before = fixed.at(tally, now);
@@ -239,7 +239,7 @@ mod tests {
             burst in 0_u32..20, calls in proptest::collection::vec((0_u64..M, 0_u32..9), 1..60)
         ) {
             let sliding = window(burst, LimitKind::Sliding);
-            let (mut tally, mut now, mut taken) = (Tally::default(), START, std::collections::HashMap::new());
+            let (mut tally, mut now, mut taken) = (Tally::default(), START, std::collections::BTreeMap::new());
             for (wait, cost) in calls {
                 now += wait;
                 let before = sliding.at(tally, now);

@@ -93,7 +93,7 @@ fn each_kind_of_limit_refuses_and_says_when_to_come_again(store: &Store) {
     let day = 86_400;
     // The longest wait, and the longest time until the limit is full again.
     for (kind, longest, reset) in [("smooth", day / 2, day), ("fixed", day, day), ("sliding", 2 * day, 2 * day)] {
-        deployment.set("SKEP_OPERATION_LIMITS", &format!("list_products=2/d {kind} per address"));
+        deployment.set("SKEP_OPERATION_LIMITS", format!("list_products=2/d {kind} per address"));
         let server = deployment.start();
         let visitor = server.visitor();
         // At midnight, a window ends and a fixed limit is full again. Not all requests can hit it.

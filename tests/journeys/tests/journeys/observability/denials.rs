@@ -17,7 +17,7 @@ pub(super) fn a_denial_is_logged_with_its_account_and_counted(store: &Store) {
     let metrics = shop.server.visitor().get("/metrics").send().ok();
     let metrics = String::from_utf8(metrics.body).expect("text");
     for line in [
-        "skep_access_denied_total{action=\"catalog.create_product\",reason=\"role\"} 1",
+        "skep_access_denied_total{action=\"catalog.product.manage\",reason=\"role\"} 1",
         "skep_logins_refused_total{reason=\"invalid_credentials\"} 2",
     ] {
         assert!(metrics.lines().any(|found| found == line), "{line} is not in {metrics}");
@@ -26,7 +26,7 @@ pub(super) fn a_denial_is_logged_with_its_account_and_counted(store: &Store) {
     let lines = wait_for("the line of the denial", || {
         let log = shop.server.log();
         let lines: Vec<_> =
-            log.lines().filter(|line| line.contains("catalog.create_product")).map(str::to_owned).collect();
+            log.lines().filter(|line| line.contains("catalog.product.manage")).map(str::to_owned).collect();
         (!lines.is_empty()).then_some(lines)
     });
     let [line] = &*lines else { panic!("{lines:?}") };
