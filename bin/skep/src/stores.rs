@@ -143,8 +143,7 @@ impl OpenStore {
 }
 
 /// Rate limits of this process, or rate limits in Redis that all instances share. While Redis does not answer, the
-/// process counts by itself. The counters of single operations, which can be many for a day, have a memory of their own
-/// there and cannot remove the counters against guessing.
+/// process counts by itself.
 pub(crate) fn limits(config: &Config, clock: Arc<dyn Clock>) -> Result<Arc<dyn RateLimits>, BoxError> {
     let local: Arc<dyn RateLimits> = Arc::new(SeparateLimits::new(OPERATION_KEYS, clock.clone()));
     let Some(shared) = redis(config) else { return Ok(local) };
