@@ -142,8 +142,7 @@ impl OpenStore {
     }
 }
 
-/// Rate limits of this process, or rate limits in Redis that all instances share. While Redis does not answer, the
-/// process counts by itself.
+/// The rate limits in Redis that all instances share, or of this process alone and while Redis does not answer.
 pub(crate) fn limits(config: &Config, clock: Arc<dyn Clock>) -> Result<Arc<dyn RateLimits>, BoxError> {
     let local: Arc<dyn RateLimits> = Arc::new(SeparateLimits::new(OPERATION_KEYS, clock.clone()));
     let Some(shared) = redis(config) else { return Ok(local) };
