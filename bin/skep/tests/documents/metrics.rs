@@ -17,7 +17,7 @@ A running Skep has endpoints for health and metrics, and it writes logs and trac
 
 The log goes to standard error, as text for people (`SKEP_LOG_FORMAT=human`) or with one JSON object per line (`json`). `LOG_LEVEL` takes a level or directives such as `info,skep_http=debug`.
 
-- Each request writes one line with the target `access`: method, route (the template, never the path or the query), status (0 if the client left before there was an answer), duration, bytes, request id, trace id and client address. `LOG_LEVEL=info,access=warn` turns these lines off.
+- Each request writes one line with the target `access`: method, route (the template, never the path or the query), status (0 if the client left before there was an answer), duration, bytes, request id, trace id and client address. A denied request (401 without an account, 403 `forbidden`) also has the action (`denied`), the `reason` and the `user`. `LOG_LEVEL=info,access=warn` turns these lines off.
 - A client can make some requests at will: health checks, requests that the edge refuses or answers without the application, requests that are answered 429 or 503, and requests that it abandons. Of each of these kinds, `SKEP_ACCESS_LOG_SAMPLE` lines a second are written. The next line of the kind has `left_out`, the number of lines that were left out before it. If no line follows within 10 seconds, a line `lines left out` has the kind and the number. The metrics count every request.
 - If the application fails with 5xx, another line has the cause, the same `request_id` and the same `trace_id`.
 - Requests never wait for the reader of standard error. If the buffer of 8,192 lines is full, further lines are lost and counted in `skep_log_lines_lost_total`.
