@@ -94,7 +94,7 @@ impl Limiter {
         let operations = self.operations.get(context.route.as_deref().unwrap_or(path)).map_or(&[][..], Vec::as_slice);
         let method = if request.method() == Method::HEAD { &Method::GET } else { request.method() };
         let operation = operations.iter().find(|(known, _)| known == method);
-        let takes_credentials = operations.iter().any(|(_, operation)| operation.takes_credentials);
+        let takes_credentials = operation.is_some_and(|(_, operation)| operation.takes_credentials);
         let mut meter = Meter::new(Network::of(context.client), 1, takes_credentials);
         if let Some((_, operation)) = operation {
             meter.cost = operation.cost.of_head(request);
