@@ -74,7 +74,8 @@ pub struct Verdict {
 /// 4. A call takes its whole cost or nothing. A cost above `burst` is never allowed. A cost of zero is always allowed.
 /// 5. Units that are given back are available at once. A bucket never has more than its burst. Units of a window that has
 ///    ended are taken off the count of the window of this time, if it has any.
-/// 6. A key has one limit. Under another limit, what was counted may be forgotten.
+///
+/// A key has one limit. Under another limit, what was counted may be forgotten.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait RateLimits: Send + Sync {

@@ -238,8 +238,8 @@ async fn counted_back<T>(
     meter: Option<&Meter>,
     user: Uuid,
 ) -> Result<T, Problem> {
-    if let (Err(_), Some(meter)) = (&turn, meter) {
-        state.limiter.refused_in_flight(meter, user).await;
+    if let (Err(refusal), Some(meter)) = (&turn, meter) {
+        state.limiter.refused_in_flight(meter, user, refusal).await;
     }
     turn
 }

@@ -31,7 +31,7 @@ pub const LINES_PER_UNIT: usize = 10;
 /// The units for the total of a list.
 pub const UNITS_OF_TOTAL: u32 = 4;
 /// The units for a query, which reads thousands of rows of the index for each word.
-pub(super) const UNITS_OF_QUERY: u32 = 4;
+pub const UNITS_OF_QUERY: u32 = 4;
 
 impl Cost {
     /// The units that are known before the body is read. A query that cannot be read costs one unit; the operation

@@ -139,9 +139,13 @@ impl Limiter {
 
     /// Gives back what a request has taken that is refused because its user has too many in flight. It keeps one unit of
     /// its address, and what it has taken for the lines of its body.
-    pub(super) async fn refused_in_flight(&self, meter: &Meter, user: Uuid) {
+    pub(super) async fn refused_in_flight(&self, meter: &Meter, user: Uuid, refusal: &Problem) {
         let user = self.of_user(user);
         self.give_back(meter, &user, user.afford(meter.cost)).await;
+        // Those of a refusal for lack of room are given back when the request is settled.
+        if meter.takes_credentials && !refusal.lacks_room() {
+            self.give_credentials_back(meter).await;
+        }
         self.give_first_back(meter).await;
     }
 

@@ -30,7 +30,7 @@ pub(crate) use browser::Browser;
 pub(crate) use caller::{Anyone, SignedIn, Visitor, bearer, turn_after_body, turn_within_body};
 pub use context::Operation;
 pub(crate) use context::{Context, EXAMPLE_TIME, OperationsByPath, Protocol, Routes, Schemas, any_text, block, line};
-pub use cost::{Cost, ITEMS_PER_UNIT, LINES_PER_UNIT, UNITS_OF_TOTAL};
+pub use cost::{Cost, ITEMS_PER_UNIT, LINES_PER_UNIT, UNITS_OF_QUERY, UNITS_OF_TOTAL};
 pub(crate) use device::ClientDevice;
 pub(crate) use etag::{IfMatch, changing_etag, etag, if_none_match, partial_etag, precondition_by};
 pub(crate) use filter::{Filter, FilterOf, Filtered, narrowed};

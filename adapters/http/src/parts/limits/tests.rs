@@ -335,7 +335,7 @@ async fn a_request_without_a_turn_takes_one_unit_of_its_address_alone_and_says_s
     let (limiter, buckets) = limiter_of(&ORDER, 5, CountedBy::Caller);
     let meter = request_of(&limiter, &ORDER, "192.0.2.1", false);
     count(&limiter, &meter, Some(1)).await.unwrap();
-    limiter.refused_in_flight(&meter, user(1).principal_id()).await;
+    limiter.refused_in_flight(&meter, user(1).principal_id(), &Problem::of(code::RATE_LIMITED)).await;
     assert_eq!(all_taken(&buckets), [("http:address:192.0.2.1".to_owned(), 1)]);
     let mut response = problem::respond(Problem::of(code::RATE_LIMITED).into(), None);
     meter.write(&mut response);
@@ -346,6 +346,18 @@ async fn a_request_without_a_turn_takes_one_unit_of_its_address_alone_and_says_s
     // Nothing is given back twice.
     limiter.settle(&meter, &problem::respond(Problem::no_room("full").into(), None)).await;
     assert_eq!(all_taken(&buckets), [("http:address:192.0.2.1".to_owned(), 1)]);
+}
+
+#[tokio::test]
+async fn a_request_without_a_turn_gets_its_units_of_credentials_back_once() {
+    for refusal in [Problem::of(code::RATE_LIMITED), Problem::no_room("full")] {
+        let (limiter, buckets) = limiter(10, 10);
+        let meter = Meter::new(Network::of("192.0.2.1".parse().unwrap()), 1, true);
+        count(&limiter, &meter, Some(1)).await.unwrap();
+        limiter.refused_in_flight(&meter, user(1).principal_id(), &refusal).await;
+        limiter.settle(&meter, &problem::respond(refusal.into(), None)).await;
+        assert_eq!(all_taken(&buckets), [("http:address:192.0.2.1".to_owned(), 1)]);
+    }
 }
 
 #[tokio::test]
@@ -384,5 +396,5 @@ async fn a_unit_that_was_not_taken_is_not_given_back() {
     let meter = request_of(&limiter, &ORDER, "192.0.2.1", false);
     count(&limiter, &meter, Some(1)).await.unwrap();
     assert!(meter.taken_of_operation().is_empty());
-    limiter.refused_in_flight(&meter, user(1).principal_id()).await;
+    limiter.refused_in_flight(&meter, user(1).principal_id(), &Problem::of(code::RATE_LIMITED)).await;
 }

@@ -22,7 +22,7 @@ pub(super) const METRICS: &[Metric] = &[
     .when(When::Counted),
     counter(
         "skep_access_denied_total",
-        "Requests for an action that was denied, by the reason: the action needs an account (needs_account), no role of the account allows it (role), or it belongs to another account (ownership). An answer 404 that hides a resource is not counted.",
+        "Requests that were denied to an account, by the action and the reason: no role of the account allows it (role), or the thing belongs to another account (ownership). Not counted are 401, and a 404 that hides a resource. A use case of an embedding program may also deny with needs_account.",
     )
     .labels(&["action", "reason"])
     .when(When::Counted),
