@@ -34,14 +34,14 @@ if ARGV[1] == 'smooth' then
 else
   local kept = part > 0 and period or 0
   local ends = now - math.fmod(now, period) + period + kept
-  if until_time < ends then
-    if part > 0 and until_time + period == ends then
-      previous, current = current, 0
-    else
-      previous, current = 0, 0
-    end
+  if until_time > ends then
+    -- The clock was set back. All counts move to the window of this time.
+    previous, current = 0, previous + current
+  elseif part > 0 and until_time + period == ends then
+    previous, current = current, 0
+  elseif until_time < ends then
+    previous, current = 0, 0
   end
-  -- Later counts remain: they are caused by a clock that was set back.
   until_time = ends
   current = math.min(current, most)
   previous = part > 0 and math.min(previous, most) or 0

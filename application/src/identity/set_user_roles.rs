@@ -28,16 +28,17 @@ const MOST: usize = 20;
 refusal! {
     /// An account can give and take only roles whose every permission it has itself.
     RoleNotHeld {
-        /// The name of the first role that the caller can neither give nor take.
-        pub role: String,
-    } = Denied, "role_not_held", "the role {role} has a permission that the account does not have itself";
+        /// The first role or group that the caller can neither give nor take, such as `role shop`.
+        pub of: String,
+    } = Denied, "role_not_held", "the {of} has a permission that the account does not have itself";
 }
 
 /// Refuses if the caller can neither give nor take one of these roles.
 pub(super) fn all_held(caller: Subject<'_>, changed: &[Role], policy: &Policy) -> Result<(), RoleNotHeld> {
     match not_grantable(caller, changed, policy) {
         None => Ok(()),
-        Some(role) => Err(RoleNotHeld { role: role.name().to_owned() }),
+        Some(Role::Group(membership)) => Err(RoleNotHeld { of: format!("group {}", membership.group()) }),
+        Some(role) => Err(RoleNotHeld { of: format!("role {}", role.name()) }),
     }
 }
 

@@ -142,7 +142,7 @@ impl OpenStore {
     }
 }
 
-/// The rate limits in Redis that all instances share, or of this process alone and while Redis does not answer.
+/// Counts in Redis for all instances. Without Redis, and while it does not answer, this process counts by itself.
 pub(crate) fn limits(config: &Config, clock: Arc<dyn Clock>) -> Result<Arc<dyn RateLimits>, BoxError> {
     let local: Arc<dyn RateLimits> = Arc::new(SeparateLimits::new(OPERATION_KEYS, clock.clone()));
     let Some(shared) = redis(config) else { return Ok(local) };

@@ -1,7 +1,7 @@
 //! `RateLimits`.
 
 use crate::{
-    check::{Checked, equal, holds},
+    check::{Checked, Failure, equal, holds},
     clause::{self, Clause, clauses},
     harness::Need,
 };
@@ -107,7 +107,7 @@ async fn every_kind_says_when_units_are_available(given: &Given) -> Checked {
     // A caller that waits for as long as it is asked to is let in.
     for (key, kind) in [("fixed", LimitKind::Fixed), ("sliding", LimitKind::Sliding)] {
         let limit = Limit { kind, ..limit(3, Duration::from_millis(300)) };
-        while given.store.take(key, 1, limit).await?.allowed {}
+        use_up(&*given.store, key, limit).await?;
         until_allowed(&*given.store, key, limit).await?;
     }
     Ok(())
@@ -130,6 +130,16 @@ async fn every_kind_gets_units_back(given: &Given) -> Checked {
         equal(given.store.take(&key, 1, limit).await?.remaining, 0)?;
     }
     Ok(())
+}
+
+/// Takes single units until one is refused, and returns how many were allowed.
+async fn use_up(limits: &dyn RateLimits, key: &str, limit: Limit) -> Result<u32, Failure> {
+    let mut allowed = 0_u32;
+    while limits.take(key, 1, limit).await?.allowed {
+        allowed += 1;
+        holds(allowed < 1_000, "the burst comes to an end")?;
+    }
+    Ok(allowed)
 }
 
 async fn a_burst_is_allowed_and_no_more(given: &Given) -> Checked {
@@ -202,11 +212,7 @@ async fn one_more_is_earned_at_an_even_pace(given: &Given) -> Checked {
     // One call is earned every 300 ms.
     let limit = limit(4, Duration::from_millis(1_200));
     let start = tokio::time::Instant::now();
-    let mut allowed = 0_u32;
-    while given.store.take("pace", 1, limit).await?.allowed {
-        allowed += 1;
-        holds(allowed < 1_000, "the burst comes to an end")?;
-    }
+    let mut allowed = use_up(&*given.store, "pace", limit).await?;
     for _ in 0..3 {
         until_allowed(&*given.store, "pace", limit).await?;
         allowed += 1;
@@ -251,7 +257,7 @@ async fn any_text_is_a_key(given: &Given) -> Checked {
 
 async fn a_bucket_fills_up_again(given: &Given) -> Checked {
     let limit = limit(3, Duration::from_millis(300));
-    while given.store.take("again", 1, limit).await?.allowed {}
+    use_up(&*given.store, "again", limit).await?;
     let verdict = given.store.take("again", 1, limit).await?;
     tokio::time::sleep(verdict.reset_after.min(Duration::from_secs(2))).await;
     let verdict = given.store.take("again", 1, limit).await?;

@@ -231,7 +231,7 @@ pub(crate) async fn turn_within_body<T>(request: &Request, work: impl Future<Out
     }
 }
 
-/// Gives back what a request has taken from the limits that has got no turn.
+/// Gives back what a request has taken from the limits if it got no turn.
 async fn counted_back<T>(
     turn: Result<T, Problem>,
     state: &State,

@@ -39,11 +39,13 @@ impl Window {
         if self.part > 0 { self.period } else { 0 }
     }
 
-    /// The counts at this time. Counts of a window that has not begun, because the clock was set back, are moved to
-    /// the window of this time, so that they hold for no longer than others.
+    /// The counts at this time. If the clock was set back, the stored window has not begun yet: all its counts are moved
+    /// to the window of this time, so that they keep their weight and hold for no longer than others.
     pub(super) fn at(self, stored: Tally, now: u64) -> Tally {
         let until = now - now % self.period + self.period + self.kept();
-        let (previous, current) = if stored.until >= until {
+        let (previous, current) = if stored.until > until {
+            (0, stored.previous.saturating_add(stored.current))
+        } else if stored.until == until {
             (stored.previous, stored.current)
         } else if self.part > 0 && stored.until + self.period == until {
             (stored.current, 0)
@@ -184,6 +186,16 @@ mod tests {
             let later = back + u64::try_from(verdict.retry_after.as_micros()).unwrap();
             assert!(window.take(window.at(moved, later), later, 1).0, "{kind:?}");
         }
+    }
+
+    #[test]
+    fn a_small_step_back_over_the_edge_of_a_window_gives_nothing_extra() {
+        let sliding = window(10, LimitKind::Sliding);
+        let edge = START + M;
+        let tally = sliding.take(sliding.at(Tally::default(), edge - 1), edge - 1, 10).1;
+        let tally = sliding.take(sliding.at(tally, edge), edge, 1).1;
+        assert_eq!((tally.previous, tally.current), (10, 0));
+        assert!(!sliding.take(sliding.at(tally, edge - 2), edge - 2, 1).0);
     }
 
     #[test]

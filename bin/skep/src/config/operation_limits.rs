@@ -17,7 +17,8 @@ const KINDS: [(&str, LimitKind); 3] =
 /// Reads parts like `place_order=10/m fixed per user`, with commas between them. Each fault names its part.
 ///
 /// # Errors
-/// All faults. They show names of operations only, because a text at the wrong place may be a secret.
+/// All faults. They show only names that are close to that of an operation, because a text at the wrong
+/// place may be a secret.
 pub(super) fn read(text: &str) -> Result<Vec<OperationLimit>, Vec<String>> {
     let parts: Vec<&str> = text.split(',').map(str::trim).filter(|part| !part.is_empty()).collect();
     if parts.len() > MOST {
@@ -87,13 +88,10 @@ fn find(id: &str) -> Result<&'static Operation, String> {
     if let Some(operation) = Api::operations().find(|operation| operation.id == id) {
         return Ok(operation);
     }
-    let is_name = id.len() <= 64 && id.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
-    if !is_name {
-        return Err("expected the operationId of an operation before the equals sign".to_owned());
-    }
-    let near = nearest_of(Api::operations().map(|operation| operation.id), id);
-    let hint = near.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
-    Err(format!("there is no operation {id}{hint}"))
+    Err(match nearest_of(Api::operations().map(|operation| operation.id), id) {
+        Some(near) => format!("there is no operation {id}; did you mean {near}?"),
+        None => "expected the operationId of an operation before the equals sign".to_owned(),
+    })
 }
 
 #[cfg(test)]
@@ -142,7 +140,7 @@ mod tests {
         for (text, expected) in [
             ("place_order", "part 1: expected a limit like place_order=10/m"),
             ("plac_order=10/m", "part 1: there is no operation plac_order; did you mean place_order?"),
-            ("zzz=10/m", "part 1: there is no operation zzz"),
+            ("zzz=10/m", "part 1: expected the operationId of an operation before the equals sign"),
             ("/api/v1/orders=10/m", "part 1: expected the operationId of an operation before the equals sign"),
             ("place_order=10", "part 1: place_order: expected a rate like 10/m"),
             ("place_order=0/m", "part 1: place_order: expected a number from 1 to 1000000 before the slash"),

@@ -191,7 +191,12 @@ fn limits_of_operations_and_exempt_networks_are_read_from_both_sources() {
         ]
     );
     let faults = printed(&read_file("limits.operations = ['zzz=1/m']\n", &[]).unwrap_err());
-    assert_eq!(faults, ["limits.operations (skep.toml line 1): part 1: there is no operation zzz"]);
+    assert_eq!(
+        faults,
+        [
+            "limits.operations (skep.toml line 1): part 1: expected the operationId of an operation before the equals sign"
+        ]
+    );
 }
 
 #[test]
