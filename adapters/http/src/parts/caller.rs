@@ -23,9 +23,12 @@ use poem_openapi::{
 use skep_application::{
     App,
     identity::CookieUse,
-    kernel::{Actor, Principal},
+    kernel::{Actor, Denied, Principal},
 };
-use skep_domain::shared::Network;
+use skep_domain::{
+    access::Denial,
+    shared::{Action, Network},
+};
 use std::sync::Arc;
 use tracing::Instrument as _;
 use uuid::Uuid;
@@ -106,12 +109,11 @@ impl<const HAS_TOKEN: bool> Caller<HAS_TOKEN> {
     pub(crate) async fn read(request: &Request) -> Result<Self> {
         let state = state(request).await?;
         let (actor, turn) = identify(request, &state).await?;
-        if HAS_TOKEN && actor.principal == Principal::Anonymous {
-            return Err(Problem::of(code::UNAUTHENTICATED)
-                .with_detail("an access token or a session cookie is required")
-                .into());
-        }
         let meter = request.extensions().get::<Meter>().cloned();
+        if HAS_TOKEN && actor.principal == Principal::Anonymous {
+            let action = meter.and_then(|meter| meter.operation?.action);
+            return Err(needs_account(action).into());
+        }
         if let (Principal::Anonymous, Some(meter)) = (&actor.principal, &meter) {
             state.limiter.count_visitor(meter).await?;
         }
@@ -153,6 +155,15 @@ impl Visitor {
     /// The use cases.
     pub(crate) fn app(&self) -> &App {
         &self.state.app
+    }
+}
+
+/// The refusal of a visitor. It is a denial of the operation's action, as if the use case had refused.
+fn needs_account(action: Option<Action>) -> Problem {
+    let problem = Problem::of(code::UNAUTHENTICATED).with_detail("an access token or a session cookie is required");
+    match action {
+        Some(action) => problem.with_source(Denied { action, denial: Denial::NeedsAccount, user: None }),
+        None => problem,
     }
 }
 

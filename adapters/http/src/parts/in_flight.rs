@@ -13,6 +13,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -22,6 +23,10 @@ use uuid::Uuid;
 
 /// How many requests of a user may wait, for each one that may be worked on.
 const WAITING: usize = 16;
+
+/// The time before the deadline at which a request stops waiting. Its refusal gives units back to the limits, which may be
+/// counted elsewhere, and after the deadline there is no other answer than 503.
+const TIME_TO_REFUSE: Duration = Duration::from_millis(500);
 
 type Users = Mutex<HashMap<Uuid, Arc<User>>>;
 
@@ -60,14 +65,14 @@ impl InFlight {
         Self { max: max.clamp(1, Semaphore::MAX_PERMITS), users: Arc::default(), refused }
     }
 
-    /// Waits for a turn, at most until the deadline of the request. Requests of one user get their turns in the order
+    /// Waits for a turn, at most until shortly before the deadline of the request. Requests of one user get their turns in the order
     /// of arrival. A request that waits holds neither a place of its network nor room for its answer.
     ///
     /// # Errors
-    /// 429 at once if too many requests of the user wait already, and at the deadline. 503 if the request cannot get its
+    /// 429 at once if too many requests of the user wait already, and shortly before the deadline. 503 if the request cannot get its
     /// place again.
     pub(super) async fn turn(&self, id: Uuid, context: Option<&RequestContext>) -> Result<Turn, Problem> {
-        let deadline = context.map(|context| context.deadline);
+        let deadline = context.map(|context| context.deadline - TIME_TO_REFUSE);
         let leave = || context.into_iter().for_each(|context| context.admission.leave());
         let turn = self.wait(id, deadline, leave).await.ok_or_else(|| {
             self.refused.increment(1);
@@ -155,7 +160,6 @@ fn locked(users: &Users) -> MutexGuard<'_, HashMap<Uuid, Arc<User>>> {
 mod tests {
     use super::*;
     use futures_util::FutureExt as _;
-    use std::time::Duration;
 
     fn wait(in_flight: &InFlight, id: Uuid) -> impl Future<Output = Option<Turn>> {
         in_flight.wait(id, later(), || {})

@@ -22,7 +22,7 @@ pub(super) const METRICS: &[Metric] = &[
     .when(When::Counted),
     counter(
         "skep_access_denied_total",
-        "Requests that were denied to an account, by the action and the reason: no role of the account allows it (role), or the thing belongs to another account (ownership). Not counted are 401, and a 404 that hides a resource. A use case of an embedding program may also deny with needs_account.",
+        "Requests that were denied, by the action and the reason: no role of the account allows it (role), the thing belongs to another account (ownership), or the request has no credentials and the action needs an account (needs_account). Not counted are credentials that are not valid, and a 404 that hides a resource.",
     )
     .labels(&["action", "reason"])
     .when(When::Counted),

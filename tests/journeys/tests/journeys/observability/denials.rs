@@ -18,6 +18,7 @@ pub(super) fn a_denial_is_logged_with_its_account_and_counted(store: &Store) {
     let metrics = String::from_utf8(metrics.body).expect("text");
     for line in [
         "skep_access_denied_total{action=\"catalog.product.manage\",reason=\"role\"} 1",
+        "skep_access_denied_total{action=\"identity.profile.read\",reason=\"needs_account\"} 1",
         "skep_logins_refused_total{reason=\"invalid_credentials\"} 2",
     ] {
         assert!(metrics.lines().any(|found| found == line), "{line} is not in {metrics}");
@@ -34,6 +35,8 @@ pub(super) fn a_denial_is_logged_with_its_account_and_counted(store: &Store) {
         assert!(line.contains(&part), "{part} is not in {line}");
     }
     let log = shop.server.log();
+    let visitor = log.lines().find(|line| line.contains("/api/v1/users/me") && line.contains("status=401"));
+    assert!(visitor.is_some_and(|line| line.contains("needs_account") && !line.contains("user=")), "{log}");
     let allowed = log.lines().find(|line| line.contains("/api/v1/users/me") && line.contains("status=200"));
     assert!(allowed.is_some_and(|line| !line.contains("denied") && !line.contains(&id)), "{log}");
     shop.server.stop();
