@@ -134,7 +134,7 @@ fn read(source: &mut Source, policies: &mut Policies) {
         most: source.required("SKEP_KNOWN_NETWORKS", |text| text.parse().ok().filter(|n| *n <= KnownNetworks::MOST)),
         age_millis: i64::from(days) * DAY_MILLIS,
     };
-    let device_days =
+    let device_days: u64 =
         source.required("SKEP_DEVICE_TOKEN_DAYS", |text| text.parse().ok().filter(|n| (1..=400).contains(n)));
     policies.sessions = SessionPolicy {
         device_attempts: source.required("SKEP_DEVICE_ATTEMPTS", an_hour),
