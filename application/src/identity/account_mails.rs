@@ -36,6 +36,8 @@ named! {
         AccountDeletion = "account_deletion",
         /// The archive of an export can be downloaded.
         ExportReady = "export_ready",
+        /// Someone has logged in on a device and from a network that the account does not know.
+        NewDevice = "new_device",
     }
 }
 
@@ -53,7 +55,8 @@ impl AccountMailKind {
             | Self::AccountExists
             | Self::EmailChangeRequested
             | Self::AccountDeletion
-            | Self::ExportReady => None,
+            | Self::ExportReady
+            | Self::NewDevice => None,
         }
     }
 
@@ -158,6 +161,11 @@ impl AccountMails {
     pub(super) fn prepare(&self, kind: AccountMailKind) -> NewMail {
         let (ids, now) = (&self.runtime.ids, self.runtime.clock.now());
         NewMail { kind, id: ids.next(), job_id: JobId::new(ids.next()), now }
+    }
+
+    /// Makes the ids and the time of a mail about something that has this id.
+    pub(super) fn prepare_about(&self, kind: AccountMailKind, id: Uuid) -> NewMail {
+        NewMail { id, ..self.prepare(kind) }
     }
 
     /// Makes the ids and the time of a mail with a link of this purpose.

@@ -26,6 +26,8 @@ pub struct AccountPolicy {
     pub registration: Registration,
     /// Whether a registration mails a link to verify the address, also if no login needs it.
     pub verification_mails: bool,
+    /// Whether a login on a new device is mailed to the owner of the account.
+    pub login_mails: bool,
     /// How long a link to reset the password is valid.
     pub reset_lifetime: Duration,
     /// How long a link to verify the address, or to confirm a new one, is valid.
@@ -38,7 +40,8 @@ pub struct AccountPolicy {
     pub grace: AccountGrace,
     /// How long the archive of an export is kept.
     pub export_lifetime: Duration,
-    /// The mails to one address. Further requests get the same answer and send nothing.
+    /// The mails to one address that callers ask for. Further requests get the same answer and send nothing. As many
+    /// mails about logins are sent, which count by themselves.
     pub mails_per_address: Limit,
     /// The requests for mails from one network. Further requests are refused.
     pub requests_per_network: Limit,
@@ -46,13 +49,14 @@ pub struct AccountPolicy {
 
 impl Default for AccountPolicy {
     /// Registration is open. A password is reset within 30 minutes, an address is verified within 24 hours, and an old
-    /// address is restored and an invitation accepted within 72 hours. A deleted account is erased after 30 days. An
+    /// address is restored and an invitation accepted within 72 hours. Logins on new devices are mailed. A deleted account is erased after 30 days. An
     /// export is kept for 7 days. An hour has 3 mails to one address and 10 requests from one network.
     fn default() -> Self {
         let an_hour = |burst| Limit::smooth(burst, Duration::from_secs(3_600));
         Self {
             registration: Registration::Open,
             verification_mails: true,
+            login_mails: true,
             reset_lifetime: Duration::from_secs(30 * 60),
             verification_lifetime: Duration::from_secs(24 * 60 * 60),
             invitation_lifetime: Duration::from_secs(72 * 60 * 60),

@@ -116,6 +116,8 @@ impl ChangePassword {
         };
         let verified = self.present.check(actor, &user, command.current_password).await?;
         let (auth_epoch, device) = (verified.credentials.auth_epoch, command.device);
+        // The epoch that the change begins: the tokens of all devices end, and the caller's device gets one of the next.
+        let next_epoch = auth_epoch.next();
         let new_hash = self.accounts.hasher.hash(verified.caller, password).await?;
         let event_id = EventId::new(self.runtime().ids.next());
         let change = |session| Change { auth_epoch, new_hash, session, event_id };
@@ -123,12 +125,12 @@ impl ChangePassword {
             Some(SessionKind::Cookie) => {
                 let new = self.sessions.with_cookie(actor, user.id, device);
                 self.change(actor, &change(&new.session)).await?;
-                StartedSession::Cookie(self.sessions.cookie(new))
+                StartedSession::Cookie(self.sessions.cookie(new, next_epoch, None))
             }
             Some(SessionKind::Token) | None => {
                 let new = self.sessions.with_tokens(actor, user.id, device);
                 self.change(actor, &change(&new.session)).await?;
-                StartedSession::Tokens(self.sessions.tokens(&new)?)
+                StartedSession::Tokens(self.sessions.tokens(&new, next_epoch, None)?)
             }
         })
     }

@@ -1,14 +1,14 @@
 //! Logs a user in with a password.
 
 use super::{
-    Accounts, CookieAnswer, Credentials, HasherBusy, IdentityTx, LogInAnswer, PasswordHasher, SessionCookies,
-    SessionPolicy, SessionSecrets, UserQueries,
+    Accounts, CookieAnswer, Credentials, DeviceTokens, HasherBusy, IdentityTx, LogInAnswer, LoginAttempts,
+    PasswordHasher, SessionCookies, SessionPolicy, SessionSecrets, UserQueries,
+    login_notices::{LoginNotices, Notice},
     new_session::NewSessions,
     password_check::{PasswordCheck, Verified, check_error},
 };
 use crate::kernel::{
-    Actor, Attempt, Begin, Fingerprints, OutboxEvent, RateLimits, Runtime, StoreError, TooManyAttempts, TxMode,
-    refusal, run, use_case_error,
+    Actor, Attempt, Begin, OutboxEvent, Runtime, StoreError, TooManyAttempts, TxMode, refusal, run, use_case_error,
 };
 use skep_domain::{
     identity::{
@@ -29,6 +29,9 @@ pub struct LogInCommand {
     /// The program that the user logs in with, for the list of sessions.
     #[serde(default)]
     pub device: Option<Device>,
+    /// The token of the device, from the last login on it. One that is not valid counts as none.
+    #[serde(default)]
+    pub device_token: Option<String>,
 }
 
 impl std::fmt::Debug for LogInCommand {
@@ -60,6 +63,8 @@ pub struct LogIn {
     hasher: Arc<dyn PasswordHasher>,
     sessions: NewSessions,
     cookies: SessionCookies,
+    devices: DeviceTokens,
+    notices: LoginNotices,
     policy: SessionPolicy,
     runtime: Runtime,
 }
@@ -75,6 +80,8 @@ struct Checked {
 struct Login<'a> {
     session: &'a Session,
     checked: &'a Checked,
+    /// The mail about the login, if its owner may not expect it.
+    notice: Option<&'a Notice>,
     /// The value of the cookie that the browser has sent, whose session ends.
     replaced: Option<&'a str>,
     event_id: EventId,
@@ -82,39 +89,39 @@ struct Login<'a> {
 }
 
 impl LogIn {
-    /// Makes the use case. `limits` counts the attempts. `fingerprints` hides addresses in the names of its counters
-    /// and in the list of known networks.
-    #[must_use]
-    pub fn new(
+    /// Makes the use case. `attempts` counts the attempts, and `notices` mails about logins on new devices.
+    pub(super) fn new(
         store: Arc<dyn Begin<dyn IdentityTx>>,
         users: Arc<dyn UserQueries>,
         accounts: Accounts,
         secrets: SessionSecrets,
-        limits: Arc<dyn RateLimits>,
-        fingerprints: Arc<dyn Fingerprints>,
+        attempts: LoginAttempts,
+        notices: LoginNotices,
         policy: SessionPolicy,
     ) -> Self {
         let Accounts { hasher, runtime, .. } = accounts;
-        let check = PasswordCheck::new(users, hasher.clone(), runtime.clock.clone(), limits, fingerprints, policy);
-        let cookies = secrets.cookies.clone();
+        let check = PasswordCheck::new(users, hasher.clone(), runtime.clock.clone(), attempts, policy);
+        let (cookies, devices) = (secrets.cookies.clone(), secrets.devices.clone());
         let sessions = NewSessions::new(secrets, policy, runtime.clone());
-        Self { store, check, hasher, sessions, cookies, policy, runtime }
+        Self { store, check, hasher, sessions, cookies, devices, notices, policy, runtime }
     }
 
     /// Checks the password and starts a session with tokens. Ends the oldest sessions of the user if there would be too
     /// many. If the hash of the password has other costs than new hashes, it is replaced; if that is not possible, the
     /// login goes on.
     ///
-    /// The refusal does not say whether the address or the password is wrong, and takes as long in both cases.
+    /// The refusal does not say whether the address or the password is wrong, and takes as long in both cases. With the
+    /// token of a device of the account, wrong passwords of others do not keep the caller out.
     ///
     /// # Errors
     /// [`LogInError`].
     pub async fn execute(&self, actor: &Actor, command: LogInCommand) -> Result<LogInAnswer, LogInError> {
-        let LogInCommand { email, password, device } = command;
-        let checked = self.check(actor, &email, password).await?;
-        let new = self.sessions.with_tokens(actor, checked.verified.credentials.user_id, device);
+        let device = command.device.clone();
+        let checked = self.check(actor, command).await?;
+        let Verified { credentials, device: known, .. } = &checked.verified;
+        let new = self.sessions.with_tokens(actor, credentials.user_id, device);
         self.store(actor, &new.session, &checked, None).await?;
-        Ok(self.sessions.tokens(&new)?)
+        Ok(self.sessions.tokens(&new, credentials.auth_epoch, *known)?)
     }
 
     /// Like [`LogIn::execute`], but starts a session with a cookie. `replaced` is the value of the cookie that the browser
@@ -129,15 +136,18 @@ impl LogIn {
         command: LogInCommand,
         replaced: Option<&str>,
     ) -> Result<CookieAnswer, LogInError> {
-        let LogInCommand { email, password, device } = command;
-        let checked = self.check(actor, &email, password).await?;
-        let new = self.sessions.with_cookie(actor, checked.verified.credentials.user_id, device);
+        let device = command.device.clone();
+        let checked = self.check(actor, command).await?;
+        let Verified { credentials, device: known, .. } = &checked.verified;
+        let new = self.sessions.with_cookie(actor, credentials.user_id, device);
         self.store(actor, &new.session, &checked, replaced).await?;
-        Ok(self.sessions.cookie(new))
+        Ok(self.sessions.cookie(new, credentials.auth_epoch, *known))
     }
 
-    async fn check(&self, actor: &Actor, email: &str, password: String) -> Result<Checked, LogInError> {
-        let verified = self.check.check(actor, email, password.clone()).await?;
+    async fn check(&self, actor: &Actor, command: LogInCommand) -> Result<Checked, LogInError> {
+        let LogInCommand { email, password, device_token, .. } = command;
+        let shown = device_token.and_then(|text| self.devices.read(&text));
+        let verified = self.check.check(actor, &email, password.clone(), shown).await?;
         let renewed = self.renewed(&verified, &password).await;
         Ok(Checked { verified, renewed })
     }
@@ -163,26 +173,32 @@ impl LogIn {
     ) -> Result<(), LogInError> {
         let ids = &self.runtime.ids;
         let (event_id, end_id) = (EventId::new(ids.next()), EventId::new(ids.next()));
-        let login = &Login { session, checked, replaced, event_id, end_id };
-        run(&self.runtime, actor.deadline, |attempt| async move {
+        let notice = self.notices.prepare(&checked.verified, session, &self.policy.known_networks).await;
+        let login = &Login { session, checked, notice: notice.as_ref(), replaced, event_id, end_id };
+        let stored: Result<bool, LogInError> = run(&self.runtime, actor.deadline, |attempt| async move {
             let mut tx = self.store.begin(TxMode::Write, &[]).await?;
             let result = self.start(&mut *tx, actor, login, &attempt).await;
             attempt.end(tx, result).await
         })
-        .await
+        .await;
+        if let (Ok(false), Some(notice)) = (&stored, notice) {
+            self.notices.give_back(notice).await;
+        }
+        stored.map(drop)
     }
 
-    /// Stores the session and the network, unless the password has changed, or the account is disabled or no longer exists.
+    /// Stores the session, the network and the mail about the login, unless the password has changed, or the account is
+    /// disabled or no longer exists. Returns whether the mail was stored; after an unknown outcome, it counts as stored.
     async fn start(
         &self,
         tx: &mut dyn IdentityTx,
         actor: &Actor,
         login: &Login<'_>,
         attempt: &Attempt,
-    ) -> Result<(), LogInError> {
-        let Login { session, checked: Checked { verified, renewed }, event_id, .. } = *login;
+    ) -> Result<bool, LogInError> {
+        let Login { session, checked: Checked { verified, renewed }, notice, event_id, .. } = *login;
         if attempt.after_unknown && tx.outbox().settle(event_id).await? {
-            return Ok(());
+            return Ok(true);
         }
         let Credentials { auth_epoch, password_hash: old, .. } = &verified.credentials;
         let user = tx.users().find(session.user_id).await?;
@@ -195,11 +211,19 @@ impl LogIn {
         }
         self.replace(tx, actor, login).await?;
         self.sessions.store(tx, session, &user).await?;
-        self.remember(tx, verified, session.created_at).await?;
+        let known = self.remember(tx, verified, session.created_at).await?;
+        let is_mailed = match notice {
+            Some(notice) => {
+                let login = (verified, &user, &known);
+                self.notices.store(tx, actor, notice, login, &self.policy.known_networks).await?
+            }
+            None => false,
+        };
         let logged_in = UserLoggedIn::of(session);
         let mut event = OutboxEvent::of(event_id, &logged_in, Version::FIRST, actor, session.created_at)?;
         event.actor_id = Some(user.id);
-        Ok(tx.outbox().append(&event).await?)
+        tx.outbox().append(&event).await?;
+        Ok(is_mailed)
     }
 
     /// Ends the session of the cookie that the browser has sent, if it holds.
@@ -218,25 +242,32 @@ impl LogIn {
         tx.outbox().append(&event).await
     }
 
-    /// Adds the network to those that the account has logged in from.
-    async fn remember(&self, tx: &mut dyn IdentityTx, verified: &Verified, now: Timestamp) -> Result<(), StoreError> {
+    /// Adds the network to those that the account has logged in from. Returns those from before.
+    async fn remember(
+        &self,
+        tx: &mut dyn IdentityTx,
+        verified: &Verified,
+        now: Timestamp,
+    ) -> Result<KnownNetworks, StoreError> {
         let (network, policy) = (verified.network, &self.policy.known_networks);
         // Usually the list that was read before the password was verified has the network, and nothing is written.
         if verified.credentials.known_networks.after_login(network, now, policy).is_none() {
-            return Ok(());
+            return Ok(verified.credentials.known_networks.clone());
         }
         let user_id = verified.credentials.user_id;
         let stored = tx.known_networks().find(user_id).await?;
         let stored = stored.unwrap_or_else(|| KnownNetworks::none(user_id));
-        match stored.after_login(network, now, policy) {
-            Some(changed) => tx.known_networks().replace(&changed).await,
-            None => Ok(()),
+        if let Some(changed) = stored.after_login(network, now, policy) {
+            tx.known_networks().replace(&changed).await?;
         }
+        Ok(stored)
     }
 }
 
 #[cfg(test)]
 mod attempt_tests;
+#[cfg(test)]
+mod device_tests;
 #[cfg(test)]
 mod renewal_tests;
 #[cfg(test)]

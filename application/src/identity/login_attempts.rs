@@ -3,12 +3,12 @@
 use super::SessionPolicy;
 use crate::kernel::{Fingerprints, Limit, RateLimits, TooManyAttempts, counter_name};
 use skep_domain::{
-    identity::NetworkMark,
+    identity::{DeviceId, NetworkMark},
     shared::{EmailLookup, Network},
 };
 use std::sync::Arc;
 
-/// Counts attempts per account and network, and per account.
+/// Counts attempts per account and network, per account, and per device.
 ///
 /// An attempt is taken before the password is verified, so that parallel guesses cannot exceed the limit (ASVS 15.4.2).
 /// If the counter does not answer, the login goes on.
@@ -51,6 +51,16 @@ impl LoginAttempts {
         taken: &mut Taken,
     ) -> Result<(), TooManyAttempts> {
         self.take(format!("login:account:{}", self.name(email)), policy.account_attempts, taken).await
+    }
+
+    /// Takes an attempt of the device.
+    pub(super) async fn take_of_device(
+        &self,
+        device: DeviceId,
+        policy: &SessionPolicy,
+        taken: &mut Taken,
+    ) -> Result<(), TooManyAttempts> {
+        self.take(format!("login:device:{}", device.uuid().simple()), policy.device_attempts, taken).await
     }
 
     /// Takes an attempt under any name.

@@ -32,6 +32,19 @@ impl MailAttempts {
         Ok(())
     }
 
+    /// Counts a mail about a login to this address. `None` if it has had enough of them.
+    pub(super) async fn take_of_login(&self, email: &EmailLookup) -> Option<Taken> {
+        let name = format!("login_mail:to:{}", counter_name(&*self.fingerprints, email.account()));
+        let mut taken = Taken::default();
+        self.attempts.take(name, self.policy.mails_per_address, &mut taken).await.ok()?;
+        Some(taken)
+    }
+
+    /// Gives back what a mail has taken that is not sent.
+    pub(super) async fn give_back(&self, taken: Taken) {
+        self.attempts.give_back(taken).await;
+    }
+
     /// Counts a mail to this address. Returns whether it may be sent, which no caller may learn.
     pub(super) async fn take_of_address(&self, email: &EmailLookup) -> bool {
         let name = format!("account_mail:to:{}", counter_name(&*self.fingerprints, email.account()));

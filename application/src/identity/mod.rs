@@ -24,6 +24,7 @@ mod delete_group;
 mod delete_role;
 mod delete_user;
 mod deletion;
+mod device_tokens;
 mod disable_user;
 mod enable_user;
 mod end_session;
@@ -47,6 +48,7 @@ mod linked_address;
 mod log_in;
 mod log_out;
 mod login_attempts;
+mod login_notices;
 mod mail_attempts;
 mod new_account;
 mod new_session;
@@ -104,6 +106,7 @@ pub use delete_account::{DeleteAccount, DeleteAccountCommand, DeleteAccountError
 pub use delete_group::{DeleteGroup, DeleteGroupCommand, DeleteGroupError};
 pub use delete_role::{DeleteRole, DeleteRoleCommand, DeleteRoleError};
 pub use delete_user::{DeleteUser, DeleteUserError};
+pub use device_tokens::{DeviceToken, DeviceTokens};
 pub use disable_user::{DisableUser, DisableUserError, UserCommand};
 pub use enable_user::{EnableUser, EnableUserError, ErasureDue};
 pub use end_session::{EndSession, EndSessionCommand, EndSessionError};
@@ -128,7 +131,7 @@ pub use log_in::{InvalidCredentials, LogIn, LogInCommand, LogInError};
 pub use log_out::{LogOut, LogOutError};
 pub use new_account::{AccountInput, Accounts, EmailTaken, HasherBusy, InvitedInput, NewAccountError};
 pub use ports::*;
-pub use read_account_mail::{AddressedMail, ReadAccountMail, ReadAccountMailError};
+pub use read_account_mail::{AddressedMail, ReadAccountMail, ReadAccountMailError, SeenLogin};
 pub use redeem_link::LinkInvalid;
 pub use refresh_session::{InvalidRefreshToken, RefreshSession, RefreshSessionCommand, RefreshSessionError};
 pub use refresh_tokens::RefreshTokens;
@@ -158,7 +161,9 @@ pub use user_list::{UserFilter, UserSort, UserSortKey};
 pub use user_queries::{GetUser, ListUserSessions, ListUsers};
 pub use verify_email::{VerifyEmail, VerifyEmailCommand, VerifyEmailError};
 
-use self::{login_attempts::LoginAttempts, mail_attempts::MailAttempts, own_password::OwnPassword};
+use self::{
+    login_attempts::LoginAttempts, login_notices::LoginNotices, mail_attempts::MailAttempts, own_password::OwnPassword,
+};
 use crate::{
     app::{Policies, Ports},
     kernel::{Commands, UseCase},
@@ -282,7 +287,8 @@ impl Identity {
         let refresh = RefreshTokens::new(secrets.clone(), fingerprints.clone());
         let session_tokens = SessionTokens::new(tokens.clone(), refresh);
         let cookies = SessionCookies::new(secrets.clone(), fingerprints.clone());
-        let session_secrets = SessionSecrets { tokens: session_tokens.clone(), cookies: cookies.clone() };
+        let devices = DeviceTokens::new(secrets.clone(), fingerprints.clone());
+        let session_secrets = SessionSecrets { tokens: session_tokens.clone(), cookies: cookies.clone(), devices };
         let judge = Arc::new(SessionJudge::new(store.clone(), store.clone(), runtime.clone()));
         let attempts = LoginAttempts::new(limits.clone(), fingerprints.clone());
         let links = LinkTokens::new(secrets.clone(), fingerprints.clone());
@@ -310,8 +316,8 @@ impl Identity {
                 store.clone(),
                 accounts.clone(),
                 session_secrets.clone(),
-                limits.clone(),
-                fingerprints.clone(),
+                attempts.clone(),
+                LoginNotices::new(mails.clone(), mail_attempts.clone()),
                 SessionPolicy { verified_only, ..sessions },
             ),
             refresh_session: RefreshSession::new(store.clone(), session_tokens, attempts, sessions, runtime.clone()),

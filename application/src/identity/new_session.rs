@@ -1,13 +1,16 @@
 //! Starts sessions, for the login and for the change of a password.
 
 use super::{
-    CookieAnswer, IdentityTx, LogInAnswer, SessionPolicy, SessionSecrets,
+    CookieAnswer, DeviceToken, IdentityTx, LogInAnswer, SessionPolicy, SessionSecrets,
     session_cookies::CookieValue,
     session_tokens::{Grant, between},
 };
 use crate::kernel::{Actor, Runtime, StoreError};
 use skep_domain::{
-    identity::{Device, RefreshChain, Session, SessionCookie, SessionKind, SessionOrigin, User},
+    identity::{
+        AuthEpoch, Device, DeviceId, KnownDevice, RefreshChain, Session, SessionCookie, SessionKind, SessionOrigin,
+        User,
+    },
     shared::{Network, SessionId, UserId},
 };
 use uuid::Uuid;
@@ -83,22 +86,43 @@ impl NewSessions {
         tx.sessions().insert(&Session { auth_epoch: user.auth_epoch, ..new.clone() }).await
     }
 
-    /// Issues the tokens of the stored session.
-    pub(super) fn tokens(&self, new: &NewSession<FirstTokens>) -> Result<LogInAnswer, StoreError> {
+    /// Issues the token of the device on which the session was started, in this epoch of its account. A device that is
+    /// known keeps its id, and so the count of its wrong passwords.
+    fn device(&self, session: &Session, auth_epoch: AuthEpoch, known: Option<KnownDevice>) -> DeviceToken {
+        let id = known.map_or_else(|| DeviceId::new(self.runtime.ids.next()), |known| known.id);
+        let device = KnownDevice { id, user_id: session.user_id, auth_epoch, logged_in_at: session.created_at };
+        DeviceToken { text: self.secrets.devices.of(&device), expires_in: self.policy.device_lifetime }
+    }
+
+    /// Issues the tokens of the stored session, and that of its device.
+    pub(super) fn tokens(
+        &self,
+        new: &NewSession<FirstTokens>,
+        auth_epoch: AuthEpoch,
+        known: Option<KnownDevice>,
+    ) -> Result<LogInAnswer, StoreError> {
         let Session { id: session_id, user_id, created_at: now, expires_at: session_ends_at, .. } = new.session;
         let (token_id, refresh_token) = (new.shown.token_id, new.shown.refresh_token.clone());
         let grant = Grant { user_id, session_id, token_id, now, session_ends_at, refresh_token };
-        self.secrets.tokens.issue(grant, self.policy.token_lifetime)
+        let answer = self.secrets.tokens.issue(grant, self.policy.token_lifetime)?;
+        Ok(LogInAnswer { device: Some(self.device(&new.session, auth_epoch, known)), ..answer })
     }
 
-    /// Gives out the cookie of the stored session.
-    pub(super) fn cookie(&self, new: NewSession<CookieValue>) -> CookieAnswer {
+    /// Gives out the cookie of the stored session, and that of its device.
+    pub(super) fn cookie(
+        &self,
+        new: NewSession<CookieValue>,
+        auth_epoch: AuthEpoch,
+        known: Option<KnownDevice>,
+    ) -> CookieAnswer {
+        let device = self.device(&new.session, auth_epoch, known);
         let Session { id, created_at, expires_at, .. } = new.session;
         CookieAnswer {
             cookie: new.shown.text,
             csrf_token: self.secrets.cookies.csrf_token(id),
             expires_in: between(created_at, expires_at),
             lifetime: self.policy.cookie_lifetime,
+            device,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Checks the present password of an account, before a change that a thief of a session or of a mail must not make.
 
 use super::{
-    Accounts, SessionPolicy, UserQueries, UserView,
+    Accounts, LoginAttempts, SessionPolicy, UserQueries, UserView,
     password_check::{CheckError, PasswordCheck, Verified},
 };
 use crate::kernel::{Actor, Denied, Fingerprints, NotFound, RateLimits, Runtime, StoreError, account, permit, scope};
@@ -26,7 +26,8 @@ impl OwnPassword {
         policy: SessionPolicy,
     ) -> Self {
         let Accounts { hasher, runtime, .. } = accounts.clone();
-        let check = PasswordCheck::new(users.clone(), hasher, runtime.clock.clone(), limits, fingerprints, policy);
+        let attempts = LoginAttempts::new(limits, fingerprints);
+        let check = PasswordCheck::new(users.clone(), hasher, runtime.clock.clone(), attempts, policy);
         Self { users, check, runtime }
     }
 
@@ -43,7 +44,7 @@ impl OwnPassword {
 
     /// Checks the password of this account. It is a guess, and counts as one.
     pub(super) async fn check(&self, actor: &Actor, user: &UserView, password: String) -> Result<Verified, CheckError> {
-        let verified = self.check.check(actor, user.email.as_str(), password).await?;
+        let verified = self.check.check(actor, user.email.as_str(), password, None).await?;
         // Another account may be found by the address, if an early version has stored both.
         if verified.credentials.user_id == user.id { Ok(verified) } else { Err(CheckError::Wrong) }
     }

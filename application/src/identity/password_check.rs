@@ -3,10 +3,11 @@
 use super::{
     Credentials, HashCaller, HashError, PasswordHasher, SessionPolicy, UserQueries,
     login_attempts::{LoginAttempts, Taken},
+    session_tokens::millis,
 };
-use crate::kernel::{Actor, Clock, Fingerprints, RateLimits, StoreError, TooManyAttempts};
+use crate::kernel::{Actor, Clock, StoreError, TooManyAttempts};
 use skep_domain::{
-    identity::{NetworkMark, PasswordForm, PasswordPolicy},
+    identity::{KnownDevice, NetworkMark, PasswordForm, PasswordPolicy},
     shared::EmailLookup,
 };
 use std::sync::Arc;
@@ -62,7 +63,10 @@ pub(super) use check_error;
 
 /// An account whose password the caller knows.
 pub(super) struct Verified {
+    pub(super) email: EmailLookup,
     pub(super) credentials: Credentials,
+    /// The device whose token the caller has shown, if it let the caller through.
+    pub(super) device: Option<KnownDevice>,
     pub(super) network: NetworkMark,
     pub(super) caller: HashCaller,
 }
@@ -71,7 +75,8 @@ pub(super) struct Verified {
 ///
 /// Attempts count per account and network, so a client can use up only those of its own network. The attempts of the
 /// whole account have a far higher limit, which does not apply to networks that the account has logged in from before.
-/// An account that does not exist has the same limits.
+/// A device that shows its token has attempts of its own, and needs neither of the others while it has some. An account
+/// that does not exist has the same limits.
 #[derive(Clone)]
 pub(super) struct PasswordCheck {
     users: Arc<dyn UserQueries>,
@@ -82,27 +87,32 @@ pub(super) struct PasswordCheck {
 }
 
 impl PasswordCheck {
-    /// `limits` counts the attempts. `fingerprints` hides addresses in the names of its counters and in the list of
-    /// known networks.
+    /// `attempts` counts the attempts.
     pub(super) fn new(
         users: Arc<dyn UserQueries>,
         hasher: Arc<dyn PasswordHasher>,
         clock: Arc<dyn Clock>,
-        limits: Arc<dyn RateLimits>,
-        fingerprints: Arc<dyn Fingerprints>,
+        attempts: LoginAttempts,
         policy: SessionPolicy,
     ) -> Self {
-        Self { users, hasher, clock, attempts: LoginAttempts::new(limits, fingerprints), policy }
+        Self { users, hasher, clock, attempts, policy }
     }
 
-    /// Checks the password of the account with this address.
+    /// Checks the password of the account with this address. `shown` is what the token of a device says that the caller
+    /// has shown. One that does not hold for the account counts as none.
     ///
     /// The error does not say whether the address or the password is wrong. In both cases exactly one password is
     /// verified, so that the time does not reveal whether the account exists. The exception is a password that is too
     /// long for any account: it is refused without being verified.
-    pub(super) async fn check(&self, actor: &Actor, email: &str, password: String) -> Result<Verified, CheckError> {
+    pub(super) async fn check(
+        &self,
+        actor: &Actor,
+        email: &str,
+        password: String,
+        shown: Option<KnownDevice>,
+    ) -> Result<Verified, CheckError> {
         let mut taken = Taken::default();
-        let checked = self.count_and_check(actor, email, password, &mut taken).await;
+        let checked = self.count_and_check(actor, email, password, shown, &mut taken).await;
         // A wrong password costs an attempt. An attempt that did not end with a verdict on the password costs nothing,
         // so that busy hashers lock no one out.
         if !matches!(checked, Err(CheckError::Wrong)) {
@@ -117,19 +127,34 @@ impl PasswordCheck {
         actor: &Actor,
         email: &str,
         password: String,
+        shown: Option<KnownDevice>,
         taken: &mut Taken,
     ) -> Result<Verified, CheckError> {
         let typed = TypedPassword::read(password);
         let Ok(email) = EmailLookup::parse(email) else {
             return Err(self.refuse_stranger(actor, typed).await);
         };
-        self.attempts.take_of_network(&email, actor.network, &self.policy, taken).await?;
+        // Only for a token that the deployment has issued is the account read before the network has paid.
+        let (found, device) = match shown {
+            Some(shown) => {
+                let found = self.users.find_credentials(&email).await?;
+                let device = self.let_through(shown, found.as_ref(), taken).await;
+                (Some(found), device)
+            }
+            None => (None, None),
+        };
+        if device.is_none() {
+            self.attempts.take_of_network(&email, actor.network, &self.policy, taken).await?;
+        }
         let typed = typed.ok_or(CheckError::Wrong)?;
-        let credentials = self.users.find_credentials(&email).await?;
+        let credentials = match found {
+            Some(found) => found,
+            None => self.users.find_credentials(&email).await?,
+        };
         let network = self.attempts.mark(&email, actor.network);
         let (now, policy) = (self.clock.now(), &self.policy.known_networks);
         let known = credentials.as_ref().map(|credentials| &credentials.known_networks);
-        let is_known = known.is_some_and(|known| known.contains(network, now, policy));
+        let is_known = device.is_some() || known.is_some_and(|known| known.contains(network, now, policy));
         if !is_known {
             self.attempts.take_of_account(&email, &self.policy, taken).await?;
         }
@@ -142,7 +167,20 @@ impl PasswordCheck {
         // Any password of an account that must not log in is wrong. It costs as much time and as many attempts as another.
         let may_log_in = |of: &Credentials| of.is_active && (of.is_verified || !self.policy.verified_only);
         let credentials = credentials.filter(|of| right && has_hash && may_log_in(of)).ok_or(CheckError::Wrong)?;
-        Ok(Verified { credentials, network, caller })
+        Ok(Verified { email, credentials, device, network, caller })
+    }
+
+    /// Takes an attempt of the device, if it is one of this account. `None` if it is not, or has none left.
+    async fn let_through(
+        &self,
+        shown: KnownDevice,
+        credentials: Option<&Credentials>,
+        taken: &mut Taken,
+    ) -> Option<KnownDevice> {
+        let (now, age) = (self.clock.now(), millis(self.policy.device_lifetime));
+        let is_own = credentials.is_some_and(|of| shown.is_of(of.user_id, of.auth_epoch, now, age));
+        let is_let_through = is_own && self.attempts.take_of_device(shown.id, &self.policy, taken).await.is_ok();
+        is_let_through.then_some(shown)
     }
 
     /// Verifies the password of a caller whose address no account can have, so that the answer takes as long as any.

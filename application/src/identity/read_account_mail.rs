@@ -3,8 +3,8 @@
 use super::{AccountMail, AccountMailKind, IdentityTx, LinkTokens};
 use crate::kernel::{Actor, Begin, Denied, Runtime, StoreError, TxMode, permit, run, use_case_error};
 use skep_domain::{
-    identity::actions,
-    shared::{ShownEmail, Text, Timestamp},
+    identity::{SessionOrigin, actions},
+    shared::{SessionId, ShownEmail, Text, Timestamp},
 };
 use std::sync::Arc;
 
@@ -19,6 +19,17 @@ pub struct AddressedMail {
     pub link: Option<(String, Timestamp)>,
     /// The time from which on the account is erased, in a mail about that; `None` in any other mail.
     pub erase_at: Option<Timestamp>,
+    /// The login, in a mail about that; `None` in any other mail.
+    pub login: Option<SeenLogin>,
+}
+
+/// A login, as far as it is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeenLogin {
+    /// When its session started.
+    pub at: Timestamp,
+    /// The program and the network that the session was used with last.
+    pub origin: SessionOrigin,
 }
 
 impl std::fmt::Debug for AddressedMail {
@@ -49,7 +60,8 @@ impl ReadAccountMail {
     }
 
     /// Returns what the mail says. `None` if nothing is to be sent: there is no such account or it is not in
-    /// the state that the mail is about, or its link was used, replaced by a newer one, or is too old.
+    /// the state that the mail is about, its link was used, replaced by a newer one, or is too old, or the session of its login is no
+    /// longer stored.
     ///
     /// # Errors
     /// [`ReadAccountMailError`].
@@ -83,15 +95,24 @@ impl ReadAccountMail {
                 AccountMailKind::AccountExists => user.can_reset_password(now),
                 _ => user.is_active(),
             };
-            let erase_at = user.erase_at;
-            return Ok(stands.then_some(AddressedMail { to, name: user.display_name, link: None, erase_at }));
+            let login = if mail.kind == AccountMailKind::NewDevice && stands {
+                // Without its session, nothing is known about the login.
+                let session = tx.sessions().find(SessionId::new(mail.id)).await?;
+                let Some(session) = session.filter(|session| session.user_id == user.id) else { return Ok(None) };
+                Some(SeenLogin { at: session.created_at, origin: session.origin })
+            } else {
+                None
+            };
+            let (name, erase_at) = (user.display_name, user.erase_at);
+            return Ok(stands.then_some(AddressedMail { to, name, link: None, erase_at, login }));
         };
         let link = tx.account_links().find(user.id, purpose).await?;
         let link = link.filter(|link| link.id.uuid() == mail.id && link.opens(&user, now));
         Ok(link.map(|link| {
             let to = link.email.unwrap_or(to);
             let token = self.tokens.of(purpose, link.id).text;
-            AddressedMail { to, name: user.display_name, link: Some((token, link.expires_at)), erase_at: None }
+            let link = Some((token, link.expires_at));
+            AddressedMail { to, name: user.display_name, link, erase_at: None, login: None }
         }))
     }
 }

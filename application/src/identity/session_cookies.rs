@@ -1,7 +1,7 @@
 //! The values of the cookies of sessions, and the tokens against forged requests.
 
 use super::{
-    OneTimeSecrets,
+    DeviceToken, OneTimeSecrets,
     sealed_texts::{Kind, SealedText, SealedTexts},
 };
 use crate::kernel::{Fingerprints, hex};
@@ -23,6 +23,8 @@ pub struct CookieAnswer {
     pub expires_in: Duration,
     /// How long the session lasts at most.
     pub lifetime: Duration,
+    /// The token of the device, for the next login on it.
+    pub device: DeviceToken,
 }
 
 impl std::fmt::Debug for CookieAnswer {
@@ -146,7 +148,8 @@ mod tests {
     #[test]
     fn no_secret_is_in_the_debug_form() {
         let (cookie, csrf_token) = ("skep_cs_1".to_owned(), "skep_csrf_1".to_owned());
-        let answer = CookieAnswer { cookie, csrf_token, expires_in: Duration::ZERO, lifetime: Duration::ZERO };
+        let device = DeviceToken { text: "skep_dt_1".to_owned(), expires_in: Duration::ZERO };
+        let answer = CookieAnswer { cookie, csrf_token, expires_in: Duration::ZERO, lifetime: Duration::ZERO, device };
         assert!(!format!("{answer:?}").contains("skep_"));
     }
 }

@@ -34,6 +34,11 @@ pub struct SessionPolicy {
     /// How often a login to one account may be tried from all networks together, except those that the account has
     /// logged in from before. If this is far above `attempts`, one client cannot keep the owner of an account out.
     pub account_attempts: Limit,
+    /// How often a login to one account may be tried with the token of one device. After that, the device counts as
+    /// unknown.
+    pub device_attempts: Limit,
+    /// How long the token of a device is valid after the last login on it.
+    pub device_lifetime: Duration,
     /// Whether a login needs a verified address.
     pub verified_only: bool,
     /// How many networks an account remembers, and for how long.
@@ -44,7 +49,8 @@ impl Default for SessionPolicy {
     /// 10 minutes for an access token, 14 days for a session that is not refreshed, 60 days for any session with tokens,
     /// 30 minutes for a session with a cookie that is not used, 12 hours for any session with a cookie, and 100 sessions
     /// of one user. Each minute 10 attempts per account and address, 4 and 16 times as many from networks of 56
-    /// and 48 bits, 300 per account, and 60 refreshes with wrong tokens.
+    /// and 48 bits, 300 per account, and 60 refreshes with wrong tokens. 10 attempts an hour with the token of a device, which is
+    /// valid for 180 days.
     fn default() -> Self {
         let a_minute = |burst| Limit::smooth(burst, Duration::from_secs(60));
         Self {
@@ -58,6 +64,8 @@ impl Default for SessionPolicy {
             refresh_attempts: a_minute(60),
             networks: WiderNetworks::default(),
             account_attempts: a_minute(300),
+            device_attempts: Limit::smooth(10, Duration::from_secs(60 * 60)),
+            device_lifetime: Duration::from_secs(180 * 24 * 60 * 60),
             verified_only: false,
             known_networks: KnownNetworkPolicy::default(),
         }

@@ -1,6 +1,6 @@
 //! The tokens of a session: access tokens, and refresh tokens for the next ones. What a caller gets for a new session.
 
-use super::{AccessClaims, AccessTokens, CookieAnswer, RefreshTokens, SessionCookies};
+use super::{AccessClaims, AccessTokens, CookieAnswer, DeviceToken, DeviceTokens, RefreshTokens, SessionCookies};
 use crate::kernel::StoreError;
 use skep_domain::shared::{SessionId, Timestamp, UserId};
 use std::{sync::Arc, time::Duration};
@@ -17,6 +17,8 @@ pub struct LogInAnswer {
     pub refresh_token: String,
     /// How long the session lasts if it is not refreshed.
     pub refresh_expires_in: Duration,
+    /// The token of the device, for the next login on it. `None` in the answer to a refresh.
+    pub device: Option<DeviceToken>,
 }
 
 impl std::fmt::Debug for LogInAnswer {
@@ -44,6 +46,8 @@ pub struct SessionSecrets {
     pub tokens: SessionTokens,
     /// The values of the cookies of the other sessions.
     pub cookies: SessionCookies,
+    /// The tokens of the devices that sessions are started on.
+    pub devices: DeviceTokens,
 }
 
 /// Issues the tokens of sessions.
@@ -79,7 +83,7 @@ impl SessionTokens {
         let claims = AccessClaims { user_id, session_id, token_id, issued_at: now, expires_at };
         let access_token = self.access.issue(&claims).map_err(StoreError::unreadable)?;
         let (expires_in, refresh_expires_in) = (between(now, expires_at), between(now, session_ends_at));
-        Ok(LogInAnswer { access_token, expires_in, refresh_token, refresh_expires_in })
+        Ok(LogInAnswer { access_token, expires_in, refresh_token, refresh_expires_in, device: None })
     }
 }
 

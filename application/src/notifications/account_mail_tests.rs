@@ -3,7 +3,7 @@
 use super::{account_mails::data, order_mail_tests::placed, send_mail_tests::Given, *};
 use crate::{
     events::{EventHandler as _, EventsMocks, EventsTx, Handling},
-    identity::{AccountMail, AccountMailKind, AddressedMail, ReadAccountMail},
+    identity::{AccountMail, AccountMailKind, AddressedMail, ReadAccountMail, SeenLogin},
     jobs::{JobHandler, JobRun, Outcome, WorkerLink},
     kernel::{Actor, StoreError},
     testing::*,
@@ -11,17 +11,17 @@ use crate::{
 use serde_json::{Value, json};
 use skep_domain::{
     identity::{
-        AccountLink, AccountLinkId, AuthEpoch, LinkPurpose, User,
+        AccountLink, AccountLinkId, AuthEpoch, Device, LinkPurpose, Session, SessionOrigin, User,
         events::{PasswordChanged, UserPasswordReset},
     },
     jobs::{Job, Progress, Retry},
     notifications::MailKind,
-    shared::{Event as _, LeaseToken, Text, Timestamp},
+    shared::{Event as _, LeaseToken, SessionId, Text, Timestamp},
 };
 use std::sync::Arc;
 use uuid::Uuid;
 
-const KINDS: [(AccountMailKind, MailKind); 10] = [
+const KINDS: [(AccountMailKind, MailKind); 11] = [
     (AccountMailKind::ResetPassword, MailKind::PasswordReset),
     (AccountMailKind::VerifyEmail, MailKind::EmailVerification),
     (AccountMailKind::PasswordChanged, MailKind::PasswordChanged),
@@ -32,13 +32,14 @@ const KINDS: [(AccountMailKind, MailKind); 10] = [
     (AccountMailKind::Invitation, MailKind::Invitation),
     (AccountMailKind::AccountDeletion, MailKind::AccountDeletion),
     (AccountMailKind::ExportReady, MailKind::ExportReady),
+    (AccountMailKind::NewDevice, MailKind::NewDevice),
 ];
 
 fn mail(kind: AccountMailKind) -> AccountMail {
     AccountMail { kind, user_id: user_id(1), id: SeqIds::nth(70) }
 }
 
-/// Ada has a link of each purpose.
+/// Ada has a link of each purpose, and a session.
 fn house() -> House {
     let link = |purpose: &LinkPurpose| AccountLink {
         id: AccountLinkId::new(SeqIds::nth(70)),
@@ -49,7 +50,9 @@ fn house() -> House {
         expires_at: Timestamp::MAX,
         email: None,
     };
-    House { user: Some(ada()), links: LinkPurpose::ALL.iter().map(link).collect(), ..House::default() }
+    let links = LinkPurpose::ALL.iter().map(link).collect();
+    let session = Session::start(SessionId::new(SeqIds::nth(70)), user_id(1), Timestamp::MIN, 1_000);
+    House { user: Some(ada()), links, sessions: vec![session], ..House::default() }
 }
 
 fn sender(given: &Given, house: &House) -> SendAccountMail {
@@ -91,7 +94,10 @@ fn a_link_begins_with_the_configured_address_and_has_the_token_in_its_fragment()
         let link = kind.link().map(|_| ("skep_link_1".to_owned(), "2026-01-31T18:00:59Z".parse().unwrap()));
         let to = ada().email.shown();
         let erase_at = (kind == AccountMailKind::AccountDeletion).then_some(Timestamp::MIN);
-        let addressed = AddressedMail { to, name: Text::line(NAME, 100).unwrap(), link, erase_at };
+        let at = "2026-01-31T18:00:59Z".parse().unwrap();
+        let origin = SessionOrigin { device: Device::of("Mozilla/5.0 <b>"), network: None };
+        let login = (kind == AccountMailKind::NewDevice).then_some(SeenLogin { at, origin });
+        let addressed = AddressedMail { to, name: Text::line(NAME, 100).unwrap(), link, erase_at, login };
         let data = data("https://shop.example.com/account/", kind, &addressed);
         assert_eq!(fields(&data), fields(&sample_data(mail_kind)));
         if let Some(purpose) = kind.link() {
@@ -104,6 +110,10 @@ fn a_link_begins_with_the_configured_address_and_has_the_token_in_its_fragment()
             };
             let url = format!("https://shop.example.com/account/{page}#token=skep_link_1");
             assert_eq!(data["link"], json!({ "url": url, "valid_until": "2026-01-31 18:00 UTC" }));
+        }
+        if kind == AccountMailKind::NewDevice {
+            let said = json!({ "at": "2026-01-31 18:00 UTC", "network": "unknown", "device": "Mozilla/5.0 <b>" });
+            assert_eq!(data["login"], said);
         }
     }
 }

@@ -4,7 +4,7 @@
 use super::{MailOutcome, MailPolicy, SendMail, SendMailCommand, mail_jobs, order_mails::minute};
 use crate::{
     events::{EventHandler, EventsTx, HandlerError, Handling, PlacedEvent},
-    identity::{AccountMail, AccountMailKind, AddressedMail, ReadAccountMail, ReadAccountMailError},
+    identity::{AccountMail, AccountMailKind, AddressedMail, ReadAccountMail, ReadAccountMailError, SeenLogin},
     jobs::{JobError, JobHandler, JobRun, Outcome, enqueue_internal},
     kernel::{Actor, Denied, Runtime, permit},
 };
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use skep_domain::{
     events::OnFailure,
     identity::{
-        LinkPurpose,
+        Device, LinkPurpose,
         events::{PasswordChanged, UserPasswordReset},
     },
     jobs::JobId,
@@ -76,6 +76,7 @@ const fn kind(kind: AccountMailKind) -> MailKind {
         AccountMailKind::Invitation => MailKind::Invitation,
         AccountMailKind::AccountDeletion => MailKind::AccountDeletion,
         AccountMailKind::ExportReady => MailKind::ExportReady,
+        AccountMailKind::NewDevice => MailKind::NewDevice,
     }
 }
 
@@ -90,6 +91,9 @@ const fn page(purpose: LinkPurpose) -> &'static str {
     }
 }
 
+/// What a mail says instead of something that is not known.
+const UNKNOWN: &str = "unknown";
+
 /// The variables of a mail; see [`sample_data`](super::sample_data). The token is in the fragment of the address, which a
 /// browser sends to no server.
 pub(super) fn data(link_url: &str, kind: AccountMailKind, addressed: &AddressedMail) -> Value {
@@ -100,6 +104,11 @@ pub(super) fn data(link_url: &str, kind: AccountMailKind, addressed: &AddressedM
     }
     if let Some(erase_at) = addressed.erase_at {
         data["account"] = json!({ "erase_at": minute(erase_at) });
+    }
+    if let Some(SeenLogin { at, origin }) = &addressed.login {
+        let network = origin.network.map_or_else(|| UNKNOWN.to_owned(), |network| network.to_string());
+        let device = origin.device.as_ref().map_or(UNKNOWN, Device::as_str);
+        data["login"] = json!({ "at": minute(*at), "network": network, "device": device });
     }
     data
 }

@@ -34,6 +34,7 @@ pub fn built_in(kind: MailKind) -> TemplateSources {
         MailKind::Invitation => sources!("invitation"),
         MailKind::AccountDeletion => sources!("account_deletion"),
         MailKind::ExportReady => sources!("export_ready"),
+        MailKind::NewDevice => sources!("new_device"),
     }
     .map(|source| Text::stored(source.trim().to_owned()));
     TemplateSources { subject, text, html: Some(html) }
@@ -64,6 +65,10 @@ pub fn sample_data(kind: MailKind) -> Value {
         }
         MailKind::AccountDeletion => {
             json!({ "customer": customer, "account": { "erase_at": "2026-01-31 18:00 UTC" } })
+        }
+        MailKind::NewDevice => {
+            let login = json!({ "at": "2026-01-31 18:00 UTC", "network": "192.0.2.1", "device": "Mozilla/5.0" });
+            json!({ "customer": customer, "login": login })
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::fingerprints;
 use super::{FixedClock, MockUnit, Seen, World, fixed_runtime, job, user_id};
 use crate::identity::{
-    AccountInput, AccountMails, AccountPolicy, Accounts, IdentityMocks, LinkTokens, MockAccessTokens,
+    AccountInput, AccountMails, AccountPolicy, Accounts, DeviceTokens, IdentityMocks, LinkTokens, MockAccessTokens,
     MockOneTimeSecrets, MockPasswordHasher, RefreshTokens, SessionCookies, SessionSecrets, SessionTokens, SetupToken,
 };
 use skep_domain::{
@@ -284,7 +284,13 @@ pub fn session_cookies() -> SessionCookies {
 /// Issues these access tokens, refresh tokens as [`refresh_tokens`] makes them, and cookies as [`session_cookies`] does.
 #[must_use]
 pub fn session_secrets(access: MockAccessTokens) -> SessionSecrets {
-    SessionSecrets { tokens: session_tokens(access), cookies: session_cookies() }
+    SessionSecrets { tokens: session_tokens(access), cookies: session_cookies(), devices: device_tokens() }
+}
+
+/// Makes the tokens of devices, whose seals are made with [`fingerprints`].
+#[must_use]
+pub fn device_tokens() -> DeviceTokens {
+    DeviceTokens::new(secrets(), fingerprints())
 }
 
 /// Makes the tokens of links, whose hashes are those of [`fingerprints`].

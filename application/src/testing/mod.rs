@@ -36,8 +36,8 @@ pub use events::Feed;
 pub use files::{Cabinet, Shelves};
 pub use frame::{World, obeys_the_frame, use_case};
 pub use identity::{
-    ADDRESS, House, NAME, PASSWORD, account, account_mails, accounts, ada, hash_of, hashing, link_tokens,
-    refresh_tokens, secrets, session_cookies, session_secrets, session_tokens,
+    ADDRESS, House, NAME, PASSWORD, account, account_mails, accounts, ada, device_tokens, hash_of, hashing,
+    link_tokens, refresh_tokens, secrets, session_cookies, session_secrets, session_tokens,
 };
 pub use jobs::Depot;
 pub use notifications::{Postbox, renderer};

@@ -58,6 +58,23 @@ impl KnownNetworks {
         newest.into_iter().any(|(known, at)| *known == network && *at > policy.since(now))
     }
 
+    /// Whether a login from this network is one that its owner may not expect, unless the device is known by its token.
+    /// The first login of an account is expected.
+    ///
+    /// An account that was registered within the age, and has no network, has not logged in yet. If no network is
+    /// remembered, the first login looks like any other.
+    #[must_use]
+    pub fn is_surprised_by(
+        &self,
+        network: NetworkMark,
+        registered_at: Timestamp,
+        now: Timestamp,
+        policy: &KnownNetworkPolicy,
+    ) -> bool {
+        let is_first = policy.most > 0 && self.is_empty() && registered_at > policy.since(now);
+        !is_first && !self.contains(network, now, policy)
+    }
+
     /// Records a login. The oldest networks give way to the new one.
     ///
     /// Returns `None` if nothing has to be stored: the network was recorded within the last tenth of the age, or no
@@ -178,6 +195,23 @@ mod tests {
         let known = [1, 2, 3].into_iter().fold(none(), |known, n| known.after_login(mark(n), at(0), &POLICY).unwrap());
         let lower = KnownNetworkPolicy { most: 1, ..POLICY };
         assert!(known.contains(mark(3), at(0), &lower) && !known.contains(mark(2), at(0), &lower));
+    }
+
+    #[test]
+    fn a_login_from_an_unknown_network_surprises_unless_it_is_the_first() {
+        let known = none().after_login(mark(1), at(0), &POLICY).unwrap();
+        let off = KnownNetworkPolicy { most: 0, ..POLICY };
+        for (networks, network, registered_at, now, policy, surprises) in [
+            (&none(), mark(1), at(0), at(999), POLICY, false),
+            (&none(), mark(1), at(0), at(1_000), POLICY, true),
+            (&known, mark(1), at(0), at(1), POLICY, false),
+            (&known, mark(2), at(0), at(1), POLICY, true),
+            (&known, mark(1), at(0), at(1_000), POLICY, true),
+            (&none(), mark(1), at(0), at(0), off, true),
+        ] {
+            let found = networks.is_surprised_by(network, registered_at, now, &policy);
+            assert_eq!(found, surprises, "{networks:?} {network:?} {now:?}");
+        }
     }
 
     #[test]

@@ -44,6 +44,8 @@ named! {
         AccountDeletion = "account_deletion",
         /// To the owner of an account whose export can be downloaded.
         ExportReady = "export_ready",
+        /// To the owner of an account that was logged in to on a new device.
+        NewDevice = "new_device",
     }
 }
 

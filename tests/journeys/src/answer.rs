@@ -26,6 +26,13 @@ impl Answer {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
+    /// The values of a header that may be there several times. `name` is in lower case.
+    #[must_use]
+    pub fn headers(&self, name: &str) -> Vec<&str> {
+        let same = self.headers.iter().filter(|(known, _)| known == name);
+        same.map(|(_, value)| value.as_str()).collect()
+    }
+
     /// The value of the `ETag` header.
     ///
     /// # Panics

@@ -13,9 +13,10 @@ use crate::{
     parts::{Answer, Browser, ClientDevice, Created, Mailed, RepeatKey, Sent, Shown, SignedIn, State, Visitor, patch},
     problem::Problem,
 };
-use poem_openapi::{ApiResponse, OpenApi, Tags};
+use http::header::SET_COOKIE;
+use poem_openapi::{ApiResponse, OpenApi, Tags, payload::Response};
 use skep_application::identity::{
-    ChangeProfileCommand, CookieAnswer, LogInError, Registered, StartedSession, UserView,
+    ChangeProfileCommand, CookieAnswer, LogInAnswer, LogInError, Registered, StartedSession, UserView,
 };
 use skep_domain::identity::SessionKind;
 
@@ -37,15 +38,23 @@ pub(super) enum LoggedIn {
 
 #[derive(ApiResponse)]
 pub(super) enum SessionStarted {
-    /// The tokens of the session, or its cookie.
+    /// The tokens of the session, or its cookie. A session with a cookie also sets the cookie of the device.
     #[oai(status = 200)]
     Ok(Answer<NewSession>, #[oai(header = "Set-Cookie")] Option<String>),
 }
 
 impl SessionStarted {
-    fn with_cookie(answer: CookieAnswer, state: &State) -> Self {
-        let cookie = state.browsers.set(&answer.cookie);
-        Self::Ok(Answer(NewSession::Cookie(answer.into())), Some(cookie))
+    fn with_tokens(answer: LogInAnswer) -> Response<Self> {
+        Response::new(Self::Ok(Answer(NewSession::Tokens(answer.into())), None))
+    }
+
+    /// The answer with the cookie of the session and that of the device. An `ApiResponse` sets each header only once, so
+    /// both are appended.
+    fn with_cookies(answer: CookieAnswer, state: &State) -> Response<Self> {
+        let session = state.browsers.set(&answer.cookie);
+        let device = state.browsers.set_device(&answer.device.text, answer.device.expires_in);
+        let response = Response::new(Self::Ok(Answer(NewSession::Cookie(answer.into())), None));
+        response.header(SET_COOKIE, session).header(SET_COOKIE, device)
     }
 }
 
@@ -115,7 +124,10 @@ impl IdentityApi {
     /// `invalid_credentials`, and so does an account without a verified address if `SKEP_REGISTRATION` is `verified`. Each call starts another session. By default, one with tokens ends 14 days after its last refresh, and
     /// 60 days after the login. An account has 10 wrong passwords per minute from one IP address and 300 from all
     /// together; addresses
-    /// that it has logged in from before are let through. An IP address has 10 registrations, logins and setups per
+    /// that it has logged in from before are let through. So is a caller with the `device_token` of an earlier login to the
+    /// account, or with the cookie of a device; the token has 10 wrong passwords per hour, and then counts as none. It
+    /// holds for 180 days, and until the account gets another password or address. If the device and the network are
+    /// new to the account, its owner gets a mail. An IP address has 10 registrations, logins and setups per
     /// minute together.
     #[oai(path = "/auth/login", method = "post", operation_id = "log_in")]
     async fn log_in(
@@ -124,22 +136,22 @@ impl IdentityApi {
         device: ClientDevice,
         browser: Browser,
         body: Strict<LogInRequest>,
-    ) -> Result<SessionStarted, Problem> {
+    ) -> Result<Response<SessionStarted>, Problem> {
         let (kind, log_in) = (body.0.kind()?, &caller.app().identity.log_in);
         if kind == SessionKind::Cookie {
             browser.refuse_other_sites()?;
         }
-        let command = body.0.with(device.0);
+        let command = body.0.with(device.0, browser.device_token);
         Ok(match kind {
             SessionKind::Token => {
                 let tokens = log_in.execute(&caller.actor, command).await.inspect_err(count_refused)?;
-                SessionStarted::Ok(Answer(NewSession::Tokens(tokens.into())), None)
+                SessionStarted::with_tokens(tokens)
             }
             SessionKind::Cookie => {
                 let replaced = browser.cookie.as_deref();
                 let answer = log_in.execute_with_cookie(&caller.actor, command, replaced).await;
                 let answer = answer.inspect_err(count_refused)?;
-                SessionStarted::with_cookie(answer, &caller.state)
+                SessionStarted::with_cookies(answer, &caller.state)
             }
         })
     }
@@ -195,12 +207,12 @@ impl IdentityApi {
         caller: SignedIn,
         device: ClientDevice,
         body: Strict<ChangePasswordRequest>,
-    ) -> Result<SessionStarted, Problem> {
+    ) -> Result<Response<SessionStarted>, Problem> {
         let command = body.0.with(device.0);
         let started = caller.app().identity.change_password.execute(&caller.actor, command).await?;
         Ok(match started {
-            StartedSession::Tokens(tokens) => SessionStarted::Ok(Answer(NewSession::Tokens(tokens.into())), None),
-            StartedSession::Cookie(answer) => SessionStarted::with_cookie(answer, &caller.state),
+            StartedSession::Tokens(tokens) => SessionStarted::with_tokens(tokens),
+            StartedSession::Cookie(answer) => SessionStarted::with_cookies(answer, &caller.state),
         })
     }
 

@@ -56,6 +56,10 @@ pub(super) struct LogInRequest {
     #[oai(default = "default_session")]
     #[serde(default = "default_session")]
     session: String,
+    /// The `device_token` of the last login to the account on this device. With it, wrong passwords of others do not keep
+    /// the caller out. One that is not valid counts as none. Without it, the cookie of a browser counts.
+    #[serde(default)]
+    device_token: Option<String>,
 }
 
 fn default_session() -> String {
@@ -72,10 +76,10 @@ impl LogInRequest {
         SessionKind::from_name(&self.session).ok_or_else(|| Problem::validation(vec![unknown()]))
     }
 
-    /// The command of a caller with this program.
-    pub(super) fn with(self, device: Option<Device>) -> LogInCommand {
-        let Self { email, password, session: _ } = self;
-        LogInCommand { email, password, device }
+    /// The command of a caller with this program, whose browser has this token of its device.
+    pub(super) fn with(self, device: Option<Device>, cookie: Option<String>) -> LogInCommand {
+        let Self { email, password, session: _, device_token } = self;
+        LogInCommand { email, password, device, device_token: device_token.or(cookie) }
     }
 }
 
@@ -283,11 +287,21 @@ pub(super) struct TokenBody {
     refresh_token: String,
     /// The time in seconds after which the session ends unless it is refreshed.
     refresh_expires_in: u64,
+    /// The token of the device, for the next login on it. It is no credential: a login also needs the password. Absent
+    /// after a refresh.
+    #[oai(skip_serializing_if_is_none)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device_token: Option<String>,
+    /// The time in seconds after which the token of the device is not valid anymore. Absent without the token.
+    #[oai(skip_serializing_if_is_none)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device_token_expires_in: Option<u64>,
 }
 
 impl From<LogInAnswer> for TokenBody {
     fn from(answer: LogInAnswer) -> Self {
-        let LogInAnswer { access_token, expires_in, refresh_token, refresh_expires_in } = answer;
+        let LogInAnswer { access_token, expires_in, refresh_token, refresh_expires_in, device } = answer;
+        let device_token_expires_in = device.as_ref().map(|device| device.expires_in.as_secs());
         Self {
             status: "complete".to_owned(),
             access_token,
@@ -295,6 +309,8 @@ impl From<LogInAnswer> for TokenBody {
             expires_in: expires_in.as_secs(),
             refresh_token,
             refresh_expires_in: refresh_expires_in.as_secs(),
+            device_token: device.map(|device| device.text),
+            device_token_expires_in,
         }
     }
 }

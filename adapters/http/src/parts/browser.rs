@@ -1,5 +1,5 @@
-//! Sessions of browsers: the cookie of a request, the site that a request comes from, and the headers that set and clear
-//! the cookie.
+//! Sessions of browsers: the cookies of a request, the site that a request comes from, and the headers that set and clear
+//! the cookies.
 
 use super::state::State;
 use crate::{
@@ -11,13 +11,17 @@ use http::{
     header::{COOKIE, HOST, ORIGIN},
 };
 use poem::{FromRequest, Request, RequestBody, Result, web::Data};
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-/// The name of the cookie with https. The prefix makes browsers take the cookie only with `Secure`, for the whole host,
+/// The name of the session cookie with https. The prefix makes browsers take the cookie only with `Secure`, for the whole host,
 /// and from the host itself, so no other host of the domain and no page without TLS can plant one (RFC 6265bis, 4.1.3).
 const SECURE_NAME: &str = "__Host-skep_session";
-/// The name of the cookie without https, with which browsers refuse `Secure` and so the prefix.
+/// The name of the session cookie without https, with which browsers refuse `Secure` and so the prefix.
 const PLAIN_NAME: &str = "skep_session";
+/// The name of the cookie with the token of the device, with https.
+const SECURE_DEVICE: &str = "__Host-skep_device";
+/// The same without https.
+const PLAIN_DEVICE: &str = "skep_device";
 /// The greatest length of a value that is looked at, in bytes.
 const MOST: usize = 256;
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
@@ -46,12 +50,16 @@ impl Browsers {
     /// The value of the session cookie. `None` without one, with several, or one that is too long or not ASCII: it is
     /// not known which of several the server has set, so none counts.
     pub(crate) fn session<'r>(&self, headers: &'r HeaderMap) -> Option<&'r str> {
-        let name = self.name().as_bytes();
-        let pairs = headers.get_all(COOKIE).iter().flat_map(|line| line.as_bytes().split(|byte| *byte == b';'));
-        let mut values = pairs.filter_map(|pair| pair.trim_ascii().strip_prefix(name)?.strip_prefix(b"="));
-        let (Some(value), None) = (values.next(), values.next()) else { return None };
-        let value = str::from_utf8(value).ok()?;
-        (value.len() <= MOST && value.is_ascii()).then_some(value)
+        value(headers, self.name())
+    }
+
+    /// The token of the device, with the same rules.
+    pub(crate) fn device<'r>(&self, headers: &'r HeaderMap) -> Option<&'r str> {
+        value(headers, self.device_name())
+    }
+
+    const fn device_name(&self) -> &'static str {
+        if self.is_secure { SECURE_DEVICE } else { PLAIN_DEVICE }
     }
 
     /// Refuses a request that a page of another site has made: one whose `Origin` or `Sec-Fetch-Site` says so. Both are
@@ -83,6 +91,14 @@ impl Browsers {
         format!("{}={value}; {}", self.name(), self.attributes())
     }
 
+    /// The header that gives a browser the token of its device for this time. Only a login needs it, so the browser sends
+    /// it to no page that another site has linked to.
+    pub(crate) fn set_device(&self, value: &str, lifetime: Duration) -> String {
+        let secure = if self.is_secure { "Secure; " } else { "" };
+        let (name, seconds) = (self.device_name(), lifetime.as_secs());
+        format!("{name}={value}; Max-Age={seconds}; Path=/; {secure}HttpOnly; SameSite=Strict")
+    }
+
     /// The header that makes a browser forget the cookie.
     pub(crate) fn clear(&self) -> String {
         format!("{}=; Max-Age=0; {}", self.name(), self.attributes())
@@ -91,6 +107,15 @@ impl Browsers {
     const fn attributes(&self) -> &'static str {
         if self.is_secure { "Path=/; Secure; HttpOnly; SameSite=Lax" } else { "Path=/; HttpOnly; SameSite=Lax" }
     }
+}
+
+/// The value of the only cookie with this name.
+fn value<'r>(headers: &'r HeaderMap, name: &str) -> Option<&'r str> {
+    let pairs = headers.get_all(COOKIE).iter().flat_map(|line| line.as_bytes().split(|byte| *byte == b';'));
+    let mut values = pairs.filter_map(|pair| pair.trim_ascii().strip_prefix(name.as_bytes())?.strip_prefix(b"="));
+    let (Some(value), None) = (values.next(), values.next()) else { return None };
+    let value = str::from_utf8(value).ok()?;
+    (value.len() <= MOST && value.is_ascii()).then_some(value)
 }
 
 /// The host that the request names.
@@ -115,6 +140,8 @@ pub(crate) fn csrf_token(headers: &HeaderMap) -> Option<&str> {
 pub(crate) struct Browser {
     /// The value of the session cookie that it has.
     pub(crate) cookie: Option<String>,
+    /// The token of the device that it has.
+    pub(crate) device_token: Option<String>,
     site: Result<(), Problem>,
 }
 
@@ -122,7 +149,8 @@ impl<'a> FromRequest<'a> for Browser {
     async fn from_request(request: &'a Request, _: &mut RequestBody) -> Result<Self> {
         let Data(state) = Data::<&Arc<State>>::from_request_without_body(request).await?;
         let cookie = state.browsers.session(request.headers()).map(str::to_owned);
-        Ok(Self { cookie, site: state.browsers.refuse_other_sites(request) })
+        let device_token = state.browsers.device(request.headers()).map(str::to_owned);
+        Ok(Self { cookie, device_token, site: state.browsers.refuse_other_sites(request) })
     }
 }
 
@@ -190,6 +218,18 @@ mod tests {
         assert_eq!(secure().set("v"), secure_set);
         assert_eq!(secure().clear(), "__Host-skep_session=; Max-Age=0; Path=/; Secure; HttpOnly; SameSite=Lax");
         assert_eq!(Browsers::at(None).set("v"), "skep_session=v; Path=/; HttpOnly; SameSite=Lax");
+    }
+
+    #[test]
+    fn the_cookie_of_a_device_has_a_name_of_its_own_and_lasts() {
+        let set = |browsers: Browsers| browsers.set_device("v", Duration::from_secs(86_400));
+        let secure_set = "__Host-skep_device=v; Max-Age=86400; Path=/; Secure; HttpOnly; SameSite=Strict";
+        assert_eq!(set(secure()), secure_set);
+        assert_eq!(set(Browsers::at(None)), "skep_device=v; Max-Age=86400; Path=/; HttpOnly; SameSite=Strict");
+        let both = cookies(&[b"__Host-skep_session=s; __Host-skep_device=d"]);
+        assert_eq!((secure().session(&both), secure().device(&both)), (Some("s"), Some("d")));
+        let twice = cookies(&[b"__Host-skep_device=d; __Host-skep_device=e"]);
+        assert_eq!((secure().device(&twice), secure().device(&cookies(&[b"skep_device=d"]))), (None, None));
     }
 
     fn refused(browsers: &Browsers, headers: &[(HeaderName, &str)]) -> bool {

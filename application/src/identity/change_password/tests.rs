@@ -94,7 +94,10 @@ async fn the_password_is_replaced_every_session_ends_and_the_caller_gets_a_new_o
     assert_eq!(changed, (hash_of(NEW), PasswordForm::NEW, AuthEpoch::FIRST.next()));
     let session = house.seen.one::<Session>("sessions.insert");
     assert_eq!(session.auth_epoch, saved.auth_epoch, "the new session holds in the new epoch");
-    assert_eq!(tokens(answer).access_token, format!("token of {}", session.id));
+    let tokens = tokens(answer);
+    assert_eq!(tokens.access_token, format!("token of {}", session.id));
+    let device = device_tokens().read(&tokens.device.unwrap().text).unwrap();
+    assert_eq!((device.user_id, device.auth_epoch), (user_id(1), saved.auth_epoch), "it holds in the new epoch");
     assert_eq!(house.seen.one::<(UserId, Option<SessionId>)>("sessions.revoke_all"), (user_id(1), None));
     let calls = house.seen.calls();
     let place = |call| calls.iter().position(|made| *made == call);

@@ -6,7 +6,7 @@ use crate::{
         Credentials, HashCaller, HashError, MockAccessTokens, MockUserQueries, PasswordHasher,
         login_attempts::LoginAttempts,
     },
-    kernel::{Limit, Verdict, WiderNetworks},
+    kernel::{Limit, RateLimits, Verdict, WiderNetworks},
     testing::*,
 };
 use async_trait::async_trait;
@@ -26,7 +26,7 @@ use std::{
 
 /// Buckets that never fill up again by themselves.
 #[derive(Default)]
-struct Buckets(Mutex<BTreeMap<String, u32>>);
+pub(super) struct Buckets(pub(super) Mutex<BTreeMap<String, u32>>);
 
 #[async_trait]
 impl RateLimits for Buckets {
@@ -49,11 +49,11 @@ impl RateLimits for Buckets {
 
 /// A hasher that notes its callers.
 #[derive(Default)]
-struct Hasher {
-    callers: Mutex<Vec<HashCaller>>,
-    started: AtomicUsize,
-    is_busy: bool,
-    never_ends: bool,
+pub(super) struct Hasher {
+    pub(super) callers: Mutex<Vec<HashCaller>>,
+    pub(super) started: AtomicUsize,
+    pub(super) is_busy: bool,
+    pub(super) never_ends: bool,
 }
 
 #[async_trait]
@@ -77,15 +77,20 @@ impl PasswordHasher for Hasher {
 }
 
 /// The use case, with Ada's account.
-struct Scene {
-    house: House,
-    hasher: Arc<Hasher>,
-    log_in: LogIn,
+pub(super) struct Scene {
+    pub(super) house: House,
+    pub(super) hasher: Arc<Hasher>,
+    pub(super) limits: Arc<Buckets>,
+    pub(super) log_in: LogIn,
 }
 
 impl Scene {
-    fn new(policy: SessionPolicy, hasher: Hasher, known: Option<KnownNetworks>) -> Self {
-        let house = House { user: Some(ada()), known_networks: known.clone(), ..House::default() };
+    pub(super) fn new(policy: SessionPolicy, hasher: Hasher, known: Option<KnownNetworks>) -> Self {
+        Self::of(ada(), policy, hasher, known)
+    }
+
+    pub(super) fn of(user: User, policy: SessionPolicy, hasher: Hasher, known: Option<KnownNetworks>) -> Self {
+        let house = House { user: Some(user), known_networks: known.clone(), ..House::default() };
         let (mut users, mut tokens) = (MockUserQueries::new(), MockAccessTokens::new());
         users.expect_find_credentials().returning(move |email| {
             let User { id: user_id, password_hash, password_form, .. } = ada();
@@ -105,37 +110,39 @@ impl Scene {
         let hasher = Arc::new(hasher);
         let accounts = Accounts { hasher: hasher.clone(), ..accounts(hashing(0)).0 };
         let units = Scripted::of((0..60).map(|_| house.open()));
-        let (users, tokens, limits) = (Arc::new(users), session_secrets(tokens), Arc::<Buckets>::default());
-        let log_in = LogIn::new(units, users, accounts, tokens, limits, fingerprints(), policy);
-        Self { house, hasher, log_in }
+        let limits = Arc::<Buckets>::default();
+        let (attempts, notices) = tests::counted(limits.clone());
+        let (users, secrets) = (Arc::new(users), session_secrets(tokens));
+        let log_in = LogIn::new(units, users, accounts, secrets, attempts, notices, policy);
+        Self { house, hasher, limits, log_in }
     }
 
-    fn with(policy: SessionPolicy) -> Self {
+    pub(super) fn with(policy: SessionPolicy) -> Self {
         Self::new(policy, Hasher::default(), None)
     }
 
     /// Tries to log in from this address. Returns the code of the refusal, or `ok`.
-    async fn attempt(&self, address: &str, email: &str, password: &str) -> &'static str {
+    pub(super) async fn attempt(&self, address: &str, email: &str, password: &str) -> &'static str {
         code(&self.log_in.execute(&from(address), command(email, password)).await)
     }
 }
 
-fn from(address: &str) -> Actor {
+pub(super) fn from(address: &str) -> Actor {
     Actor { network: Network::of(address.parse().unwrap()), ..visitor() }
 }
 
-fn command(email: &str, password: &str) -> LogInCommand {
-    LogInCommand { email: email.to_owned(), password: password.to_owned(), device: None }
+pub(super) fn command(email: &str, password: &str) -> LogInCommand {
+    LogInCommand { email: email.to_owned(), password: password.to_owned(), device: None, device_token: None }
 }
 
 /// Limits of this many attempts, per address and per account.
-fn policy(attempts: u32, account_attempts: u32) -> SessionPolicy {
+pub(super) fn policy(attempts: u32, account_attempts: u32) -> SessionPolicy {
     let limit = |burst| Limit::smooth(burst, Duration::from_secs(60));
     SessionPolicy { attempts: limit(attempts), account_attempts: limit(account_attempts), ..SessionPolicy::default() }
 }
 
-const ATTACKER: &str = "198.51.100.1";
-const HOME: &str = "192.0.2.1";
+pub(super) const ATTACKER: &str = "198.51.100.1";
+pub(super) const HOME: &str = "192.0.2.1";
 
 #[tokio::test]
 async fn wrong_passwords_from_one_network_do_not_keep_the_owner_out() {

@@ -58,10 +58,11 @@ async fn log_in(
         Ok(Verdict { allowed: true, remaining: 1, retry_after, reset_after })
     });
     limits.expect_give_back().returning(|_, _, _| Ok(()));
-    let (users, secrets, limits) = (Arc::new(users), session_secrets(tokens), Arc::new(limits));
-    let policy = SessionPolicy::default();
-    let log_in = LogIn::new(units.clone(), users, accounts(hasher).0, secrets, limits, fingerprints(), policy);
-    let command = LogInCommand { email: ADDRESS.to_owned(), password: password.to_owned(), device: None };
+    let (attempts, notices) = tests::counted(Arc::new(limits));
+    let (users, secrets, policy) = (Arc::new(users), session_secrets(tokens), SessionPolicy::default());
+    let log_in = LogIn::new(units.clone(), users, accounts(hasher).0, secrets, attempts, notices, policy);
+    let command =
+        LogInCommand { email: ADDRESS.to_owned(), password: password.to_owned(), device: None, device_token: None };
     log_in.execute(&visitor(), command).await
 }
 

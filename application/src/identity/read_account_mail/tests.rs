@@ -1,8 +1,10 @@
 use super::*;
 use crate::{identity::AccountMailKind, testing::*};
 use skep_domain::{
-    identity::{AccountGrace, AccountLink, AccountLinkId, AuthEpoch, LinkPurpose, User},
-    shared::Email,
+    identity::{
+        AccountGrace, AccountLink, AccountLinkId, AuthEpoch, Device, LinkPurpose, Session, SessionOrigin, User,
+    },
+    shared::{Email, SessionId},
 };
 
 /// A link of Ada to reset the password, and the mail that has it.
@@ -85,4 +87,24 @@ async fn a_notice_needs_no_link_and_no_customer_reads_any_mail() {
     assert_eq!((found.to.as_str(), found.link), (ADDRESS, None));
     let refusal = read(&house, &user(1), mail).await;
     assert_eq!(code(&refusal), "forbidden");
+}
+
+#[tokio::test]
+async fn the_mail_about_a_login_says_where_it_was_and_needs_its_session() {
+    let origin = SessionOrigin { device: Device::of("curl/8.5.0"), network: None };
+    let session = Session::start(SessionId::new(SeqIds::nth(70)), user_id(1), Timestamp::MIN, 1_000);
+    let session = Session { origin: origin.clone(), revoked_at: Some(Timestamp::MIN), ..session };
+    let mail = AccountMail { kind: AccountMailKind::NewDevice, ..link().1 };
+    let read = async |user: User, session: Session| {
+        let house = House { user: Some(user), sessions: vec![session], ..House::default() };
+        read(&house, &Actor::system("job-1"), mail).await.unwrap()
+    };
+    let found = read(ada(), session.clone()).await.unwrap();
+    assert_eq!(found.login, Some(SeenLogin { at: Timestamp::MIN, origin }));
+    let others = Session { user_id: user_id(2), ..session.clone() };
+    let another = Session { id: SessionId::new(SeqIds::nth(71)), ..session.clone() };
+    let disabled = User { disabled_at: Some(Timestamp::MIN), ..ada() };
+    for (user, session) in [(ada(), others), (ada(), another), (disabled, session)] {
+        assert_eq!(read(user, session).await, None);
+    }
 }

@@ -46,6 +46,7 @@ async fn the_log_ins_work() {
             email: log_in.email,
             password: made.password.clone(),
             device: None,
+            device_token: None,
         };
         skep.app.identity.log_in.execute(&Actor::anonymous("test"), command).await.unwrap();
     }

@@ -10,6 +10,7 @@ mod bad_input;
 mod check;
 mod clocks;
 mod cluster;
+mod devices;
 mod edge;
 mod grammar;
 mod habits;
@@ -120,6 +121,7 @@ fn journeys() -> Vec<Journey> {
         instances::JOURNEYS,
         workers::JOURNEYS,
         store_away::JOURNEYS,
+        devices::JOURNEYS,
         limits::JOURNEYS,
         operation_limits::JOURNEYS,
         observability::JOURNEYS,

@@ -100,7 +100,10 @@ impl Commands for Command {
                 }
             }
             Self::LogIn { email, password } => {
-                let answer = identity.log_in.execute(actor, LogInCommand { email, password, device: None }).await;
+                let answer = identity
+                    .log_in
+                    .execute(actor, LogInCommand { email, password, device: None, device_token: None })
+                    .await;
                 logged_in(answer.map_err(Failure::of)?)
             }
             Self::Authenticate(token) => {

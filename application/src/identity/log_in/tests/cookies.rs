@@ -7,7 +7,8 @@ use skep_domain::{
 };
 
 async fn log_in(house: &House, password: &str, replaced: Option<&str>) -> Result<CookieAnswer, LogInError> {
-    let command = LogInCommand { email: ADDRESS.to_owned(), password: password.to_owned(), device: None };
+    let command =
+        LogInCommand { email: ADDRESS.to_owned(), password: password.to_owned(), device: None, device_token: None };
     let log_in = Parts::verifying_once().build(&Scripted::of([house.open()]));
     log_in.execute_with_cookie(&visitor(), command, replaced).await
 }
@@ -69,7 +70,8 @@ async fn a_cookie_that_is_no_secret_of_a_session_that_goes_on_ends_nothing() {
 async fn a_refused_login_ends_nothing() {
     let (session, value) = other();
     let house = House { sessions: vec![session], ..house() };
-    let command = LogInCommand { email: ADDRESS.to_owned(), password: "wrong".to_owned(), device: None };
+    let command =
+        LogInCommand { email: ADDRESS.to_owned(), password: "wrong".to_owned(), device: None, device_token: None };
     let log_in = Parts::verifying_once().build(&Scripted::untouched());
     let refusal = log_in.execute_with_cookie(&visitor(), command, Some(&value)).await;
     assert_eq!((code(&refusal), house.seen.calls().len()), ("invalid_credentials", 0));

@@ -11,6 +11,7 @@ use skep_application::{
     identity::{AccountPolicy, Registration, RolePolicy, SessionPolicy},
 };
 use skep_domain::identity::{AccountGrace, KnownNetworkPolicy, KnownNetworks, PasswordPolicy};
+use std::time::Duration;
 
 const DAY_MILLIS: i64 = 24 * 60 * 60 * 1_000;
 
@@ -33,6 +34,18 @@ const SETTINGS: &[Setting] = &[
         .default("90")
         .form("days from 1 to 3650", "90")
         .doc("How long an account remembers an address after the last login from there."),
+    Setting::new("SKEP_DEVICE_TOKEN_DAYS", "identity.device_token_days", Shape::Number)
+        .default("180")
+        .form("days from 1 to 400", "180")
+        .doc("How long the token of a device is valid after the last login on it. With it, wrong passwords of others do not keep the owner of an account out."),
+    Setting::new("SKEP_DEVICE_ATTEMPTS", "limits.device_attempts", Shape::Number)
+        .default("10")
+        .form(AN_HOUR, "10")
+        .doc("The most wrong passwords per hour with the token of one device. After that, the token counts as none. Right passwords do not count."),
+    Setting::new("SKEP_LOGIN_MAILS", "identity.login_mails", Shape::Switch)
+        .default("on")
+        .form("on or off", "off")
+        .doc("Whether the owner of an account gets a mail about a login on a new device: one without a valid token of a device, from an address that the account does not know."),
     Setting::new("SKEP_REGISTRATION", "identity.registration", Shape::Text)
         .default("open")
         .form("open, verified or closed", "verified")
@@ -68,7 +81,7 @@ const SETTINGS: &[Setting] = &[
     Setting::new("SKEP_LINK_MAILS", "limits.link_mails", Shape::Number)
         .default("3")
         .form(AN_HOUR, "3")
-        .doc("The most mails with links to one address that callers can ask for. Further requests get the same answer and send nothing."),
+        .doc("The most mails with links to one address that callers can ask for. Further requests get the same answer and send nothing. As many mails about logins are sent, which count by themselves."),
     Setting::new("SKEP_LINK_REQUESTS", "limits.link_requests", Shape::Number)
         .default("10")
         .form(AN_HOUR, "10")
@@ -121,7 +134,11 @@ fn read(source: &mut Source, policies: &mut Policies) {
         most: source.required("SKEP_KNOWN_NETWORKS", |text| text.parse().ok().filter(|n| *n <= KnownNetworks::MOST)),
         age_millis: i64::from(days) * DAY_MILLIS,
     };
+    let device_days: u64 =
+        source.required("SKEP_DEVICE_TOKEN_DAYS", |text| text.parse().ok().filter(|n| (1..=400).contains(n)));
     policies.sessions = SessionPolicy {
+        device_attempts: source.required("SKEP_DEVICE_ATTEMPTS", an_hour),
+        device_lifetime: Duration::from_secs(device_days * 24 * 60 * 60),
         token_lifetime: source.required("SKEP_TOKEN_LIFETIME", |text| seconds(text, 60, 3_600)),
         session_lifetime: source.required("SKEP_SESSION_LIFETIME", |text| seconds(text, 60, 31_536_000)),
         session_idle: source.required("SKEP_SESSION_IDLE", |text| seconds(text, 60, 31_536_000)),
@@ -139,6 +156,7 @@ fn read(source: &mut Source, policies: &mut Policies) {
         registration: source.required("SKEP_REGISTRATION", Registration::from_name),
         verification_mails: source
             .required("SKEP_VERIFICATION_MAILS", |text| one_of(text, [("on", true), ("off", false)])),
+        login_mails: source.required("SKEP_LOGIN_MAILS", |text| one_of(text, [("on", true), ("off", false)])),
         reset_lifetime: source.required("SKEP_RESET_LINK_LIFETIME", |text| seconds(text, 60, 86_400)),
         verification_lifetime: source.required("SKEP_VERIFICATION_LINK_LIFETIME", |text| seconds(text, 60, 2_592_000)),
         invitation_lifetime: source.required("SKEP_INVITATION_LIFETIME", |text| seconds(text, 60, 2_592_000)),
