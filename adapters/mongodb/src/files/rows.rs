@@ -1,9 +1,12 @@
 //! The rows of files.
 
-use super::{schema, stored_size};
+use super::{
+    images::{self, FileImageDoc},
+    schema, stored_size,
+};
 use crate::{
     ops::{List, Query, SortField},
-    record::{self, Record, Stored, Unreadable, Versioned, date, time, version},
+    record::{self, Record, Reference, Stored, Unreadable, Versioned, date, time, version},
     store::MongoStore,
     unit::MongoUnit,
 };
@@ -16,7 +19,7 @@ use skep_application::{
 };
 use skep_domain::{
     files::{
-        Appender, File, FileId, FileName, FilePurpose, FileState, FileVisibility, MediaType, Resumable, UploadMetadata,
+        Appender, File, FileId, FileImage, FileName, FilePurpose, FileState, FileVisibility, MediaType, Resumable, UploadMetadata,
     },
     shared::{Direction, LeaseToken, Timestamp, UserId, Version},
 };
