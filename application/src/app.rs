@@ -5,8 +5,8 @@ use crate::{
     catalog::{Catalog, ProductSource},
     events::{EventPolicy, Events, PlaceEvents, SweepEvents},
     files::{
-        BlobStore, ContentTypes, ExportFiles, ExportUploads, FilePolicy, Files, SweepExpiredFiles, SweepFiles,
-        SweepOrphanBlobs, ImagePolicy, ImageScaler,
+        BlobStore, ContentTypes, ExportFiles, ExportUploads, FilePolicy, Files, ImagePolicy, ImageScaler,
+        SweepExpiredFiles, SweepFiles, SweepOrphanBlobs,
     },
     identity::{
         AccessTokens, AccountPolicy, AddEmailKeys, EraseAccounts, ExportAccount, ExportKnownNetworks, ExportProfile,

@@ -46,7 +46,7 @@ fn read(
     let (width, height) = decoder.dimensions();
     // A decoder of JPEG keeps the content, too.
     let needed = decoder.total_bytes().saturating_mul(copies + 1).saturating_add(2 * content.len() as u64);
-    if Dimensions { width, height }.pixels() > limits.pixels || needed > limits.memory {
+    if (Dimensions { width, height }).pixels() > limits.pixels || needed > limits.memory {
         return Err(ScaleError::TooLarge);
     }
     decoder.set_limits(self::limits(limits)).map_err(refused)?;

@@ -32,7 +32,10 @@ fn corners(picture: &DynamicImage) -> String {
         (true, true, true) => 'w',
         _ => '?',
     };
-    [(1, 1), (3, 1), (1, 3), (3, 3)].map(|(x, y)| name(picture.get_pixel(width * x / 4, height * y / 4))).iter().collect()
+    [(1, 1), (3, 1), (1, 3), (3, 3)]
+        .map(|(x, y)| name(picture.get_pixel(width * x / 4, height * y / 4)))
+        .iter()
+        .collect()
 }
 
 #[test]
@@ -130,9 +133,7 @@ fn a_picture_beyond_a_limit_is_refused_by_its_header() {
 fn a_large_frame_does_not_hide_in_a_small_webp() {
     // A canvas of one pixel, and a lossy frame of 16,383 × 16,383.
     let frame = b"\x10\0\0\x9d\x01\x2a\xff\x3f\xff\x3f\0\0";
-    let chunk = |name: &[u8], data: &[u8]| {
-        [name, &u32::try_from(data.len()).unwrap().to_le_bytes(), data].concat()
-    };
+    let chunk = |name: &[u8], data: &[u8]| [name, &u32::try_from(data.len()).unwrap().to_le_bytes(), data].concat();
     let canvas = chunk(b"VP8X", &[0; 10]);
     let lossy = chunk(b"VP8 ", frame);
     let animated = chunk(b"ANMF", &[&[0; 16][..], &lossy].concat());

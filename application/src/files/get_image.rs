@@ -8,7 +8,8 @@
 //! its content.
 
 use super::{
-    BlobStore, FileQueries, FileView, FilesTx, ImagePolicy, ImageScaler, ScaleError, ScaledImage, ShownContent,
+    BlobStore, FileQueries, FileView, FilesTx, ImagePolicy, ImageScaler, ReadFileError, ScaleError, ScaledImage,
+    ShownContent,
     constraints::{FILE_IMAGE_FILE, FILE_IMAGE_SIDE},
     image_flights::{Flights, Refused},
 };
@@ -58,6 +59,14 @@ use_case_error! {
         Unreadable(ImageUnreadable),
         TooLarge(ImageTooLarge),
         Busy(ScalersBusy),
+    }
+}
+
+use_case_error! {
+    /// The reason why a content is not shown, as it is or in a size.
+    ShowContentError {
+        Read(ReadFileError),
+        Image(GetImageError),
     }
 }
 
@@ -191,8 +200,7 @@ impl GetImage {
         staged.write(&scaled.content).await?;
         let written = staged.sync().await?;
         staged.publish().await?;
-        let content =
-            FileContent { size: written.size, media_type: scaled.media_type, checksum: written.checksum };
+        let content = FileContent { size: written.size, media_type: scaled.media_type, checksum: written.checksum };
         Ok(FileImage { id, file_id, side, content, created_at: self.runtime.clock.now() })
     }
 

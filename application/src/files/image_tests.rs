@@ -2,7 +2,7 @@
 
 use super::{image_flights::Flights, *};
 use crate::testing::*;
-use skep_domain::files::{File, FileContent, FileId, FileImage, FileState, ImageSizes, MediaType};
+use skep_domain::files::{File, FileContent, FileId, FileImage, FileState, FileUsage, ImageSizes, MediaType};
 use std::sync::{Arc, Mutex};
 
 const SOURCE: &[u8] = b"a large picture";
@@ -162,6 +162,46 @@ async fn requests_for_the_same_picture_wait_for_the_first_one() {
     drop(first);
     assert!(matches!(second.as_mut().poll(&mut context), std::task::Poll::Ready(None)), "it looks again");
     assert!(flights.begin((file_id(1), 480)).await.is_some());
+}
+
+fn deleted() -> (File, FileUsage) {
+    let file = File { state: FileState::Deleted, ..picture() };
+    (file.clone(), FileUsage { files: 1, bytes: file.size, ..FileUsage::none(file.owner_id) })
+}
+
+#[tokio::test]
+async fn the_pictures_of_a_file_go_with_it() {
+    let (file, usage) = deleted();
+    let images = vec![image(8, 480), image(9, 960), FileImage { file_id: file_id(2), ..image(7, 480) }];
+    let cabinet = Cabinet { files: vec![file], images, usage: Some(usage), ..Cabinet::default() };
+    let shelves = Shelves::default();
+    for number in [1, 7, 8, 9] {
+        shelves.put(file_id(number), SMALLER);
+    }
+    let store = Scripted::of([cabinet.open(), cabinet.open()]);
+    let remove = RemoveFiles::new(store, Arc::new(shelves.clone()), fixed_runtime().0);
+    assert!(remove.remove(file_id(1)).await.unwrap());
+    assert_eq!(shelves.contents().into_iter().map(|(id, _)| id).collect::<Vec<_>>(), [file_id(7)]);
+    assert_eq!(cabinet.seen.all::<FileId>("images.delete_many"), [file_id(8), file_id(9)]);
+    let order: Vec<_> = cabinet.seen.calls().into_iter().filter(|call| call.contains("delete")).collect();
+    assert_eq!(order, ["images.delete_many", "files.delete"], "the rows in one unit of work");
+}
+
+#[tokio::test]
+async fn a_picture_that_was_stored_during_a_deletion_is_found_by_the_next_look() {
+    let (file, usage) = deleted();
+    let before = Cabinet { files: vec![file], usage: Some(usage), ..Cabinet::default() };
+    let after = Cabinet { images: vec![image(9, 480)], ..before.clone() };
+    let mut late = before.looking();
+    late.file_usage.expect_save().returning(|usage| Ok(usage.version.next()));
+    let constraint = constraints::FILE_IMAGE_FILE;
+    late.files.expect_delete().returning(move |_| Err(crate::kernel::StoreError::Referenced { constraint }));
+    let shelves = Shelves::default();
+    shelves.put(file_id(9), SMALLER);
+    let store = Scripted::of([before.open(), late, after.open(), after.open()]);
+    let remove = RemoveFiles::new(store, Arc::new(shelves.clone()), fixed_runtime().0);
+    assert!(remove.remove(file_id(1)).await.unwrap());
+    assert_eq!((shelves.contents(), after.seen.all::<FileId>("images.delete_many")), (vec![], vec![file_id(9)]));
 }
 
 #[tokio::test]

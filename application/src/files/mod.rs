@@ -48,7 +48,8 @@ pub use file_links::{
 };
 pub use file_policy::FilePolicy;
 pub use get_image::{
-    GetImage, GetImageError, ImageTooLarge, ImageUnreadable, NotAnImage, ScalersBusy, SizedImage, UnknownImageSize,
+    GetImage, GetImageError, ImageTooLarge, ImageUnreadable, NotAnImage, ScalersBusy, ShowContentError, SizedImage,
+    UnknownImageSize,
 };
 #[cfg(any(test, feature = "testing"))]
 pub use image_scaler::MockImageScaler;
@@ -114,7 +115,8 @@ impl Files {
     /// Builds the use cases over these ports.
     #[must_use]
     pub fn new(ports: &Ports, policy: FilePolicy, images: ImagePolicy) -> Self {
-        let Ports { store, runtime, fingerprints, blobs, content_types, image_scaler, link_key, secrets, .. } = ports.clone();
+        let Ports { store, runtime, fingerprints, blobs, content_types, image_scaler, link_key, secrets, .. } =
+            ports.clone();
         let (links, clock) = (FileLinks::new(link_key, secrets), runtime.clock.clone());
         let accounts = AccountScopes::new(store.clone(), store.clone());
         let commands = Commands::<dyn FilesTx>::new(store.clone(), fingerprints, runtime.clone());

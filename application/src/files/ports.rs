@@ -9,7 +9,8 @@ use async_trait::async_trait;
 use skep_domain::{
     access::Resource,
     files::{
-        Checksum, File, FileId, FileImage, FileName, FilePurpose, FileState, FileUsage, FileVisibility, MediaType, UploadMetadata,
+        Checksum, File, FileId, FileImage, FileName, FilePurpose, FileState, FileUsage, FileVisibility, MediaType,
+        UploadMetadata,
     },
     shared::{Direction, Timestamp, UserId, Version},
 };

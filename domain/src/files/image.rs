@@ -31,7 +31,9 @@ pub enum InvalidImageSizes {
     #[error("must be 1 to {IMAGE_SIZES_MAX} sizes")]
     Count,
     /// A name is not one, or occurs twice.
-    #[error("must have different names of a to z, 0 to 9 and _, beginning with a letter, of at most {IMAGE_SIZE_NAME_MAX} characters")]
+    #[error(
+        "must have different names of a to z, 0 to 9 and _, beginning with a letter, of at most {IMAGE_SIZE_NAME_MAX} characters"
+    )]
     Name,
     /// A side is too short or too long.
     #[error("must have sides from {} to {} pixels", IMAGE_SIDE.start(), IMAGE_SIDE.end())]

@@ -90,11 +90,7 @@ const CAUGHT: &[(SqlFlaw, &str, &str)] = &[
     (flaw("files.file_image.list_of", "ORDER BY side", "ORDER BY side DESC"), FILE_IMAGES, IMAGES_OF),
     (flaw("files.file_image.delete_many", "WHERE id", "WHERE 1 OR id"), FILE_IMAGES, IMAGES_OF),
     (flaw("files.file.list_known", "UNION ALL", "EXCEPT"), FILE_IMAGES, "the_ids_of_pictures_are_known"),
-    (
-        flaw(MIGRATIONS, "UNIQUE (file_id, side)", "CHECK (1)"),
-        FILE_IMAGES,
-        "a_file_has_one_picture_with_each_side",
-    ),
+    (flaw(MIGRATIONS, "UNIQUE (file_id, side)", "CHECK (1)"), FILE_IMAGES, "a_file_has_one_picture_with_each_side"),
     (
         flaw(MIGRATIONS, "FOREIGN KEY (file_id) REFERENCES files (id)", "CHECK (1)"),
         FILE_IMAGES,

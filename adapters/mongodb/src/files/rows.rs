@@ -19,7 +19,8 @@ use skep_application::{
 };
 use skep_domain::{
     files::{
-        Appender, File, FileId, FileImage, FileName, FilePurpose, FileState, FileVisibility, MediaType, Resumable, UploadMetadata,
+        Appender, File, FileId, FileImage, FileName, FilePurpose, FileState, FileVisibility, MediaType, Resumable,
+        UploadMetadata,
     },
     shared::{Direction, LeaseToken, Timestamp, UserId, Version},
 };

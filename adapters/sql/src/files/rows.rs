@@ -16,8 +16,8 @@ use skep_application::{
 };
 use skep_domain::{
     files::{
-        Appender, Checksum, File, FileId, FileImage, FileName, FilePurpose, FileState, FileVisibility, MediaType, Resumable,
-        UploadMetadata,
+        Appender, Checksum, File, FileId, FileImage, FileName, FilePurpose, FileState, FileVisibility, MediaType,
+        Resumable, UploadMetadata,
     },
     shared::{Direction, LeaseToken, Timestamp, UserId, Version},
 };
