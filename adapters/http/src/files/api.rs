@@ -106,7 +106,7 @@ impl FilesApi {
         &self,
         caller: Anyone,
         Path(id): Path<Id<FileId>>,
-        Sent(ContentSize(size)): Sent<ContentSize>,
+        Sent(size): Sent<ContentSize>,
         Sent(signer): Sent<LinkSigner>,
         Sent(expires): Sent<LinkExpires>,
         Sent(disposition): Sent<LinkDisposition>,
@@ -122,7 +122,7 @@ impl FilesApi {
                 (file, Some(linked))
             }
         };
-        let shown = content::choose(files, file, size.as_deref()).await?;
+        let shown = content::choose(files, file, size.0.as_deref()).await?;
         content::answer(files, (shown, linked), request.headers()).await
     }
 
