@@ -5,8 +5,8 @@ use crate::{
     catalog::{Catalog, ProductSource},
     events::{EventPolicy, Events, PlaceEvents, SweepEvents},
     files::{
-        BlobStore, ContentTypes, ExportFiles, ExportUploads, FilePolicy, Files, SweepExpiredFiles, SweepFiles,
-        SweepOrphanBlobs,
+        BlobStore, ContentTypes, ExportFiles, ExportUploads, FilePolicy, Files, ImagePolicy, ImageScaler,
+        SweepExpiredFiles, SweepFiles, SweepOrphanBlobs,
     },
     identity::{
         AccessTokens, AccountPolicy, AddEmailKeys, EraseAccounts, ExportAccount, ExportKnownNetworks, ExportProfile,
@@ -50,6 +50,8 @@ pub struct Ports {
     pub blobs: Arc<dyn BlobStore>,
     /// Judges what a content is.
     pub content_types: Arc<dyn ContentTypes>,
+    /// Makes smaller pictures.
+    pub image_scaler: Arc<dyn ImageScaler>,
 }
 
 /// The rules that a deployment can configure.
@@ -77,6 +79,8 @@ pub struct Policies {
     pub leases: LeasePolicy,
     /// What users may keep, and when remains of uploads are removed.
     pub files: FilePolicy,
+    /// The sizes in which pictures are shown.
+    pub images: ImagePolicy,
     /// How much a search reads.
     pub search: SearchPolicy,
 }
@@ -114,7 +118,7 @@ impl App {
     #[must_use]
     pub fn new(ports: Ports, policies: Policies) -> Self {
         let ordering = Ordering::new(&ports, policies.orders.clone());
-        let files = Files::new(&ports, policies.files);
+        let files = Files::new(&ports, policies.files, policies.images.clone());
         // What each context erases of a user, before identity erases the account.
         let erasures: Vec<Arc<dyn EraseUser>> = vec![files.erase_files.clone()];
         let (store, runtime) = (ports.store.clone(), ports.runtime.clone());

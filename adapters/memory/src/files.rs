@@ -4,14 +4,14 @@ use crate::{Done, MemoryStore, MemoryUnit, Row, Rules, page};
 use async_trait::async_trait;
 use skep_application::{
     files::{
-        FileQueries, FileRepository, FileUsageRepository,
-        constraints::{FILE_ID, FILE_USAGE_OWNER},
+        FileImageRepository, FileQueries, FileRepository, FileUsageRepository,
+        constraints::{FILE_ID, FILE_IMAGE_FILE, FILE_IMAGE_ID, FILE_IMAGE_SIDE, FILE_USAGE_OWNER},
         file_position,
     },
-    kernel::{Page, PageRequest, Scope},
+    kernel::{Page, PageRequest, Scope, StoreError},
 };
 use skep_domain::{
-    files::{File, FileId, FileState, FileUsage, Resumable},
+    files::{File, FileId, FileImage, FileState, FileUsage, Resumable},
     shared::{Direction, Timestamp, UserId, Version},
 };
 
@@ -51,7 +51,50 @@ impl FileRepository for MemoryUnit {
         self.run(|state| state.files.save(file)).await
     }
     async fn delete(&mut self, file: &File) -> Done<()> {
-        self.run(|state| state.files.delete(file)).await
+        self.run(|state| {
+            if state.file_images.values().any(|image| image.file_id == file.id) {
+                return Err(StoreError::Referenced { constraint: FILE_IMAGE_FILE });
+            }
+            state.files.delete(file)
+        })
+        .await
+    }
+}
+
+#[async_trait]
+impl FileImageRepository for MemoryUnit {
+    async fn list_of(&mut self, file: FileId) -> Done<Vec<FileImage>> {
+        self.run(|state| {
+            let of_file = state.file_images.values().filter(|image| image.file_id == file);
+            let mut images: Vec<_> = of_file.cloned().collect();
+            images.sort_by_key(|image| image.side);
+            Ok(images)
+        })
+        .await
+    }
+    async fn insert(&mut self, image: &FileImage) -> Done<()> {
+        self.run(|state| {
+            if state.file_images.contains_key(&image.id) {
+                return Err(StoreError::Duplicate { constraint: FILE_IMAGE_ID });
+            }
+            let is_same = |other: &FileImage| (other.file_id, other.side) == (image.file_id, image.side);
+            if state.file_images.values().any(is_same) {
+                return Err(StoreError::Duplicate { constraint: FILE_IMAGE_SIDE });
+            }
+            if state.files.get(image.file_id).is_none() {
+                return Err(StoreError::Referenced { constraint: FILE_IMAGE_FILE });
+            }
+            state.file_images.insert(image.id, image.clone());
+            Ok(())
+        })
+        .await
+    }
+    async fn delete_many(&mut self, ids: &[FileId]) -> Done<()> {
+        self.run(|state| {
+            state.file_images.retain(|id, _| !ids.contains(id));
+            Ok(())
+        })
+        .await
     }
 }
 
@@ -125,8 +168,13 @@ impl FileQueries for MemoryStore {
         let of_owner = state.files.rows().filter(|file| file.owner_id == owner);
         Ok(of_owner.take(limit as usize).map(|file| file.id).collect())
     }
+    async fn find_image(&self, file: FileId, side: u32) -> Done<Option<FileImage>> {
+        let state = self.state();
+        Ok(state.file_images.values().find(|image| (image.file_id, image.side) == (file, side)).cloned())
+    }
     async fn list_known_files(&self, ids: &[FileId]) -> Done<Vec<FileId>> {
         let state = self.state();
-        Ok(ids.iter().copied().filter(|id| state.files.get(*id).is_some()).collect())
+        let is_known = |id: &FileId| state.files.get(*id).is_some() || state.file_images.contains_key(id);
+        Ok(ids.iter().copied().filter(is_known).collect())
     }
 }

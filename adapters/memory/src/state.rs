@@ -14,7 +14,7 @@ use skep_domain::{
     access::{Group, OwnRole, PolicyVersion},
     catalog::{Category, Product, Reservation, StockLevel, StockMovement},
     events::{HeldEvent, Subscription, SubscriptionId},
-    files::{File, FileUsage},
+    files::{File, FileId, FileImage, FileUsage},
     identity::{AccountLink, KnownNetworks, Session, User},
     jobs::{Job, Queue, Schedule},
     notifications::MailTemplate,
@@ -66,6 +66,8 @@ pub struct State {
     pub mail_templates: Table<MailTemplate>,
     /// Files in every state.
     pub files: Table<File>,
+    /// The pictures of files in sizes, by id.
+    pub file_images: Shared<BTreeMap<FileId, FileImage>>,
     /// How much users keep, by user.
     pub file_usage: Table<FileUsage>,
     /// The terms of documents, by space, term and document.
@@ -122,6 +124,7 @@ impl State {
             + self.schedules.len()
             + self.mail_templates.len()
             + self.files.len()
+            + self.file_images.len()
             + self.file_usage.len()
             + self.builds.len()
             + self.keys.len()

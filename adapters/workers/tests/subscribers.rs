@@ -7,7 +7,7 @@ mod paused;
 use skep_application::{
     App, Policies, Ports,
     events::{EventHandler, EventsTx, HandlerError, Handling, PlacedEvent, Subscribers},
-    files::{MockBlobStore, MockContentTypes},
+    files::{MockBlobStore, MockContentTypes, MockImageScaler},
     identity::{MockAccessTokens, MockOneTimeSecrets, MockPasswordHasher},
     jobs::{Handlers, LeasePolicy, enqueue_internal},
     kernel::{Actor, Begin, MockFingerprints, MockRateLimits, OutboxEvent, TxMode},
@@ -77,6 +77,7 @@ impl Scene {
             mailer: Arc::new(MockMailer::new()),
             blobs: Arc::new(MockBlobStore::new()),
             content_types: Arc::new(MockContentTypes::new()),
+            image_scaler: Arc::new(MockImageScaler::new()),
         };
         let app = Arc::new(App::new(ports, Policies::default()));
         let stop = CancellationToken::new();

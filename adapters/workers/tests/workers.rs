@@ -6,7 +6,7 @@ mod paused;
 
 use skep_application::{
     App, Policies, Ports,
-    files::{MockBlobStore, MockContentTypes},
+    files::{MockBlobStore, MockContentTypes, MockImageScaler},
     identity::{MockAccessTokens, MockOneTimeSecrets, MockPasswordHasher},
     jobs::{
         Handlers, JobCommand, JobError, JobHandler, JobRun, JobsTx, LeasePolicy, Outcome, enqueue_internal, job_for,
@@ -134,6 +134,7 @@ impl Scene {
             mailer: Arc::new(MockMailer::new()),
             blobs: Arc::new(MockBlobStore::new()),
             content_types: Arc::new(MockContentTypes::new()),
+            image_scaler: Arc::new(MockImageScaler::new()),
             renderer: Arc::new(MockRenderer::new()),
         };
         let app = Arc::new(App::new(ports, Policies { leases, ..Policies::default() }));

@@ -12,4 +12,8 @@ pub(crate) const ALL: &[Erasure] = &[
             Export::Left("its numbers follow from the files"),
         ),
     ),
+    (
+        "file_images",
+        UserData::Erased(Export::Left("they are made from the files, whose contents the owner can download")),
+    ),
 ];

@@ -15,6 +15,11 @@ mod file_links;
 mod file_policy;
 #[cfg(test)]
 mod file_tests;
+mod get_image;
+mod image_flights;
+mod image_scaler;
+#[cfg(test)]
+mod image_tests;
 #[cfg(test)]
 mod link_tests;
 mod ports;
@@ -42,9 +47,16 @@ pub use file_links::{
     SignFileLinkError, SignedFileLink,
 };
 pub use file_policy::FilePolicy;
+pub use get_image::{
+    GetImage, GetImageError, ImageTooLarge, ImageUnreadable, NotAnImage, ScalersBusy, ShowContentError, SizedImage,
+    UnknownImageSize,
+};
+#[cfg(any(test, feature = "testing"))]
+pub use image_scaler::MockImageScaler;
+pub use image_scaler::{ImagePolicy, ImageScaler, ScaleError, ScaledImage};
 pub use ports::*;
 pub(crate) use queries::is_shown;
-pub use queries::{GetFile, ListFiles, ReadFile, ReadFileError};
+pub use queries::{GetFile, ListFiles, ReadFile, ReadFileError, ShownContent};
 pub use remove_files::{RemoveFiles, SweepFiles, SweepOrphanBlobs};
 pub use resumable::{
     AppendUpload, AppendUploadCommand, AppendUploadError, Appended, Appending, CreateUpload, CreateUploadCommand,
@@ -81,6 +93,8 @@ pub struct Files {
     pub get_file: GetFile,
     /// Opens the content of a file.
     pub read_file: ReadFile,
+    /// Shows a picture in a size.
+    pub get_image: GetImage,
     /// Makes a link to the content of a file.
     pub sign_file_link: SignFileLink,
     /// Returns a page of files.
@@ -100,12 +114,15 @@ pub struct Files {
 impl Files {
     /// Builds the use cases over these ports.
     #[must_use]
-    pub fn new(ports: &Ports, policy: FilePolicy) -> Self {
-        let Ports { store, runtime, fingerprints, blobs, content_types, link_key, secrets, .. } = ports.clone();
+    pub fn new(ports: &Ports, policy: FilePolicy, images: ImagePolicy) -> Self {
+        let Ports { store, runtime, fingerprints, blobs, content_types, image_scaler, link_key, secrets, .. } =
+            ports.clone();
         let (links, clock) = (FileLinks::new(link_key, secrets), runtime.clock.clone());
         let accounts = AccountScopes::new(store.clone(), store.clone());
         let commands = Commands::<dyn FilesTx>::new(store.clone(), fingerprints, runtime.clone());
         let remove = Arc::new(RemoveFiles::new(store.clone(), blobs.clone(), runtime.clone()));
+        let stores = (store.clone() as Arc<_>, store.clone() as Arc<_>);
+        let get_image = GetImage::new(stores, blobs.clone(), image_scaler, runtime.clone(), images);
         let contents = (blobs.clone(), content_types);
         let delete_file = Arc::new(DeleteFile::new(&commands, remove.clone()));
         let erase_files = Arc::new(EraseFiles::new(store.clone(), &commands, remove.clone()));
@@ -121,6 +138,7 @@ impl Files {
             terminate_upload: TerminateUpload::new(store.clone(), delete_file.clone(), remove.clone()),
             get_file: GetFile::new(store.clone()),
             read_file: ReadFile::new(store.clone(), blobs.clone(), links.clone(), accounts, clock.clone()),
+            get_image,
             sign_file_link: SignFileLink::new(store.clone(), links, policy, clock),
             verify_files: VerifyFiles::new(store.clone(), blobs),
             list_files: ListFiles::new(store, runtime.clock),

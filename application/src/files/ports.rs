@@ -9,7 +9,8 @@ use async_trait::async_trait;
 use skep_domain::{
     access::Resource,
     files::{
-        Checksum, File, FileId, FileName, FilePurpose, FileState, FileUsage, FileVisibility, MediaType, UploadMetadata,
+        Checksum, File, FileId, FileImage, FileName, FilePurpose, FileState, FileUsage, FileVisibility, MediaType,
+        UploadMetadata,
     },
     shared::{Direction, Timestamp, UserId, Version},
 };
@@ -21,6 +22,8 @@ context! {
         files: FileRepository by MockFileRepository,
         /// How much users keep.
         file_usage: FileUsageRepository by MockFileUsageRepository,
+        /// The pictures of files in sizes.
+        images: FileImageRepository by MockFileImageRepository,
         /// The job that makes an archive, and the jobs that follow from it.
         jobs: JobRepository by MockJobRepository,
     }
@@ -53,7 +56,8 @@ pub trait FileRepository: Send {
     /// Replaces the size, the content, the state, and the offset and the appender of an upload in pieces, of the version
     /// that was read. Returns the new version. The other values stay. `Stale`.
     async fn save(&mut self, file: &File) -> Result<Version, StoreError>;
-    /// Deletes the version that was read. `Stale`.
+    /// Deletes the version that was read. `Stale`. `Referenced` of `FILE_IMAGE_FILE` if the file still has pictures in
+    /// sizes.
     async fn delete(&mut self, file: &File) -> Result<(), StoreError>;
 }
 
@@ -67,6 +71,22 @@ pub trait FileUsageRepository: Send {
     async fn insert(&mut self, usage: &FileUsage) -> Result<(), StoreError>;
     /// Replaces the version that was read, and returns the new version. `Stale`.
     async fn save(&mut self, usage: &FileUsage) -> Result<Version, StoreError>;
+}
+
+/// Reads and writes the pictures of files in sizes inside a unit of work.
+///
+/// 1. A picture belongs to a file that exists. Of a unit that stores one and a unit that deletes the file at the same time,
+///    at most one is committed.
+/// 2. Of several units that store a picture of the same file with the same side at the same time, one is committed.
+#[cfg_attr(any(test, feature = "testing"), mockall::automock)]
+#[async_trait]
+pub trait FileImageRepository: Send {
+    /// The pictures of a file, the smallest one first.
+    async fn list_of(&mut self, file: FileId) -> Result<Vec<FileImage>, StoreError>;
+    /// Stores a new picture. `Duplicate` of `FILE_IMAGE_ID` and `FILE_IMAGE_SIDE`, `Referenced` of `FILE_IMAGE_FILE`.
+    async fn insert(&mut self, image: &FileImage) -> Result<(), StoreError>;
+    /// Deletes the pictures with these ids that exist.
+    async fn delete_many(&mut self, ids: &[FileId]) -> Result<(), StoreError>;
 }
 
 /// A file that is ready, as use cases return it. Idempotency keys store this form.
@@ -177,12 +197,13 @@ pub fn file_position(file: &File) -> Position {
 /// 1. A list has the files that are ready, and no others.
 /// 2. The files to remove are those that are deleted, the uploads that began at `uploads_until` or before, and the uploads
 ///    in pieces that expire at `now` or before. They are in the order of their ids.
-/// 3. Of several ids, exactly those are returned that a file in any state has.
+/// 3. Of several ids, exactly those are returned that a file in any state has, or a picture of a file in a size.
 /// 4. A list of open uploads has the uploads in pieces of the owner that are neither complete nor deleted, and that expire
 ///    after `now`.
 /// 5. The files of a user are those in any state, and no file of another user.
 /// 6. The expired files are those that are ready and have a `delete_at` at `now` or before it, in the order of that time
 ///    and the id.
+/// 7. A picture is found by its file and its side.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait FileQueries: Send + Sync {
@@ -217,6 +238,8 @@ pub trait FileQueries: Send + Sync {
     async fn list_expired_files(&self, now: Timestamp, limit: u32) -> Result<Vec<FileId>, StoreError>;
     /// At most `limit` files of this user, in any order.
     async fn list_files_of(&self, owner: UserId, limit: u32) -> Result<Vec<FileId>, StoreError>;
-    /// Those of these ids that belong to a file, in any order.
+    /// The picture of a file whose longest side has at most this length.
+    async fn find_image(&self, file: FileId, side: u32) -> Result<Option<FileImage>, StoreError>;
+    /// Those of these ids that belong to a file or to a picture of one, in any order.
     async fn list_known_files(&self, ids: &[FileId]) -> Result<Vec<FileId>, StoreError>;
 }

@@ -10,7 +10,7 @@ use crate::kernel::{
     permit, scope, use_case_error,
 };
 use skep_domain::{
-    files::{FileId, FileVisibility, actions},
+    files::{FileContent, FileId, FileImage, FileVisibility, actions},
     shared::{Direction, UserId},
 };
 use std::{ops::Range, sync::Arc};
@@ -38,6 +38,37 @@ impl GetFile {
 /// Whether this actor sees a file of this owner.
 pub(crate) fn is_shown(actor: &Actor, visibility: FileVisibility, owner_id: UserId) -> bool {
     visibility == FileVisibility::Public || scope(actor, actions::READ_FILE).admits(owner_id)
+}
+
+/// A content that is shown: that of a file, or a picture of it in a size.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShownContent {
+    /// The id of the content in its store.
+    pub content_id: FileId,
+    /// The file, with the name, the size, the media type and the checksum of this content.
+    pub file: FileView,
+}
+
+impl ShownContent {
+    /// The content of a file as it was sent.
+    #[must_use]
+    pub const fn whole(file: FileView) -> Self {
+        Self { content_id: file.id, file }
+    }
+
+    /// A picture of a file in a size.
+    #[must_use]
+    pub fn sized(file: &FileView, image: FileImage) -> Self {
+        let FileContent { size, media_type, checksum } = image.content;
+        let name = file.name.for_image(&media_type);
+        Self { content_id: image.id, file: FileView { name, size, media_type, checksum, ..file.clone() } }
+    }
+
+    /// Whether it is a picture in a size. A later request for the same size can show another content.
+    #[must_use]
+    pub fn is_sized(&self) -> bool {
+        self.content_id != self.file.id
+    }
 }
 
 use_case_error! {
@@ -130,21 +161,26 @@ impl ReadFile {
         Ok(file.ok_or(NotFound("file"))?)
     }
 
-    /// Opens the content of a file that was found, or a range of its bytes. A whole content is compared with its checksum
-    /// while it is read, and a range is not. If the file was deleted meanwhile, it counts as not found.
+    /// Opens a content that was found, or a range of its bytes. A whole content is compared with its checksum while it is
+    /// read, and a range is not. If the file was deleted meanwhile, it counts as not found.
     ///
     /// # Errors
     /// [`GetError`]. `Corrupt` if the content is missing.
-    pub async fn open(&self, file: &FileView, range: Option<Range<u64>>) -> Result<Box<dyn BlobReader>, GetError> {
+    pub async fn open(
+        &self,
+        content: &ShownContent,
+        range: Option<Range<u64>>,
+    ) -> Result<Box<dyn BlobReader>, GetError> {
+        let (id, file) = (content.content_id, &content.file);
         let opened = match range {
-            Some(_) => self.blobs.open(file.id, range).await?,
-            None => self.blobs.open_whole(file.id, file.written()).await?,
+            Some(_) => self.blobs.open(id, range).await?,
+            None => self.blobs.open_whole(id, file.written()).await?,
         };
         if let Some(reader) = opened {
             return Ok(reader);
         }
         self.ready(file.id).await?;
-        Err(StoreError::corrupt("files", file.id, "the content is missing").into())
+        Err(StoreError::corrupt("files", id, "the content is missing").into())
     }
 }
 

@@ -1,6 +1,6 @@
-//! Removes contents that no file needs any more, and then their rows.
+//! Removes contents that no file needs any more, and then their rows. The pictures of a file in sizes go with it.
 
-use super::{BlobStore, FileQueries, FilesTx};
+use super::{BlobStore, FileQueries, FilesTx, constraints::FILE_IMAGE_FILE};
 use crate::kernel::{Begin, Key, Round, Runtime, StoreError, SweepAll, TxMode, run};
 use async_trait::async_trait;
 use skep_domain::{
@@ -37,20 +37,31 @@ impl RemoveFiles {
     /// # Errors
     /// The store's error.
     pub async fn remove(&self, id: FileId) -> Result<bool, StoreError> {
-        if !self.give_up(id).await? {
-            return Ok(false);
+        loop {
+            let Some(images) = self.give_up(id).await? else { return Ok(false) };
+            for image in &images {
+                self.blobs.delete(*image).await?;
+            }
+            self.blobs.delete(id).await?;
+            match self.delete_rows(id, &images).await {
+                // A picture was stored after the look. The file is deleted, so no further one can follow.
+                Err(StoreError::Referenced { constraint }) if constraint == FILE_IMAGE_FILE => {}
+                removed => return removed,
+            }
         }
-        self.blobs.delete(id).await?;
+    }
+
+    async fn delete_rows(&self, id: FileId, images: &[FileId]) -> Result<bool, StoreError> {
         run(&self.runtime, None, |attempt| async move {
             let mut unit = self.store.begin(TxMode::Write, &[Key(id.uuid())]).await?;
-            let removed = delete_row(&mut *unit, id).await;
+            let removed = delete_rows(&mut *unit, id, images).await;
             attempt.end(unit, removed).await
         })
         .await
     }
 
-    /// Gives the file up if it is an upload. Returns whether its content may be deleted.
-    async fn give_up(&self, id: FileId) -> Result<bool, StoreError> {
+    /// Gives the file up if it is an upload. If its content may be deleted, returns the ids of its pictures in sizes.
+    async fn give_up(&self, id: FileId) -> Result<Option<Vec<FileId>>, StoreError> {
         let now = self.runtime.clock.now();
         run(&self.runtime, None, |attempt| async move {
             let mut unit = self.store.begin(TxMode::Write, &[Key(id.uuid())]).await?;
@@ -61,8 +72,8 @@ impl RemoveFiles {
     }
 }
 
-async fn give_up(unit: &mut dyn FilesTx, id: FileId, now: Timestamp) -> Result<bool, StoreError> {
-    let Some(mut file) = unit.files().find(id).await? else { return Ok(false) };
+async fn give_up(unit: &mut dyn FilesTx, id: FileId, now: Timestamp) -> Result<Option<Vec<FileId>>, StoreError> {
+    let Some(mut file) = unit.files().find(id).await? else { return Ok(None) };
     if file.state == FileState::Uploading {
         file.remove(now);
         let mut usage = usage(unit, &file).await?;
@@ -70,15 +81,22 @@ async fn give_up(unit: &mut dyn FilesTx, id: FileId, now: Timestamp) -> Result<b
         unit.file_usage().save(&usage).await?;
         unit.files().save(&file).await?;
     }
-    Ok(file.state == FileState::Deleted)
+    if file.state != FileState::Deleted {
+        return Ok(None);
+    }
+    // An upload that was given up has none, but is removed once only.
+    Ok(Some(unit.images().list_of(id).await?.iter().map(|image| image.id).collect()))
 }
 
-async fn delete_row(unit: &mut dyn FilesTx, id: FileId) -> Result<bool, StoreError> {
+async fn delete_rows(unit: &mut dyn FilesTx, id: FileId, images: &[FileId]) -> Result<bool, StoreError> {
     let file = unit.files().find(id).await?.filter(|file| file.state == FileState::Deleted);
     let Some(file) = file else { return Ok(false) };
     let mut usage = usage(unit, &file).await?;
     usage.remove(&file);
     unit.file_usage().save(&usage).await?;
+    if !images.is_empty() {
+        unit.images().delete_many(images).await?;
+    }
     unit.files().delete(&file).await?;
     Ok(true)
 }

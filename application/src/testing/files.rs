@@ -10,7 +10,7 @@ use crate::{
 };
 use async_trait::async_trait;
 use skep_domain::{
-    files::{Checksum, File, FileId, FileUsage},
+    files::{Checksum, File, FileId, FileImage, FileUsage},
     jobs::Job,
     shared::Timestamp,
 };
@@ -20,11 +20,13 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-/// A cabinet with files, the usage of their owner, and the job of an archive.
+/// A cabinet with files and their pictures in sizes, the usage of their owner, and the job of an archive.
 #[derive(Clone, Default)]
 pub struct Cabinet {
     /// All files that exist.
     pub files: Vec<File>,
+    /// Their pictures in sizes.
+    pub images: Vec<FileImage>,
     /// The usage of their owner.
     pub usage: Option<FileUsage>,
     /// The only job, if there is one.
@@ -45,6 +47,11 @@ impl World for Cabinet {
         let mut unit: MockUnit<FilesMocks> = seen.looking();
         unit.files.expect_find().returning(seen.finds("files.find", self.files.clone(), |file| file.id));
         unit.files.expect_find_many().returning(seen.finds_many("files.find_many", self.files.clone(), |file| file.id));
+        let (images, noted) = (self.images.clone(), seen.clone());
+        unit.images.expect_list_of().returning(move |file| {
+            noted.note("images.list_of", &[file]);
+            Ok(images.iter().filter(|image| image.file_id == file).cloned().collect())
+        });
         let usages = Vec::from_iter(self.usage.clone());
         unit.file_usage.expect_find().returning(seen.finds("file_usage.find", usages, |usage| usage.owner_id));
         let jobs = Vec::from_iter(self.job.clone());
@@ -58,6 +65,8 @@ impl World for Cabinet {
         unit.files.expect_insert().returning(seen.stores("files.insert"));
         unit.files.expect_save().returning(seen.saves("files.save", |file: &File| file.version));
         unit.files.expect_delete().returning(seen.stores("files.delete"));
+        unit.images.expect_insert().returning(seen.stores("images.insert"));
+        unit.images.expect_delete_many().returning(seen.stores_many("images.delete_many"));
         unit.jobs.expect_save_many().returning(seen.stores_many("jobs.save_many"));
         let (insert, other, noted) = (seen.stores("jobs.insert"), self.job.clone(), seen.clone());
         unit.jobs.expect_insert().returning(move |job: &Job| {

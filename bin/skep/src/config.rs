@@ -27,6 +27,7 @@ use skep_http::{
     api::RequestLimits,
     edge::{BodyLimits, Cidr, ClientLimits, Origin, Timeouts},
 };
+use skep_images::ScalerLimits;
 use skep_workers::WorkerOptions;
 use std::{
     ffi::OsString,
@@ -99,6 +100,8 @@ pub struct Config {
     pub limits: RequestLimits,
     /// How long a password may wait for a hasher. As many may wait as can be hashed in this time.
     pub hash_wait: Duration,
+    /// How much of the server pictures may use.
+    pub scaler: ScalerLimits,
     /// How many jobs run at a time; 0 if this process runs none.
     pub workers: usize,
     /// Where mails go.
@@ -227,6 +230,7 @@ impl Config {
             workers: settings::jobs::workers(&mut source),
             mail: settings::notifications::server(&mut source),
             files_dir: settings::files::folder(&mut source),
+            scaler: settings::files::scaler(&mut source),
             policies,
         };
         let connections = config.store.server().map(|_| config.store_connections);

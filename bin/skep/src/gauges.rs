@@ -2,6 +2,7 @@
 
 use crate::{keys::Keys, stores::OpenStore, telemetry::number};
 use skep_crypto::HashPool;
+use skep_images::InProcessScaler;
 use std::sync::Arc;
 
 /// Metrics that are read instead of counted: how busy the pools are.
@@ -10,11 +11,12 @@ pub struct Gauges {
     store: OpenStore,
     keys: Arc<Keys>,
     hashers: HashPool,
+    scaler: InProcessScaler,
 }
 
 impl Gauges {
-    pub(crate) const fn of(store: OpenStore, keys: Arc<Keys>, hashers: HashPool) -> Self {
-        Self { store, keys, hashers }
+    pub(crate) const fn of(store: OpenStore, keys: Arc<Keys>, hashers: HashPool, scaler: InProcessScaler) -> Self {
+        Self { store, keys, hashers, scaler }
     }
 
     /// Passes them to the recorder of metrics. Call this before the metrics are rendered.
@@ -27,5 +29,11 @@ impl Gauges {
         metrics::gauge!("skep_password_hash_workers").set(number(stats.workers));
         metrics::gauge!("skep_password_hash_places").set(number(stats.places));
         metrics::counter!("skep_password_hash_rejected_total").absolute(stats.rejected);
+        let stats = self.scaler.stats();
+        metrics::gauge!("skep_image_scaling_running").set(number(stats.running));
+        metrics::gauge!("skep_image_scaling_waiting").set(number(stats.waiting));
+        metrics::gauge!("skep_image_scaling_workers").set(number(stats.at_once));
+        metrics::gauge!("skep_image_scaling_places").set(number(stats.places));
+        metrics::counter!("skep_image_scaling_rejected_total").absolute(stats.rejected);
     }
 }

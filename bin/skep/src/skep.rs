@@ -24,6 +24,7 @@ use crate::{
 use skep_application::{App, Ports, Store, events::Subscribers, jobs::Handlers, kernel::Runtime};
 use skep_crypto::{Argon2Cost, Argon2Hasher, HashPool, KeyRing, Sha256Secrets};
 use skep_http::{Api, ApiConfig, Service, api::RequestLimits, edge::RequestHasher};
+use skep_images::InProcessScaler;
 use skep_local::system_runtime;
 use skep_templates::MinijinjaRenderer;
 use skep_workers::{WorkerOptions, send_wake_ups};
@@ -78,6 +79,7 @@ pub struct Skep {
     pub(crate) cursor_key: [u8; 32],
     pub(crate) store: OpenStore,
     hashers: HashPool,
+    scaler: InProcessScaler,
     later: Later,
     _lock: Option<ServerLock>,
 }
@@ -170,6 +172,7 @@ impl Builder {
         }
         let ring = KeyRing::load_or_create(&*store.store, &secrets, &runtime).await?;
         let hashers = HashPool::for_cores(config.hash_wait);
+        let scaler = InProcessScaler::new(config.scaler);
         let issuer = issuer.or_else(|| config.public_url.clone()).unwrap_or_else(|| ISSUER.to_owned());
         let tokens = Arc::new(ring.tokens(issuer.clone(), AUDIENCE)?);
         let post = post(&config, &data, runtime.clone()).map_err(StartError::Mail)?;
@@ -187,13 +190,14 @@ impl Builder {
             mailer: post.mailer,
             blobs: contents(&config, &data)?,
             content_types: content_types(),
+            image_scaler: Arc::new(scaler.clone()),
         };
         let token_lifetime = config.policies.sessions.token_lifetime;
         let app = Arc::new(App::new(ports, config.policies));
         let later = Later::open(&app, &store, handlers, subscribers).await?;
         let keys = Arc::new(Keys::new(store.store.clone(), secrets, runtime, token_lifetime, tokens));
         let (cursor_key, public_url) = (ring.cursor_key(), config.public_url);
-        Ok(Skep { app, source: issuer, public_url, keys, cursor_key, store, hashers, later, _lock: lock })
+        Ok(Skep { app, source: issuer, public_url, keys, cursor_key, store, hashers, scaler, later, _lock: lock })
     }
 }
 
@@ -228,7 +232,7 @@ impl Skep {
     /// was installed before the start.
     #[must_use]
     pub fn gauges(&self) -> Gauges {
-        Gauges::of(self.store.clone(), self.keys.clone(), self.hashers.clone())
+        Gauges::of(self.store.clone(), self.keys.clone(), self.hashers.clone(), self.scaler.clone())
     }
 
     /// The name of the store: `sqlite`, `postgres`, `mongodb`, or `own` for a store of the program.

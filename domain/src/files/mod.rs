@@ -4,6 +4,7 @@ pub mod actions;
 mod checksum;
 pub mod events;
 mod file;
+mod image;
 mod media_type;
 mod name;
 mod purpose;
@@ -12,6 +13,9 @@ mod usage;
 
 pub use checksum::{Checksum, InvalidChecksum};
 pub use file::{File, FileContent, FileDisposition, FileId, FileState, FileVisibility, NotUploading};
+pub use image::{
+    Dimensions, FileImage, IMAGE_SIDE, IMAGE_SIZE_NAME_MAX, IMAGE_SIZES_MAX, ImageSize, ImageSizes, InvalidImageSizes,
+};
 pub use media_type::{InvalidMediaType, MEDIA_TYPE_MAX, MediaType};
 pub use name::{FILE_NAME_MAX, FileName, InvalidFileName};
 pub use purpose::FilePurpose;

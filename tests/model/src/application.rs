@@ -8,7 +8,7 @@ use crate::{
 };
 use async_trait::async_trait;
 use skep_application::{
-    App, Policies, Ports, Store,
+    App, MockImageScaler, Policies, Ports, Store,
     events::EventPolicy,
     files::MockContentTypes,
     kernel::{Actor, Clock as _, StoreError},
@@ -53,6 +53,7 @@ impl Application {
             mailer: Arc::new(MockMailer::new()),
             blobs: Arc::new(testing::Shelves::default()),
             content_types: Arc::new(MockContentTypes::new()),
+            image_scaler: Arc::new(MockImageScaler::new()),
         };
         Self { app: App::new(ports, policies()), clock, patience: None }
     }

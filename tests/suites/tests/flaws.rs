@@ -84,6 +84,18 @@ const CAUGHT: &[(SqlFlaw, &str, &str)] = &[
     (flaw("files.file.list_open_down_first", "state = 'uploading' AND ", ""), "files", OPEN_ONLY),
     (flaw("files.file.list_open_up_first", "owner_id = $1", "$1 = $1"), "files", OPEN_ONLY),
     (flaw("files.file.count_open", "upload_expires_at > $2", "$2 = $2"), "files", OPEN_ONLY),
+    (flaw("files.file_image.insert", "$5,", "substr($5, 1, 9),"), FILE_IMAGES, "a_picture_is_read_as_written"),
+    (flaw("files.file_image.find", " AND side = $2", " AND $2 = $2"), FILE_IMAGES, "a_picture_is_read_as_written"),
+    (flaw("files.file_image.list_of", "file_id = $1", "$1 = $1"), FILE_IMAGES, IMAGES_OF),
+    (flaw("files.file_image.list_of", "ORDER BY side", "ORDER BY side DESC"), FILE_IMAGES, IMAGES_OF),
+    (flaw("files.file_image.delete_many", "WHERE id", "WHERE 1 OR id"), FILE_IMAGES, IMAGES_OF),
+    (flaw("files.file.list_known", "UNION ALL", "EXCEPT"), FILE_IMAGES, "the_ids_of_pictures_are_known"),
+    (flaw(MIGRATIONS, "UNIQUE (file_id, side)", "CHECK (1)"), FILE_IMAGES, "a_file_has_one_picture_with_each_side"),
+    (
+        flaw(MIGRATIONS, "FOREIGN KEY (file_id) REFERENCES files (id)", "CHECK (1)"),
+        FILE_IMAGES,
+        "the_file_of_a_picture_exists",
+    ),
     (flaw("files.file_usage.save", " AND version = $", " AND 0 < $"), "file_usage", "a_stale_save_is_rejected"),
     (flaw("catalog.stock_level.find", "expires_at <= $2", "expires_at < $2"), "stock_queries", NOT_RESERVED),
     (flaw("catalog.stock_level.find", "state = 'active'", "1 = 1"), "stock_queries", NOT_RESERVED),
@@ -361,6 +373,8 @@ const LIMITED: &str = "racing_workers_run_no_more_jobs_than_the_queue_allows";
 const UNOPENED: &str = "queues_without_workers_are_those_with_jobs_and_no_settings";
 const REPLACES_READ: &str = "a_save_replaces_only_the_version_that_was_read";
 const MAIL_TEMPLATES: &str = "mail_templates";
+const FILE_IMAGES: &str = "file_images";
+const IMAGES_OF: &str = "the_pictures_of_a_file_are_listed_and_deleted";
 const READY_ONLY: &str = "only_files_that_are_ready_are_listed";
 const OPEN_ONLY: &str = "only_open_uploads_in_pieces_are_listed_as_such";
 const EXPIRED: &str = "ready_files_expire_at_their_time";

@@ -8,7 +8,7 @@ use bson::doc;
 use skep_application::{
     App, Policies, Ports, Store,
     events::{EventHandler, EventsTx, HandlerError, Handling, PlacedEvent, Subscribers},
-    files::{MockBlobStore, MockContentTypes},
+    files::{MockBlobStore, MockContentTypes, MockImageScaler},
     identity::{MockAccessTokens, MockOneTimeSecrets, MockPasswordHasher},
     jobs::{Handlers, JobError, JobHandler, JobRun, JobsTx, Outcome, job_for},
     kernel::{Actor, Begin, MockFingerprints, MockRateLimits, OutboxEvent, TxMode},
@@ -71,6 +71,7 @@ fn app(store: Arc<dyn Store>) -> Arc<App> {
         mailer: Arc::new(MockMailer::new()),
         blobs: Arc::new(MockBlobStore::new()),
         content_types: Arc::new(MockContentTypes::new()),
+        image_scaler: Arc::new(MockImageScaler::new()),
     };
     Arc::new(App::new(ports, Policies::default()))
 }

@@ -3,7 +3,9 @@
 use super::{
     content::{self, ContentAnswer},
     dto::{FILES, FileBody},
-    links::{self, FileLinkBody, LinkDisposition, LinkExpires, LinkSignature, LinkSigner, SignFileLinkRequest},
+    links::{
+        self, ContentSize, FileLinkBody, LinkDisposition, LinkExpires, LinkSignature, LinkSigner, SignFileLinkRequest,
+    },
     parameters::ReprDigest,
     upload::Content,
 };
@@ -94,19 +96,25 @@ impl FilesApi {
     /// any other content is downloaded. The content never changes, so caches keep that of a public file. A link from
     /// `POST /api/v1/files/{id}/links` gives it to every caller until it expires, the file is deleted, or the account that
     /// made the link may no longer read the file. A wrong link is refused whether the file exists or not.
+    ///
+    /// With `size`, a picture is returned in one of the sizes of the deployment: turned upright, without metadata, and never
+    /// enlarged. It is WebP, JPEG or PNG, whichever fits, and of an animation the first frame. The first request makes it,
+    /// and later ones get what it has kept. `size` can be added to a link.
     #[expect(clippy::too_many_arguments, reason = "the parameters of the operation")]
     #[oai(path = "/files/:id/content", method = "get", operation_id = "get_file_content")]
     async fn content(
         &self,
         caller: Anyone,
         Path(id): Path<Id<FileId>>,
+        Sent(size): Sent<ContentSize>,
         Sent(signer): Sent<LinkSigner>,
         Sent(expires): Sent<LinkExpires>,
         Sent(disposition): Sent<LinkDisposition>,
         Sent(signature): Sent<LinkSignature>,
         request: &Request,
     ) -> Result<ContentAnswer, Problem> {
-        let read_file = &caller.app().files.read_file;
+        let files = &caller.app().files;
+        let read_file = &files.read_file;
         let (file, linked) = match links::link(signer, expires, disposition, signature) {
             None => (read_file.find(&caller.actor, id.0).await?, None),
             Some(link) => {
@@ -114,7 +122,8 @@ impl FilesApi {
                 (file, Some(linked))
             }
         };
-        content::answer(read_file, (file, linked), request.headers()).await
+        let shown = content::choose(files, file, size.0.as_deref()).await?;
+        content::answer(files, (shown, linked), request.headers()).await
     }
 
     /// Make a link to the content of a file

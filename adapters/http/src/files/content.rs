@@ -24,8 +24,8 @@ use poem_openapi::{
     registry::{MetaHeader, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry},
 };
 use skep_application::{
-    files::{BlobReader, FileView, LinkedUse, ReadFile},
-    kernel::{GetError, StoreError},
+    files::{BlobReader, FileView, Files, GetImageError, LinkedUse, ShownContent},
+    kernel::{AppError as _, ErrorKind, GetError, StoreError},
 };
 use skep_domain::files::{FileDisposition, FileId, FileVisibility};
 use std::{fmt::Display, io};
@@ -84,7 +84,8 @@ fn value(text: impl Display) -> Result<HeaderValue, Problem> {
 }
 
 /// The headers of every answer with a content.
-fn describe(file: &FileView, linked: Option<LinkedUse>, headers: &mut HeaderMap) -> Result<(), Problem> {
+fn describe(shown: &ShownContent, linked: Option<LinkedUse>, headers: &mut HeaderMap) -> Result<(), Problem> {
+    let file = &shown.file;
     let is_saved = linked.is_some_and(|linked| linked.disposition == FileDisposition::Attachment);
     let is_shown = file.media_type.is_shown_safely() && !is_saved;
     let media_type = match file.media_type.as_str() {
@@ -103,6 +104,8 @@ fn describe(file: &FileView, linked: Option<LinkedUse>, headers: &mut HeaderMap)
         return Ok(());
     }
     let cached = match file.visibility {
+        // The name of a size can get another meaning.
+        FileVisibility::Public if shown.is_sized() => "public, max-age=86400",
         FileVisibility::Public => "public, max-age=31536000, immutable",
         FileVisibility::Private => "private, no-cache",
     };
@@ -115,22 +118,38 @@ fn describe(file: &FileView, linked: Option<LinkedUse>, headers: &mut HeaderMap)
     Ok(())
 }
 
+/// The picture of a file in a size, or its own content without one.
+pub(super) async fn choose(files: &Files, file: FileView, size: Option<&str>) -> Result<ShownContent, GetImageError> {
+    let Some(size) = size else { return Ok(ShownContent::whole(file)) };
+    let got = files.get_image.execute(&file, size).await;
+    let outcome = match &got {
+        Ok(image) if image.is_new => "made",
+        Ok(_) => "kept",
+        Err(GetImageError::Busy(_)) => "busy",
+        Err(error) if error.kind() == ErrorKind::Invalid || error.kind() == ErrorKind::NotFound => "refused",
+        Err(_) => "failed",
+    };
+    metrics::counter!("skep_file_images_total", "outcome" => outcome).increment(1);
+    got.map(|image| image.shown)
+}
+
 /// Answers a request for the content of a file that the caller may see, perhaps by a link. The conditions are judged first,
 /// then the range.
 pub(super) async fn answer(
-    read_file: &ReadFile,
-    (file, linked): (FileView, Option<LinkedUse>),
+    files: &Files,
+    (shown, linked): (ShownContent, Option<LinkedUse>),
     asked_by: &HeaderMap,
 ) -> Result<ContentAnswer, Problem> {
     let mut response = Response::builder().status(StatusCode::OK).finish();
-    describe(&file, linked, response.headers_mut())?;
+    let file = &shown.file;
+    describe(&shown, linked, response.headers_mut())?;
     if let Some(conditions) = Conditions::of(asked_by) {
         response = conditions.judge_read(response)?;
         if response.status() == StatusCode::NOT_MODIFIED {
             return Ok(ContentAnswer(response));
         }
     }
-    let part = match asked(asked_by, file.size, &etag(&file)) {
+    let part = match asked(asked_by, file.size, &etag(file)) {
         Asked::All => None,
         Asked::Part(part) => Some(part),
         Asked::Missing => {
@@ -145,13 +164,23 @@ pub(super) async fn answer(
         response.headers_mut().insert(CONTENT_RANGE, place);
     }
     let read = async {
-        let mut reader = read_file.open(&file, part).await?;
+        let mut reader = files.read_file.open(&shown, part).await?;
         let first = reader.read().await.map_err(GetError::from)?;
         Ok((first, reader))
     };
-    let (first, reader) = read.await.inspect_err(|error: &GetError| note_damage(file.id, error))?;
+    let (first, reader) = match read.await {
+        Ok(read) => read,
+        Err(error) => {
+            note_damage(shown.content_id, &error);
+            if matches!(error, GetError::Store(StoreError::Corrupt(_))) {
+                // The next request makes the picture again. If that fails, it is tried with the next one.
+                let _ = files.get_image.forget(&shown).await;
+            }
+            return Err(error.into());
+        }
+    };
     response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
-    response.set_body(Body::from_bytes_stream(pieces(file.id, first, reader)));
+    response.set_body(Body::from_bytes_stream(pieces(shown.content_id, first, reader)));
     Ok(ContentAnswer(response))
 }
 

@@ -18,6 +18,7 @@ const SIGNER: &str = "signer";
 const EXPIRES: &str = "expires";
 const DISPOSITION: &str = "disposition";
 const SIGNATURE: &str = "signature";
+const SIZE: &str = "size";
 
 /// The link that a caller asks for.
 #[derive(Debug, Object, Deserialize)]
@@ -78,7 +79,7 @@ impl FileLinkBody {
 macro_rules! part {
     ($(#[$doc:meta])* $type:ident = $name:ident, $description:literal, $example:literal) => {
         $(#[$doc])*
-        pub(super) struct $type(Option<String>);
+        pub(super) struct $type(pub(super) Option<String>);
 
         impl Parameter for $type {
             const PLACE: MetaParamIn = MetaParamIn::Query;
@@ -119,6 +120,11 @@ part! {
     LinkSignature = SIGNATURE,
     "A part of a link: its signature. A request with any part of a link is answered by the link alone, for every caller.",
     "5c4c1b3f2c0f1a7e7c0e0a8d6b5f4e3d2c1b0a99887766554433221100ffeedd"
+}
+
+part! {
+    /// The size in which a picture is shown.
+    ContentSize = SIZE, "The name of a size in which a picture is shown, such as `small`. Without it, the content is returned as it was sent.", "small"
 }
 
 /// The link of a request. `None` if it has no part of one.

@@ -6,7 +6,7 @@ use crate::{
 };
 use skep_application::{
     files::{
-        AppendUploadError, CreateUploadError, DeleteFileError, GetUploadError, ReadFileError, SignFileLinkError,
+        AppendUploadError, CreateUploadError, DeleteFileError, GetUploadError, ShowContentError, SignFileLinkError,
         TerminateUploadError, UploadFileError,
     },
     kernel::{GetError, ListError},
@@ -24,7 +24,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation::new("upload_file", UPLOAD_FILE, UploadFileError::REFUSALS).body(CONTENT),
     Operation::new("list_files", READ_FILE, ListError::REFUSALS).cost(Cost::Page),
     Operation::new("get_file", READ_PUBLIC_FILE, GetError::REFUSALS),
-    Operation::new("get_file_content", READ_PUBLIC_FILE, ReadFileError::REFUSALS),
+    Operation::new("get_file_content", READ_PUBLIC_FILE, ShowContentError::REFUSALS),
     Operation::new("sign_file_link", READ_FILE, SignFileLinkError::REFUSALS).body(LINK),
     Operation::new("delete_file", DELETE_FILE, DeleteFileError::REFUSALS),
     Operation::new("create_upload", UPLOAD_FILE, CreateUploadError::REFUSALS),

@@ -1,6 +1,7 @@
-//! Files, and how much users keep.
+//! Files, their pictures in sizes, and how much users keep.
 
 mod file_usage;
+mod images;
 mod rows;
 pub(crate) mod schema;
 

@@ -1,9 +1,12 @@
 //! The rows of files.
 
-use super::{schema, stored_size};
+use super::{
+    images::{self, FileImageDoc},
+    schema, stored_size,
+};
 use crate::{
     ops::{List, Query, SortField},
-    record::{self, Record, Stored, Unreadable, Versioned, date, time, version},
+    record::{self, Record, Reference, Stored, Unreadable, Versioned, date, time, version},
     store::MongoStore,
     unit::MongoUnit,
 };
@@ -16,14 +19,15 @@ use skep_application::{
 };
 use skep_domain::{
     files::{
-        Appender, File, FileId, FileName, FilePurpose, FileState, FileVisibility, MediaType, Resumable, UploadMetadata,
+        Appender, File, FileId, FileImage, FileName, FilePurpose, FileState, FileVisibility, MediaType, Resumable,
+        UploadMetadata,
     },
     shared::{Direction, LeaseToken, Timestamp, UserId, Version},
 };
 use std::slice::from_ref;
 
 #[derive(Serialize, Deserialize)]
-struct FileDoc {
+pub(super) struct FileDoc {
     #[serde(rename = "_id")]
     id: bson::Uuid,
     owner_id: bson::Uuid,
@@ -106,6 +110,7 @@ impl Record for FileDoc {
 }
 
 impl Stored for FileDoc {
+    const REFERENCED_BY: &'static [Reference] = &[images::FILE];
     fn of(file: &File) -> Self {
         let (media_type, sha256) =
             file.content.as_ref().map(|(media_type, sum)| (media_type.as_str().to_owned(), sum.to_string())).unzip();
@@ -149,6 +154,22 @@ struct FileIdDoc {
 
 impl Record for FileIdDoc {
     const COLLECTION: &'static str = FileDoc::COLLECTION;
+    const FIELDS: Option<&'static [&'static str]> = Some(&[]);
+    type Entity = FileId;
+    fn read(self) -> Result<FileId, Unreadable> {
+        Ok(FileId::new(self.id.to_uuid_1()))
+    }
+}
+
+/// The id of a picture in a size, without the rest.
+#[derive(Deserialize)]
+struct FileImageIdDoc {
+    #[serde(rename = "_id")]
+    id: bson::Uuid,
+}
+
+impl Record for FileImageIdDoc {
+    const COLLECTION: &'static str = FileImageDoc::COLLECTION;
     const FIELDS: Option<&'static [&'static str]> = Some(&[]);
     type Entity = FileId;
     fn read(self) -> Result<FileId, Unreadable> {
@@ -257,9 +278,15 @@ impl FileQueries for MongoStore {
         self.read().await?.find::<FileIdDoc>(Query::of(of_owner).at_most(limit)).await
     }
 
+    async fn find_image(&self, file: FileId, side: u32) -> Result<Option<FileImage>, StoreError> {
+        self.read().await?.find_one::<FileImageDoc>(images::of(file, side)).await
+    }
+
     async fn list_known_files(&self, ids: &[FileId]) -> Result<Vec<FileId>, StoreError> {
-        let ids = record::ids(ids.iter().map(|id| id.uuid()));
-        self.read().await?.find::<FileIdDoc>(Query::of(doc! { "_id": { "$in": ids } })).await
+        let with_ids = doc! { "_id": { "$in": record::ids(ids.iter().map(|id| id.uuid())) } };
+        let files = self.read().await?.find::<FileIdDoc>(Query::of(with_ids.clone())).await?;
+        let images = self.read().await?.find::<FileImageIdDoc>(Query::of(with_ids)).await?;
+        Ok([files, images].concat())
     }
 }
 

@@ -1,6 +1,6 @@
 //! The migrations of files.
 
-use crate::schema::{Collection, Index, MongoSchema, MongoSet, MongoStep, collection, index, partial};
+use crate::schema::{Collection, Index, MongoSchema, MongoSet, MongoStep, collection, index, partial, unique};
 use bson::{DateTime, Document, doc};
 use skep_application::{
     kernel::StoreError,
@@ -33,6 +33,13 @@ pub(crate) const SET: MongoSet = MongoSet {
         MigrationStep { name: "unready_of_owner", work: MongoStep::NOTHING },
         MigrationStep { name: "delete_at", work: MongoStep::code(nothing, remove_delete_at) },
         MigrationStep { name: "expired_files", work: MongoStep::change(nothing, EXPIRING, drop_expired_files, &[]) },
+        MigrationStep {
+            name: "file_images",
+            work: MongoStep::collections(&[collection(
+                "file_images",
+                &[unique("file_images_file_id_side_key", &["file_id", "side"])],
+            )]),
+        },
     ],
 };
 

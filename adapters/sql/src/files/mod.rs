@@ -1,13 +1,14 @@
-//! Files, and how much users keep.
+//! Files, their pictures in sizes, and how much users keep.
 
 mod file_usage;
+mod images;
 pub(crate) mod migrations;
 mod rows;
 
 use crate::declared::Declared;
 
 pub(crate) fn declared() -> Declared {
-    rows::declared().and(file_usage::declared())
+    rows::declared().and(file_usage::declared()).and(images::declared())
 }
 
 /// A number of bytes as stores keep it. No size is greater.

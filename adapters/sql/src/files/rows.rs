@@ -1,6 +1,6 @@
 //! The rows of files.
 
-use super::stored_size;
+use super::{images, stored_size};
 use crate::{
     Kind, Row, SqlStore, SqlUnit, Statement, Value, args,
     declared::Declared,
@@ -16,8 +16,8 @@ use skep_application::{
 };
 use skep_domain::{
     files::{
-        Appender, Checksum, File, FileId, FileName, FilePurpose, FileState, FileVisibility, MediaType, Resumable,
-        UploadMetadata,
+        Appender, Checksum, File, FileId, FileImage, FileName, FilePurpose, FileState, FileVisibility, MediaType,
+        Resumable, UploadMetadata,
     },
     shared::{Direction, LeaseToken, Timestamp, UserId, Version},
 };
@@ -98,7 +98,7 @@ static LIST_OF: LazyLock<Statement> = LazyLock::new(|| {
     FILES.command("list_of", text, &[Kind::Uuid, Kind::Int], &[Kind::Uuid])
 });
 static LIST_KNOWN: LazyLock<Statement> = LazyLock::new(|| {
-    let text = "SELECT id FROM {files by id in $1}";
+    let text = "SELECT id FROM {files by id in $1} UNION ALL SELECT id FROM {file_images by id in $1}";
     FILES.command("list_known", text, &[Kind::Uuids], &[Kind::Uuid])
 });
 
@@ -237,6 +237,10 @@ impl FileQueries for SqlStore {
 
     async fn list_files_of(&self, owner: UserId, limit: u32) -> Result<Vec<FileId>, StoreError> {
         self.rows(&LIST_OF, args![owner, limit], id).await
+    }
+
+    async fn find_image(&self, file: FileId, side: u32) -> Result<Option<FileImage>, StoreError> {
+        self.row(&images::FIND, args![file.uuid(), side], FileImage::read).await
     }
 
     async fn list_known_files(&self, ids: &[FileId]) -> Result<Vec<FileId>, StoreError> {

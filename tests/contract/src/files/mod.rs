@@ -1,6 +1,7 @@
-//! Clauses of files: their rows, the usage of their owners, and the store of their contents.
+//! Clauses of files: their rows, their pictures in sizes, the usage of their owners, and the store of their contents.
 
 mod blobs;
+mod images;
 mod pieces;
 mod rows;
 mod uploads;
@@ -48,6 +49,7 @@ pub fn clauses() -> Vec<Clause<dyn FilesStore>> {
     [
         of(file_rows(), |store| Arc::new(Whole(store)) as Arc<dyn FileRows>),
         of(file_usages(), |store| Arc::new(Whole(store))),
+        images::clauses(),
     ]
     .concat()
 }

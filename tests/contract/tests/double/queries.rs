@@ -20,7 +20,7 @@ use skep_domain::{
     access::Policy,
     catalog::{Category, CategoryId, Product},
     events::{EventPosition, HeldEvent, HeldEventId, HeldState, Subscription, SubscriptionId},
-    files::{File, FileId},
+    files::{File, FileId, FileImage},
     identity::Session,
     jobs::{Job, JobId, Queue, QueueName, Schedule, ScheduleId},
     notifications::{Locale, MailKind, MailTemplate, MailTemplateId},
@@ -152,6 +152,9 @@ impl FileQueries for Flawed {
     }
     async fn list_files_of(&self, owner: UserId, limit: u32) -> Done<Vec<FileId>> {
         self.seen.list_files_of(owner, limit).await
+    }
+    async fn find_image(&self, file: FileId, side: u32) -> Done<Option<FileImage>> {
+        self.seen.find_image(file, side).await
     }
     async fn list_known_files(&self, ids: &[FileId]) -> Done<Vec<FileId>> {
         self.seen.list_known_files(ids).await

@@ -4,7 +4,7 @@ use super::{Done, Flaw};
 use async_trait::async_trait;
 use skep_application::{
     catalog::{CategoryRepository, ProductRepository, StockRepository},
-    files::{FileRepository, FileUsageRepository},
+    files::{FileImageRepository, FileRepository, FileUsageRepository},
     identity::{
         AccountLinkRepository, GroupRepository, KnownNetworkRepository, RoleRepository, SessionRepository, SetupToken,
         SetupTokenRepository, UserRepository, constraints::SETUP_TOKEN,
@@ -19,7 +19,7 @@ use skep_application::{
 use skep_domain::{
     access::{Group, GroupId, OwnRole, Role, RoleName},
     catalog::{Category, CategoryId, Product, Reservation, ReservationState, StockLevel, StockMovement},
-    files::{File, FileId, FileUsage},
+    files::{File, FileId, FileImage, FileUsage},
     identity::{AccountLink, KnownNetworks, LinkPurpose, RefreshChain, Renewal, Rotation, Session, User},
     notifications::{MailTemplate, MailTemplateId},
     ordering::Order,
@@ -464,6 +464,19 @@ impl FileRepository for FlawedUnit {
     }
     async fn delete(&mut self, file: &File) -> Done<()> {
         through!(self, FileRepository::delete(file))
+    }
+}
+
+#[async_trait]
+impl FileImageRepository for FlawedUnit {
+    async fn list_of(&mut self, file: FileId) -> Done<Vec<FileImage>> {
+        through!(self, FileImageRepository::list_of(file))
+    }
+    async fn insert(&mut self, image: &FileImage) -> Done<()> {
+        through!(self, FileImageRepository::insert(image))
+    }
+    async fn delete_many(&mut self, ids: &[FileId]) -> Done<()> {
+        through!(self, FileImageRepository::delete_many(ids))
     }
 }
 

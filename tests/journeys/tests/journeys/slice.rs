@@ -14,6 +14,7 @@ mod file_links;
 mod files;
 mod forms;
 mod groups;
+mod images;
 mod invitations;
 mod jobs;
 mod links;
@@ -61,6 +62,7 @@ pub(crate) const CONTEXTS: &[Context] = &[
     events::CONTEXT,
     files::CONTEXT,
     file_links::CONTEXT,
+    images::CONTEXT,
     forms::CONTEXT,
     uploads::CONTEXT,
     open_uploads::CONTEXT,

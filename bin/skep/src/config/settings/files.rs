@@ -6,9 +6,13 @@ use crate::config::{
     read::Source,
     setting::{Setting, Shape},
 };
-use skep_application::{Policies, files::FilePolicy};
-use skep_domain::files::FileQuota;
-use std::{path::PathBuf, time::Duration};
+use skep_application::{
+    Policies,
+    files::{FilePolicy, ImagePolicy},
+};
+use skep_domain::files::{FileQuota, ImageSizes};
+use skep_images::ScalerLimits;
+use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
 
 pub(super) const FILES: ContextSettings = ContextSettings { settings: SETTINGS, read };
 
@@ -52,6 +56,30 @@ const SETTINGS: &[Setting] = &[
         .default("604800")
         .form("a number of seconds from 1 to 31536000", "604800")
         .doc("The longest time for which a link to the content of a file can be valid."),
+    Setting::new("SKEP_IMAGE_SIZES", "files.image_sizes", Shape::List)
+        .default("thumbnail:160,small:480,medium:960,large:1920")
+        .form("1 to 8 names in lower case, each with its longest side of 16 to 4096 pixels, such as small:480", "small:480,large:1920")
+        .doc("The sizes in which pictures are shown (`?size=small`). A file keeps at most one smaller picture for each. If a size gets another length, its pictures are made again."),
+    Setting::new("SKEP_IMAGE_MIB", "files.image_mib", Shape::Number)
+        .default("10")
+        .form("a number of MiB from 1 to 100", "10")
+        .doc("The greatest content from which smaller pictures are made."),
+    Setting::new("SKEP_IMAGE_MEGAPIXELS", "files.image_megapixels", Shape::Number)
+        .default("25")
+        .form("a number of millions of pixels from 1 to 500", "25")
+        .doc("The most pixels of a picture from which smaller ones are made. It is judged by the header of the picture."),
+    Setting::new("SKEP_IMAGE_MEMORY_MIB", "files.image_memory_mib", Shape::Number)
+        .default("256")
+        .form("a number of MiB from 16 to 16384", "256")
+        .doc("The most memory that reading one picture may need. A JPEG can need nine bytes for each pixel. A picture that could need more is not read."),
+    Setting::new("SKEP_IMAGE_SCALERS", "files.image_scalers", Shape::Number)
+        .default("2")
+        .form("a number from 1 to 64", "2")
+        .doc("The most pictures that are made at the same time. Each can need SKEP_IMAGE_MEMORY_MIB."),
+    Setting::new("SKEP_IMAGE_WAITING", "files.image_waiting", Shape::Number)
+        .default("32")
+        .form("a number from 0 to 10000", "32")
+        .doc("The most requests that wait until a picture can be made. Further ones are answered 503."),
 ];
 
 fn read(source: &mut Source, policies: &mut Policies) {
@@ -71,6 +99,21 @@ fn read(source: &mut Source, policies: &mut Policies) {
         link_time: source.required("SKEP_FILE_LINK_SECONDS", seconds),
         longest_link: source.required("SKEP_FILE_LINK_MAX_SECONDS", seconds),
     };
+    policies.images = ImagePolicy {
+        sizes: source.required("SKEP_IMAGE_SIZES", |text| ImageSizes::parse(text).ok()),
+        most_bytes: source.required("SKEP_IMAGE_MIB", |text| Some(number(text, 1, 100)? << 20)),
+    };
+}
+
+/// Reads how much of the server pictures may use.
+pub(in crate::config) fn scaler(source: &mut Source) -> ScalerLimits {
+    let count = |text: &str, least, most| usize::try_from(number(text, least, most)?).ok();
+    ScalerLimits {
+        pixels: source.required("SKEP_IMAGE_MEGAPIXELS", |text| Some(number(text, 1, 500)? * 1_000_000)),
+        memory: source.required("SKEP_IMAGE_MEMORY_MIB", |text| Some(number(text, 16, 16_384)? << 20)),
+        at_once: source.required("SKEP_IMAGE_SCALERS", |text| NonZeroUsize::new(count(text, 1, 64)?)),
+        waiting: source.required("SKEP_IMAGE_WAITING", |text| count(text, 0, 10_000)),
+    }
 }
 
 /// Reads the folder of the contents.

@@ -1,6 +1,6 @@
 //! Files and their contents.
 
-use crate::telemetry::metric::{Kind, Metric, When, counter};
+use crate::telemetry::metric::{Kind, Metric, When, counter, gauge};
 
 pub(super) const METRICS: &[Metric] = &[
     counter(
@@ -22,4 +22,15 @@ pub(super) const METRICS: &[Metric] = &[
         "Reads of a content that ended because it is missing, or differs from its checksum.",
     )
     .when(When::Counted),
+    counter(
+        "skep_file_images_total",
+        "Requests for pictures in sizes by outcome: made (a smaller picture was made and kept), kept (it was there), refused, busy (too many waited), or failed.",
+    )
+    .labels(&["outcome"])
+    .when(When::Counted),
+    gauge("skep_image_scaling_running", "Pictures that are being made."),
+    gauge("skep_image_scaling_waiting", "Requests that wait until a picture can be made."),
+    gauge("skep_image_scaling_workers", "The number of pictures that may be made at the same time."),
+    gauge("skep_image_scaling_places", "The number of requests that may wait: `SKEP_IMAGE_WAITING`."),
+    counter("skep_image_scaling_rejected_total", "Requests that were refused because too many waited."),
 ];
