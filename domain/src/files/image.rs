@@ -27,7 +27,7 @@ pub struct ImageSizes(Arc<[ImageSize]>);
 /// Why sizes are refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidImageSizes {
-    /// There is none, or there are too many.
+    /// No size is named, or too many are.
     #[error("must be 1 to {IMAGE_SIZES_MAX} sizes")]
     Count,
     /// A name is not one, or occurs twice.
@@ -121,9 +121,9 @@ fn is_name(name: &str) -> bool {
 /// The width and the height of a picture in pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Dimensions {
-    /// The width.
+    /// From the left to the right.
     pub width: u32,
-    /// The height.
+    /// From the top to the bottom.
     pub height: u32,
 }
 
