@@ -165,6 +165,8 @@ impl Lock {
             if known.as_ref().is_some_and(|known| is_held(known, &process, clock.now())) {
                 return Ok(None);
             }
+            // A lock of our own that has ended may just be taken out of the head.
+            let may_change = known.as_ref().and_then(|known| known.head.holder).is_some_and(|it| it.process == process.id);
             let holder = Holder { process: process.id, lock: ids.next() };
             process.with(|locks| locks.insert(holder.lock));
             let (head, etag) = known.map_or_else(Default::default, |known| (known.head, Some(known.etag)));
@@ -176,8 +178,10 @@ impl Lock {
             if !exists || lock.change(|_| {}).await? {
                 return Ok(Some(lock));
             }
-            // Another one has it now, or the one before has just let it go.
             lock.forget();
+            if !may_change {
+                break;
+            }
         }
         Ok(None)
     }

@@ -184,12 +184,17 @@ async fn one_begins(server: Server) -> Checked {
 }
 
 async fn one_locks(server: Server) -> Checked {
-    let (blobs, options) = server.opened();
-    for _ in 0..10 {
+    let (one, options) = server.opened();
+    let (two, raw) = (one.as_another_process(), server.raw(&options));
+    for round in 0..20 {
         let id = id();
-        let partial = resume(&blobs, id, 0).await?;
-        std::mem::forget(partial);
-        let (one, two) = (an_hour_later(&options), an_hour_later(&options));
+        if round % 2 == 0 {
+            write(&one, id, b"honey").await?.0.publish().await?;
+        } else {
+            // A content that its last writer has let go.
+            let head = r#"{"holder":null,"turn":7,"pieces":[],"upload":null,"may_be_published":false}"#;
+            raw.put(&Path::from(format!("{}/{id}.head", options.prefix)), head.into()).await?;
+        }
         let (first, second) = tokio::join!(one.lock(id), two.lock(id));
         must(first?.is_some() != second?.is_some(), "exactly one has it")?;
     }
