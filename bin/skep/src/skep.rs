@@ -185,7 +185,7 @@ impl Builder {
             limits: stores::limits(&config, runtime.clock.clone()).map_err(StartError::Limits)?,
             renderer: Arc::new(MinijinjaRenderer),
             mailer: post.mailer,
-            blobs: contents(&config, &data)?,
+            blobs: contents(&config, &data, runtime.clone())?,
             content_types: content_types(),
         };
         let token_lifetime = config.policies.sessions.token_lifetime;

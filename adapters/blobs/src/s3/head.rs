@@ -166,7 +166,8 @@ impl Lock {
                 return Ok(None);
             }
             // A lock of our own that has ended may just be taken out of the head.
-            let may_change = known.as_ref().and_then(|known| known.head.holder).is_some_and(|it| it.process == process.id);
+            let may_change =
+                known.as_ref().and_then(|known| known.head.holder).is_some_and(|it| it.process == process.id);
             let holder = Holder { process: process.id, lock: ids.next() };
             process.with(|locks| locks.insert(holder.lock));
             let (head, etag) = known.map_or_else(Default::default, |known| (known.head, Some(known.etag)));

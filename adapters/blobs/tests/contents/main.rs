@@ -9,8 +9,8 @@ mod s3;
 
 use async_trait::async_trait;
 use libtest_mimic::{Arguments, Trial};
-use skep_application::{files::BlobStore, kernel::Clock};
 use s3::Server;
+use skep_application::{files::BlobStore, kernel::Clock};
 use skep_blobs::{DiskBlobs, MemoryBlobs, S3Blobs};
 use skep_contract::{
     Failure, InProcess,
@@ -125,9 +125,11 @@ fn main() -> ExitCode {
             in_runtime(run(&InProcess::<dyn Contents>::new("s3", bucket), &clause))
         })
     }));
-    trials.extend(s3::TRIALS.iter().map(|(name, work)| {
-        trial(format!("s3::{name}"), server.as_ref(), move |server| in_runtime(work(server)))
-    }));
+    trials.extend(
+        s3::TRIALS
+            .iter()
+            .map(|(name, work)| trial(format!("s3::{name}"), server.as_ref(), move |server| in_runtime(work(server)))),
+    );
     trials.extend(s3::without_server());
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
