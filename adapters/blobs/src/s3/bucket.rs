@@ -194,13 +194,12 @@ impl Bucket {
         name: &str,
         upload: &String,
         number: usize,
-        bytes: &[u8],
+        bytes: Vec<u8>,
     ) -> Result<PartId, StoreError> {
         if number >= MOST_PARTS {
             return Err(StoreError::Full("a content in S3 has at most 10,000 parts".into()));
         }
-        let bytes = PutPayload::from(bytes.to_vec());
-        self.transferred(self.s3.put_part(&self.path(name), upload, number, bytes)).await
+        self.transferred(self.s3.put_part(&self.path(name), upload, number, PutPayload::from(bytes))).await
     }
 
     /// Makes an object of the parts.

@@ -63,10 +63,10 @@ impl S3Staged {
         Ok(upload)
     }
 
-    /// Sends the bytes that wait as a part.
-    async fn send(&mut self) -> Result<PartId, StoreError> {
+    /// Sends bytes as the next part.
+    async fn send(&mut self, bytes: Vec<u8>) -> Result<PartId, StoreError> {
         let upload = self.upload().await?;
-        self.bucket.part(&self.name(), &upload, self.parts.len(), &self.waiting).await
+        self.bucket.part(&self.name(), &upload, self.parts.len(), bytes).await
     }
 
     async fn add(&mut self, mut bytes: &[u8]) -> Result<(), StoreError> {
@@ -80,9 +80,9 @@ impl S3Staged {
             self.size += fitting.len() as u64;
             bytes = rest;
             if self.waiting.len() == PART {
-                let part = self.send().await?;
+                let bytes = std::mem::take(&mut self.waiting);
+                let part = self.send(bytes).await?;
                 self.parts.push(part);
-                self.waiting.clear();
             }
         }
         Ok(())
@@ -93,7 +93,7 @@ impl S3Staged {
     async fn keep(&mut self) -> Result<(), StoreError> {
         let is_in_parts = self.upload.is_some() || self.lock.is_some();
         if is_in_parts && self.last.is_none() && !self.waiting.is_empty() {
-            self.last = Some(self.send().await?);
+            self.last = Some(self.send(self.waiting.clone()).await?);
         }
         Ok(())
     }
