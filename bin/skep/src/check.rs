@@ -9,6 +9,7 @@ mod services;
 pub(crate) use exposure::{plain_cookies, unnamed_proxy};
 pub(crate) use finding::{Finding, Level};
 pub(crate) use place::local_files;
+pub(crate) use services::bucket;
 
 use crate::config::{Config, ConfigError};
 
@@ -32,6 +33,7 @@ pub(crate) async fn everything(config: Result<Config, ConfigError>) -> Vec<Findi
     findings.extend(local_files(&config));
     findings.extend(services::store(&config, secrets.as_ref()).await);
     findings.extend(services::redis(&config).await);
+    findings.extend(services::bucket(&config).await);
     findings.push(services::mail(&config).await);
     findings.push(services::port(&config).await);
     findings.extend(services::metrics_port(&config).await);

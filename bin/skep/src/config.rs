@@ -22,6 +22,7 @@ use http::HeaderName;
 use parse::{a_minute, list, one_of, seconds};
 use read::Source;
 use skep_application::{Policies, kernel::WiderNetworks};
+use skep_blobs::S3Options;
 use skep_domain::jobs::QueueName;
 use skep_http::{
     api::RequestLimits,
@@ -108,6 +109,8 @@ pub struct Config {
     pub mail: MailServer,
     /// The folder of the contents of files. The default is in the data folder.
     pub files_dir: Option<PathBuf>,
+    /// The bucket of the contents of files, instead of a folder.
+    pub s3: Option<S3Options>,
     /// Settings of the use cases.
     pub policies: Policies,
 }
@@ -231,6 +234,7 @@ impl Config {
             mail: settings::notifications::server(&mut source),
             files_dir: settings::files::folder(&mut source),
             scaler: settings::files::scaler(&mut source),
+            s3: settings::s3::bucket(&mut source),
             policies,
         };
         let connections = config.store.server().map(|_| config.store_connections);

@@ -1,19 +1,41 @@
 //! The store of the contents of files.
 
-use crate::{config::Config, data_dir::DataDir, start_error::StartError};
-use skep_application::files::{BlobStore, ContentTypes};
-use skep_blobs::{DiskBlobs, SniffedTypes};
+use crate::{
+    check::{self, Level},
+    config::Config,
+    data_dir::DataDir,
+    start_error::StartError,
+};
+use skep_application::{
+    files::{BlobStore, ContentTypes},
+    kernel::Runtime,
+};
+use skep_blobs::{DiskBlobs, S3Blobs, SniffedTypes};
 use std::sync::Arc;
 
-/// Opens the folder of the contents.
+/// Opens the bucket or the folder of the contents. A bucket is asked for the first time when it is used.
 ///
 /// # Errors
-/// The folder cannot be made.
-pub(crate) fn contents(config: &Config, data: &DataDir) -> Result<Arc<dyn BlobStore>, StartError> {
+/// The folder cannot be made, or the client of the bucket cannot be set up.
+pub(crate) fn contents(config: &Config, data: &DataDir, runtime: Runtime) -> Result<Arc<dyn BlobStore>, StartError> {
+    if let Some(options) = &config.s3 {
+        return Ok(Arc::new(S3Blobs::new(options, runtime).map_err(StartError::Bucket)?));
+    }
     let folder = config.files_dir.clone().unwrap_or_else(|| data.contents());
     match DiskBlobs::open(&folder) {
         Ok(blobs) => Ok(Arc::new(blobs)),
         Err(source) => Err(StartError::Files { folder, source }),
+    }
+}
+
+/// Warns if the bucket of the contents cannot be used now. Everything but files works without it.
+pub(crate) async fn report_bucket(config: Config) {
+    for finding in check::bucket(&config).await.into_iter().filter(|finding| finding.level != Level::Ok) {
+        tracing::warn!(
+            remedy = finding.remedy,
+            "{}; until it answers, contents of files are unavailable",
+            finding.text
+        );
     }
 }
 

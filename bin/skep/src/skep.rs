@@ -188,7 +188,7 @@ impl Builder {
             limits: stores::limits(&config, runtime.clock.clone()).map_err(StartError::Limits)?,
             renderer: Arc::new(MinijinjaRenderer),
             mailer: post.mailer,
-            blobs: contents(&config, &data)?,
+            blobs: contents(&config, &data, runtime.clone())?,
             content_types: content_types(),
             image_scaler: Arc::new(scaler.clone()),
         };

@@ -66,6 +66,9 @@ pub enum StartError {
         /// The error of the system.
         source: std::io::Error,
     },
+    /// The client of the bucket with the contents of files cannot be set up.
+    #[error("the bucket of files cannot be used: check SKEP_S3_ENDPOINT and the certificates of this machine")]
+    Bucket(#[source] BoxError),
     /// The mailer cannot be set up.
     #[error("mails cannot be sent: check SKEP_MAIL_CA_FILE")]
     Mail(#[source] BoxError),

@@ -226,6 +226,22 @@ fn a_mail_without_a_server_is_a_file_in_the_data_folder() {
 }
 
 #[test]
+fn a_bucket_that_cannot_be_used_is_named_with_the_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let check = |endpoint: &str| {
+        let key = [("SKEP_S3_ACCESS_KEY_ID", "key"), ("SKEP_S3_SECRET_ACCESS_KEY", "hunter2")];
+        let bucket = [("SKEP_S3_BUCKET", "shop-files"), ("SKEP_S3_ENDPOINT", endpoint), ("PORT", "0")];
+        skep(folder.path(), &["check"]).envs(key).envs(bucket).output().unwrap()
+    };
+    // Nothing listens on this port.
+    let away = check("http://127.0.0.1:1");
+    assert!(code(&away) == 1 && out(&away).contains("the bucket shop-files cannot be used"), "{}", out(&away));
+    assert!(out(&away).contains("SKEP_S3_ENDPOINT") && !out(&away).contains("hunter2"), "{}", out(&away));
+    let fault = check("http://s3.example.com");
+    assert!(out(&fault).contains("SKEP_S3_ENDPOINT") && out(&fault).contains("not encrypted"), "{}", out(&fault));
+}
+
+#[test]
 fn a_mail_server_that_cannot_be_used_is_named_with_the_reason() {
     let folder = tempfile::tempdir().unwrap();
     let with = |arguments: &[&str], variables: &[(&str, &str)]| {

@@ -148,13 +148,13 @@ fn secret(
 /// the start.
 pub(crate) fn local_files(config: &Config) -> Option<Finding> {
     let shared = !matches!(config.store, StoreChoice::Sqlite);
-    (shared && config.files_dir.is_none()).then(|| {
+    (shared && config.files_dir.is_none() && config.s3.is_none()).then(|| {
         Finding::note(
             "files",
             "SKEP_FILES_DIR is not set: contents of files are in the data folder of this instance; other instances of \
              the store cannot read them, and they are lost with this folder",
             "set SKEP_FILES_DIR to a folder that lasts and that all instances share; for one instance, to a folder that \
-             lasts",
+             lasts; or set SKEP_S3_BUCKET",
         )
     })
 }

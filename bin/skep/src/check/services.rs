@@ -10,6 +10,7 @@ use crate::{
     stores::{self, Adapter, OpenStore},
 };
 use skep_application::operations::{Defect, InstanceKeys};
+use skep_blobs::S3Blobs;
 use skep_crypto::{InstanceSecrets, KeyRing, KeyRingError};
 use skep_local::system_runtime;
 use skep_postgres::Pooling;
@@ -27,6 +28,8 @@ use tokio::{
 const SCHEMA: &str = "schema";
 /// How long a server may take to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long all requests of a check of the bucket may take. Each has a limit of its own.
+const BUCKET_PATIENCE: Duration = Duration::from_secs(20);
 
 /// Checks the store, its schema, and whether our secret opens its keys.
 pub(super) async fn store(config: &Config, secrets: Option<&InstanceSecrets>) -> Vec<Finding> {
@@ -178,6 +181,32 @@ pub(super) async fn redis(config: &Config) -> Vec<Finding> {
             format!("cannot be used: {}", with_causes(&*error, ": ")),
             format!("check that the server runs, and REDIS_URL; {ALONE}"),
         )],
+    }
+}
+
+/// Checks the bucket of the contents of files, if there is one.
+pub(crate) async fn bucket(config: &Config) -> Vec<Finding> {
+    const NAME: &str = "files";
+    let Some(options) = &config.s3 else { return vec![] };
+    let away = |cause: String| {
+        let text = format!("the bucket {} cannot be used: {cause}", options.bucket);
+        vec![Finding::wrong(NAME, text, "check that the S3 server runs, and SKEP_S3_ENDPOINT")]
+    };
+    let answer = async { S3Blobs::new(options, system_runtime())?.inspect().await.map_err(driver_error) };
+    match timeout(BUCKET_PATIENCE, answer).await {
+        Ok(Ok(defects)) if defects.is_empty() => {
+            vec![Finding::ok(NAME, format!("the bucket {} can be listed, read and written", options.bucket))]
+        }
+        Ok(Ok(defects)) => {
+            let of = |defect: Defect| {
+                let text = format!("the bucket {} cannot be used: {}", options.bucket, defect.text);
+                let (level, remedy) = (Level::Wrong, Some(defect.remedy));
+                Finding { name: NAME, level, text, remedy }
+            };
+            defects.into_iter().map(of).collect()
+        }
+        Ok(Err(error)) => away(with_causes(&*error, ": ")),
+        Err(error) => away(error.to_string()),
     }
 }
 

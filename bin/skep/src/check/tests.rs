@@ -48,6 +48,9 @@ fn files_beside_a_shared_store_need_a_folder_of_their_own() {
     let store = ("DATABASE_URL", "postgres://skep@127.0.0.1/skep");
     assert!(noted(&[store]));
     assert!(!noted(&[store, ("SKEP_FILES_DIR", "/srv/files")]));
+    let bucket =
+        [("SKEP_S3_BUCKET", "shop"), ("SKEP_S3_ACCESS_KEY_ID", "key"), ("SKEP_S3_SECRET_ACCESS_KEY", "secret")];
+    assert!(!noted(&[&[store], &bucket[..]].concat()));
     assert!(!noted(&[]), "with SQLite, the data folder has everything");
 }
 

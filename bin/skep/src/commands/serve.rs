@@ -7,6 +7,7 @@ use crate::{
     causes::with_causes,
     check,
     config::Config,
+    files::report_bucket,
     listen::{listen, listen_for_metrics},
     telemetry::{Metrics, OpenTelemetry, Telemetry},
     waiting::{report_redis, setup_token},
@@ -41,6 +42,7 @@ pub(super) async fn run(config: &Config) -> Result<(), BoxError> {
     };
     let url = config.base_url(address.port());
     tokio::spawn(report_redis(config.clone()));
+    tokio::spawn(report_bucket(config.clone()));
     for warning in [check::unnamed_proxy(config), check::local_files(config)].into_iter().flatten() {
         tracing::warn!(remedy = warning.remedy, "{}", warning.text);
     }

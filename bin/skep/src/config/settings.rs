@@ -9,6 +9,7 @@ pub(super) mod notifications;
 mod operations;
 mod ordering;
 mod program;
+pub(super) mod s3;
 mod search;
 
 use super::{read::Source, setting::Setting};
@@ -27,6 +28,7 @@ const CONTEXTS: &[ContextSettings] = &[
     ordering::ORDERING,
     notifications::NOTIFICATIONS,
     files::FILES,
+    s3::S3,
     search::SEARCH,
     jobs::JOBS,
     operations::OPERATIONS,

@@ -347,6 +347,10 @@ fn every_default_and_every_example_can_be_read() {
         if setting.name == "SKEP_MAIL_URL" {
             variables.push(("SKEP_MAIL_FROM", "shop@example.com"));
         }
+        if setting.name.starts_with("SKEP_S3_") {
+            let others = BUCKET.into_iter().filter(|(name, _)| *name != setting.name);
+            variables.extend(others);
+        }
         read(&variables).unwrap_or_else(|error| panic!("{error}"));
         read(&[(setting.name, setting.default)]).unwrap_or_else(|error| panic!("{error}"));
     }
@@ -395,4 +399,32 @@ fn the_defaults_of_mails_files_and_leases_are_those_of_the_policies() {
     assert_eq!(policies.mail, skep_application::notifications::MailPolicy::default());
     assert_eq!(policies.files, skep_application::files::FilePolicy::default());
     assert_eq!(policies.leases, skep_application::jobs::LeasePolicy::default());
+}
+
+const BUCKET: [(&str, &str); 3] =
+    [("SKEP_S3_BUCKET", "shop-files"), ("SKEP_S3_ACCESS_KEY_ID", "key"), ("SKEP_S3_SECRET_ACCESS_KEY", "hunter2")];
+
+#[test]
+fn a_bucket_needs_a_key_and_its_server_tls() {
+    let with = |others: &[(&'static str, &'static str)]| [&BUCKET[..], others].concat();
+    let config = read(&with(&[("SKEP_S3_ENDPOINT", "http://127.0.0.1:9000/")])).unwrap();
+    assert!(!format!("{config:?}").contains("hunter2"));
+    let bucket = config.s3.unwrap();
+    assert_eq!((bucket.endpoint.as_deref(), &*bucket.region), (Some("http://127.0.0.1:9000"), "us-east-1"));
+    assert!(read(&[]).unwrap().s3.is_none());
+    for (name, _) in BUCKET {
+        let others: Vec<_> = BUCKET.into_iter().filter(|(other, _)| *other != name).collect();
+        let expected = if name == BUCKET[0].0 { vec![BUCKET[1].0, BUCKET[2].0] } else { vec![name] };
+        assert_eq!(faults(&others), expected);
+    }
+    assert_eq!(faults(&with(&[("SKEP_FILES_DIR", "/srv/files")])), ["SKEP_S3_BUCKET"]);
+    let plain = ("SKEP_S3_ENDPOINT", "http://s3.example.com");
+    assert_eq!(faults(&with(&[plain])), ["SKEP_S3_ENDPOINT"]);
+    assert!(read(&with(&[plain, ("SKEP_S3_PLAIN_HTTP", "on")])).is_ok());
+    for wrong in ["ftp://h", "https://", "https://h/path", "https://key:secret@h", "h:9000"] {
+        assert_eq!(faults(&with(&[("SKEP_S3_ENDPOINT", wrong)])), ["SKEP_S3_ENDPOINT"], "{wrong}");
+    }
+    for wrong in ["/", "a//b", "/a", "a b"] {
+        assert_eq!(faults(&with(&[("SKEP_S3_PREFIX", wrong)])), ["SKEP_S3_PREFIX"], "{wrong}");
+    }
 }

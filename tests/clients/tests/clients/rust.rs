@@ -18,6 +18,8 @@ pub(crate) fn the_client_places_an_order() {
 
 async fn buy(url: &str, setup_token: &str) -> Result<types::Order, Box<dyn std::error::Error>> {
     let (email, password) = ("grace@example.com", "bees build hexagons");
+    // Other crates of the workspace switch TLS on in the same library, without a provider.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let visitor = Client::new(url);
     let account = types::SetUpRequest::builder();
     let account = account.token(setup_token).email(email).password(password).display_name("Grace");

@@ -1,12 +1,14 @@
 //! Journeys use the built binary over HTTP, as a process on each store: `cargo test -p skep-journeys`.
 //!
-//! If the address of a server is not set (`SKEP_TEST_POSTGRES_URL`, `SKEP_TEST_MONGODB_URL`, `SKEP_TEST_REDIS_URL`),
-//! its journeys are ignored, with the reason. With `SKEP_REQUIRE_STORES=sqlite,postgres,mongodb,redis,pgbouncer` they fail.
+//! If the address of a server is not set (`SKEP_TEST_POSTGRES_URL`, `SKEP_TEST_MONGODB_URL`, `SKEP_TEST_REDIS_URL`,
+//! `SKEP_TEST_S3_URL`), its journeys are ignored, with the reason. With
+//! `SKEP_REQUIRE_STORES=sqlite,postgres,mongodb,redis,pgbouncer,s3` they fail.
 
 mod addresses;
 mod attacks;
 mod authorization;
 mod bad_input;
+mod bucket;
 mod check;
 mod clocks;
 mod cluster;
@@ -72,6 +74,8 @@ pub(crate) enum Needs {
     OwnRedis,
     /// A store on a server, and Redis.
     ServerAndRedis,
+    /// SQLite only, and a server of S3.
+    Bucket,
     /// SQLite only, and the library libfaketime.
     FakeTime,
 }
@@ -87,7 +91,7 @@ impl Journey {
 
     fn is_for(&self, store: &str) -> bool {
         match self.needs {
-            Needs::NoServer | Needs::FakeTime | Needs::OwnRedis | Needs::Root => store == "sqlite",
+            Needs::NoServer | Needs::FakeTime | Needs::OwnRedis | Needs::Root | Needs::Bucket => store == "sqlite",
             Needs::Server | Needs::ServerAndRedis => store != "sqlite",
             Needs::Postgres | Needs::Pooler | Needs::OwnPostgres => store == "postgres",
             Needs::Mongodb | Needs::OwnMongod => store == "mongodb",
@@ -105,6 +109,7 @@ fn journeys() -> Vec<Journey> {
     let parts = [
         &slice,
         bad_input::JOURNEYS,
+        bucket::JOURNEYS,
         attacks::JOURNEYS,
         authorization::JOURNEYS,
         openapi::JOURNEYS,
@@ -166,6 +171,9 @@ fn trial(journey: Journey, name: &'static str, required: &[String]) -> Trial {
         let is_required = required.iter().any(|name| name == what);
         if is_required { trial } else { trial.with_kind(reason).with_ignored_flag(true) }
     };
+    if journey.needs == Needs::Bucket && env::var(bucket::VARIABLE).is_err() {
+        return missing("s3", bucket::VARIABLE);
+    }
     match (Store::named(name), redis) {
         (Err(variable), _) => missing(name, variable),
         (_, Err(variable)) => missing("redis", variable),

@@ -34,15 +34,15 @@ pub(crate) const CONTEXT: Context = Context {
     bodies: &[],
 };
 
-pub(super) fn put(client: &Client, query: &str, content: impl Into<Vec<u8>>) -> Answer {
+pub(crate) fn put(client: &Client, query: &str, content: impl Into<Vec<u8>>) -> Answer {
     client.post(format!("{FILES}?{query}")).text(BYTES, content).send()
 }
 
-pub(super) fn at(id: &str) -> String {
+pub(crate) fn at(id: &str) -> String {
     format!("{FILES}/{id}")
 }
 
-pub(super) fn content_of(id: &str) -> String {
+pub(crate) fn content_of(id: &str) -> String {
     format!("{FILES}/{id}/content")
 }
 

@@ -53,11 +53,11 @@ fn ask(client: &Client, length: u64, metadata: &str) -> Answer {
 }
 
 /// Creates an upload and returns its path.
-pub(super) fn create(client: &Client, length: u64, metadata: &str) -> String {
+pub(crate) fn create(client: &Client, length: u64, metadata: &str) -> String {
     ask(client, length, metadata).expect(201).header("location").expect("a path").to_owned()
 }
 
-pub(super) fn add(client: &Client, path: &str, offset: u64, bytes: &[u8]) -> Answer {
+pub(crate) fn add(client: &Client, path: &str, offset: u64, bytes: &[u8]) -> Answer {
     client.patch(path).tus().header("Upload-Offset", offset.to_string()).text(PIECE, bytes).send()
 }
 

@@ -1,0 +1,223 @@
+//! Contents in a bucket of S3, or of a server like it.
+//!
+//! A published content is the object `ID`. Beside it, `ID.head` says what there is of a content that is not complete, and
+//! `ID.piece.…` are the pieces that have arrived.
+
+mod bucket;
+mod failure;
+mod head;
+mod partial;
+mod reader;
+mod staged;
+
+use crate::verified::Verified;
+use async_trait::async_trait;
+use bucket::Bucket;
+use failure::Failure;
+use head::{Lock, Process};
+use partial::S3Locked;
+use reader::S3Reader;
+use skep_application::{
+    files::{BlobReader, BlobStore, KeptBlob, LockedBlob, StagedBlob, WrittenBlob},
+    kernel::{BoxError, Runtime, StoreError},
+    operations::Defect,
+};
+use skep_domain::{files::FileId, shared::Timestamp};
+use staged::S3Staged;
+use std::{collections::BTreeMap, fmt, ops::Range, sync::Arc, time::Duration};
+use uuid::Uuid;
+
+/// The length of an id in the name of an object.
+const ID: usize = 36;
+
+/// Where the bucket is, and how long to wait for it.
+#[derive(Clone)]
+pub struct S3Options {
+    /// The name of the bucket.
+    pub bucket: String,
+    /// Where the server is: `https://` or `http://`, and no path. Without it, that is Amazon's in the region.
+    pub endpoint: Option<String>,
+    /// The region that requests are signed for.
+    pub region: String,
+    /// The name of the key.
+    pub access_key_id: String,
+    /// The secret of the key.
+    pub secret_access_key: String,
+    /// Whether the bucket is the first part of the path, and not of the name of the host.
+    pub path_style: bool,
+    /// What the names of all objects begin with. A slash follows it.
+    pub prefix: String,
+    /// How long a connection may take.
+    pub connect: Duration,
+    /// How long an answer, or the next bytes of a content, may take, with all repeats.
+    pub answer: Duration,
+    /// How long a request that moves a part of a content may take, with all repeats.
+    pub transfer: Duration,
+}
+
+impl S3Options {
+    /// A bucket of Amazon's with this key, and the usual limits of time.
+    #[must_use]
+    pub fn new(bucket: &str, region: &str, access_key_id: &str, secret_access_key: &str) -> Self {
+        Self {
+            bucket: bucket.to_owned(),
+            endpoint: None,
+            region: region.to_owned(),
+            access_key_id: access_key_id.to_owned(),
+            secret_access_key: secret_access_key.to_owned(),
+            path_style: false,
+            prefix: String::new(),
+            connect: Duration::from_secs(3),
+            answer: Duration::from_secs(10),
+            transfer: Duration::from_secs(60),
+        }
+    }
+
+    /// The address that the driver expects: with the bucket in the name of the host, unless it is in the path.
+    fn endpoint_of_bucket(&self, endpoint: &str) -> String {
+        match endpoint.split_once("://") {
+            Some((scheme, host)) if !self.path_style => format!("{scheme}://{}.{host}", self.bucket),
+            _ => endpoint.to_owned(),
+        }
+    }
+}
+
+impl fmt::Debug for S3Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { bucket, endpoint, region, prefix, .. } = self;
+        let mut shown = f.debug_struct("S3Options");
+        shown.field("bucket", bucket).field("endpoint", endpoint).field("region", region).field("prefix", prefix);
+        shown.finish_non_exhaustive()
+    }
+}
+
+/// Keeps contents in a bucket. Clones share the connections.
+#[derive(Clone)]
+pub struct S3Blobs {
+    bucket: Arc<Bucket>,
+    process: Arc<Process>,
+    runtime: Runtime,
+}
+
+impl fmt::Debug for S3Blobs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("S3Blobs").finish_non_exhaustive()
+    }
+}
+
+impl S3Blobs {
+    /// Keeps contents in this bucket. Connects with the first request.
+    ///
+    /// # Errors
+    /// The address is not one, or the certificates of the system cannot be read.
+    pub fn new(options: &S3Options, runtime: Runtime) -> Result<Self, BoxError> {
+        let bucket = Arc::new(Bucket::new(options)?);
+        Ok(Self { bucket, process: Process::this(&*runtime.ids), runtime })
+    }
+
+    /// The same contents as another process has them. The locks of this one are not its own.
+    #[must_use]
+    pub fn as_another_process(&self) -> Self {
+        Self { process: Process::new(&*self.runtime.ids), ..self.clone() }
+    }
+
+    /// Looks for reasons why the bucket cannot be used although the server answers. It writes an object and deletes it
+    /// again.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn inspect(&self) -> Result<Vec<Defect>, StoreError> {
+        let name = format!("check.{}", self.runtime.ids.next());
+        let tried = async {
+            self.bucket.page("", None, None, 1).await?;
+            let first = self.bucket.put_if(&name, b"skep".to_vec(), None).await?;
+            let second = self.bucket.put_if(&name, b"skep".to_vec(), None).await?;
+            let changed = self.bucket.put_if(&name, b"skep".to_vec(), Some("\"0\"")).await?;
+            self.bucket.delete(&name).await?;
+            Ok(first.is_some() && second.is_none() && changed.is_none())
+        };
+        match tried.await {
+            Ok(true) => Ok(vec![]),
+            Ok(false) => Ok(vec![Defect {
+                text: "the server ignores the conditions of a write (If-None-Match, If-Match)".to_owned(),
+                remedy: "use a server that heeds them: otherwise two requests can write into one upload".to_owned(),
+                is_fatal: true,
+            }]),
+            Err(StoreError::Unavailable(cause)) => match cause.downcast::<Failure>() {
+                Ok(refusal) if refusal.is_refusal => Ok(vec![Defect {
+                    text: refusal.to_string(),
+                    remedy: "check the bucket, the region, the key and its rights to list, read, write and delete"
+                        .to_owned(),
+                    is_fatal: true,
+                }]),
+                Ok(other) => Err(StoreError::Unavailable(other)),
+                Err(other) => Err(StoreError::Unavailable(other)),
+            },
+            Err(error) => Err(error),
+        }
+    }
+}
+
+#[async_trait]
+impl BlobStore for S3Blobs {
+    async fn stage(&self, id: FileId) -> Result<Box<dyn StagedBlob>, StoreError> {
+        Ok(Box::new(S3Staged::new(Arc::clone(&self.bucket), id, None)))
+    }
+
+    async fn lock(&self, id: FileId) -> Result<Option<Box<dyn LockedBlob>>, StoreError> {
+        let Runtime { clock, ids, .. } = &self.runtime;
+        let (bucket, process) = (Arc::clone(&self.bucket), Arc::clone(&self.process));
+        let taken = Lock::take(bucket, id, process, (Arc::clone(clock), &**ids)).await?;
+        Ok(taken.map(|lock| Box::new(S3Locked { lock, ids: Arc::clone(ids) }) as Box<dyn LockedBlob>))
+    }
+
+    async fn open(&self, id: FileId, range: Option<Range<u64>>) -> Result<Option<Box<dyn BlobReader>>, StoreError> {
+        let name = id.to_string();
+        let opened = match range {
+            // A request cannot ask for no bytes.
+            Some(range) if range.is_empty() => {
+                let found = self.bucket.size(&name).await?;
+                found.map(|_| Box::pin(futures_util::stream::empty()) as bucket::Bytes)
+            }
+            range => self.bucket.get(&name, range).await?,
+        };
+        Ok(opened.map(|bytes| Box::new(S3Reader::new(Arc::clone(&self.bucket), bytes)) as Box<dyn BlobReader>))
+    }
+
+    async fn open_whole(&self, id: FileId, expected: WrittenBlob) -> Result<Option<Box<dyn BlobReader>>, StoreError> {
+        let opened = self.open(id, None).await?;
+        Ok(opened.map(|pieces| Box::new(Verified::new(id, pieces, expected)) as Box<dyn BlobReader>))
+    }
+
+    async fn delete(&self, id: FileId) -> Result<(), StoreError> {
+        // First, so that its writer stores nothing more.
+        head::delete(&self.bucket, id).await?;
+        for found in self.bucket.all_of(id).await? {
+            self.bucket.delete(&found.name).await?;
+        }
+        Ok(())
+    }
+
+    async fn list(&self, after: Option<FileId>, limit: u32) -> Result<Vec<KeptBlob>, StoreError> {
+        // Behind all objects of the content.
+        let after = after.map(|id| format!("{id}.~"));
+        let (mut kept, mut next, limit) = (BTreeMap::<Uuid, Timestamp>::new(), None, limit as usize);
+        loop {
+            let (found, more) = self.bucket.page("", after.as_deref(), next, (limit + 1).min(1_000)).await?;
+            for found in found {
+                let id = found.name.get(..ID).and_then(|id| id.parse::<FileId>().ok());
+                let is_ours = matches!(found.name.as_bytes().get(ID), None | Some(b'.'));
+                if let Some(id) = id.filter(|_| is_ours) {
+                    let written = kept.entry(id.uuid()).or_insert(found.written_at);
+                    *written = found.written_at.max(*written);
+                }
+            }
+            if more.is_none() || kept.len() > limit {
+                break;
+            }
+            next = more;
+        }
+        let kept = kept.into_iter().take(limit);
+        Ok(kept.map(|(id, written_at)| KeptBlob { id: FileId::new(id), written_at }).collect())
+    }
+}
