@@ -8,9 +8,9 @@ use crate::{
 };
 use async_trait::async_trait;
 use skep_application::{
-    App, MockImageScaler, Policies, Ports, Store,
+    App, Policies, Ports, Store,
     events::EventPolicy,
-    files::MockContentTypes,
+    files::{MockContentTypes, MockImageScaler},
     kernel::{Actor, Clock as _, StoreError},
     notifications::MockMailer,
     testing,
