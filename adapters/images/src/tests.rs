@@ -100,7 +100,8 @@ fn a_drawing_becomes_webp_and_a_noisy_picture_jpeg() {
     let mut state = 1_u32;
     let noise = image::RgbImage::from_fn(200, 200, |_, _| {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        image::Rgb([(state >> 24) as u8, (state >> 16) as u8, (state >> 8) as u8])
+        let [red, green, blue, _] = state.to_be_bytes();
+        image::Rgb([red, green, blue])
     });
     assert_eq!(kind(DynamicImage::ImageRgb8(noise)), "image/jpeg");
 }

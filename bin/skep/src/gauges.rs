@@ -1,35 +1,47 @@
 //! Metrics that are read when they are rendered.
 
-use crate::{keys::Keys, stores::OpenStore, telemetry::number};
+use crate::{config::Config, keys::Keys, stores::OpenStore, telemetry::number};
 use skep_crypto::HashPool;
 use skep_images::InProcessScaler;
 use std::sync::Arc;
+
+/// The threads that work for a long time, and the requests that wait for them.
+#[derive(Clone)]
+pub(crate) struct Pools {
+    pub(crate) hashers: HashPool,
+    pub(crate) scaler: InProcessScaler,
+}
+
+impl Pools {
+    pub(crate) fn of(config: &Config) -> Self {
+        Self { hashers: HashPool::for_cores(config.hash_wait), scaler: InProcessScaler::new(config.scaler) }
+    }
+}
 
 /// Metrics that are read instead of counted: how busy the pools are.
 #[derive(Clone)]
 pub struct Gauges {
     store: OpenStore,
     keys: Arc<Keys>,
-    hashers: HashPool,
-    scaler: InProcessScaler,
+    pools: Pools,
 }
 
 impl Gauges {
-    pub(crate) const fn of(store: OpenStore, keys: Arc<Keys>, hashers: HashPool, scaler: InProcessScaler) -> Self {
-        Self { store, keys, hashers, scaler }
+    pub(crate) const fn of(store: OpenStore, keys: Arc<Keys>, pools: Pools) -> Self {
+        Self { store, keys, pools }
     }
 
     /// Passes them to the recorder of metrics. Call this before the metrics are rendered.
     pub fn record(&self) {
         self.store.record();
         self.keys.record();
-        let stats = self.hashers.stats();
+        let stats = self.pools.hashers.stats();
         metrics::gauge!("skep_password_hash_running").set(number(stats.running));
         metrics::gauge!("skep_password_hash_waiting").set(number(stats.waiting));
         metrics::gauge!("skep_password_hash_workers").set(number(stats.workers));
         metrics::gauge!("skep_password_hash_places").set(number(stats.places));
         metrics::counter!("skep_password_hash_rejected_total").absolute(stats.rejected);
-        let stats = self.scaler.stats();
+        let stats = self.pools.scaler.stats();
         metrics::gauge!("skep_image_scaling_running").set(number(stats.running));
         metrics::gauge!("skep_image_scaling_waiting").set(number(stats.waiting));
         metrics::gauge!("skep_image_scaling_workers").set(number(stats.at_once));

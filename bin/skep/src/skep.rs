@@ -13,7 +13,7 @@ use crate::{
     config::Config,
     data_dir::{DataDir, NamedSecrets, ServerLock},
     files::{content_types, contents},
-    gauges::Gauges,
+    gauges::{Gauges, Pools},
     keys::Keys,
     later::{AddHandlers, AddSubscribers, Later},
     mail::post,
@@ -22,9 +22,8 @@ use crate::{
     waiting::{open_store, refuse_defects},
 };
 use skep_application::{App, Ports, Store, events::Subscribers, jobs::Handlers, kernel::Runtime};
-use skep_crypto::{Argon2Cost, Argon2Hasher, HashPool, KeyRing, Sha256Secrets};
+use skep_crypto::{Argon2Cost, Argon2Hasher, KeyRing, Sha256Secrets};
 use skep_http::{Api, ApiConfig, Service, api::RequestLimits, edge::RequestHasher};
-use skep_images::InProcessScaler;
 use skep_local::system_runtime;
 use skep_templates::MinijinjaRenderer;
 use skep_workers::{WorkerOptions, send_wake_ups};
@@ -78,8 +77,7 @@ pub struct Skep {
     public_url: Option<String>,
     pub(crate) cursor_key: [u8; 32],
     pub(crate) store: OpenStore,
-    hashers: HashPool,
-    scaler: InProcessScaler,
+    pools: Pools,
     later: Later,
     _lock: Option<ServerLock>,
 }
@@ -171,8 +169,7 @@ impl Builder {
             refuse_defects(&store).await?;
         }
         let ring = KeyRing::load_or_create(&*store.store, &secrets, &runtime).await?;
-        let hashers = HashPool::for_cores(config.hash_wait);
-        let scaler = InProcessScaler::new(config.scaler);
+        let (pools, cursor_key) = (Pools::of(&config), ring.cursor_key());
         let issuer = issuer.or_else(|| config.public_url.clone()).unwrap_or_else(|| ISSUER.to_owned());
         let tokens = Arc::new(ring.tokens(issuer.clone(), AUDIENCE)?);
         let post = post(&config, &data, runtime.clone()).map_err(StartError::Mail)?;
@@ -180,7 +177,7 @@ impl Builder {
         let ports = Ports {
             store: store.store.clone(),
             runtime: runtime.clone(),
-            hasher: Arc::new(RequestHasher(Argon2Hasher::new(Argon2Cost::default(), hashers.clone()))),
+            hasher: Arc::new(RequestHasher(Argon2Hasher::new(Argon2Cost::default(), pools.hashers.clone()))),
             tokens: tokens.clone(),
             fingerprints: Arc::new(ring.fingerprints()),
             link_key: Arc::new(secrets.fingerprints("links to contents of files").map_err(StartError::LinkKey)?),
@@ -190,14 +187,13 @@ impl Builder {
             mailer: post.mailer,
             blobs: contents(&config, &data, runtime.clone())?,
             content_types: content_types(),
-            image_scaler: Arc::new(scaler.clone()),
+            image_scaler: Arc::new(pools.scaler.clone()),
         };
-        let token_lifetime = config.policies.sessions.token_lifetime;
+        let (token_lifetime, public_url) = (config.policies.sessions.token_lifetime, config.public_url);
         let app = Arc::new(App::new(ports, config.policies));
         let later = Later::open(&app, &store, handlers, subscribers).await?;
         let keys = Arc::new(Keys::new(store.store.clone(), secrets, runtime, token_lifetime, tokens));
-        let (cursor_key, public_url) = (ring.cursor_key(), config.public_url);
-        Ok(Skep { app, source: issuer, public_url, keys, cursor_key, store, hashers, scaler, later, _lock: lock })
+        Ok(Skep { app, source: issuer, public_url, keys, cursor_key, store, pools, later, _lock: lock })
     }
 }
 
@@ -232,7 +228,7 @@ impl Skep {
     /// was installed before the start.
     #[must_use]
     pub fn gauges(&self) -> Gauges {
-        Gauges::of(self.store.clone(), self.keys.clone(), self.hashers.clone(), self.scaler.clone())
+        Gauges::of(self.store.clone(), self.keys.clone(), self.pools.clone())
     }
 
     /// The name of the store: `sqlite`, `postgres`, `mongodb`, or `own` for a store of the program.
