@@ -41,7 +41,7 @@ pub struct S3Options {
     pub region: String,
     /// The name of the key.
     pub access_key_id: String,
-    /// The secret of the key.
+    /// What requests are signed with. No message shows it.
     pub secret_access_key: String,
     /// Whether the bucket is the first part of the path, and not of the name of the host.
     pub path_style: bool,
@@ -109,7 +109,7 @@ impl S3Blobs {
     /// Keeps contents in this bucket. Connects with the first request.
     ///
     /// # Errors
-    /// The address is not one, or the certificates of the system cannot be read.
+    /// The address is not a URL, or the certificates of the system cannot be read.
     pub fn new(options: &S3Options, runtime: Runtime) -> Result<Self, BoxError> {
         let bucket = Arc::new(Bucket::new(options)?);
         Ok(Self { bucket, process: Process::this(&*runtime.ids), runtime })

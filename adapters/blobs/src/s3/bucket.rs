@@ -150,7 +150,7 @@ impl Bucket {
         self.transferred(self.s3.put(&self.path(name), bytes.into())).await.map(drop)
     }
 
-    /// Writes a small object if its present state has this entity tag, or if there is none. Returns the new entity tag;
+    /// Writes a small object if its present state has this entity tag, or if it does not exist. Returns the new entity tag;
     /// `None` if the state is another one.
     pub(super) async fn put_if(
         &self,
