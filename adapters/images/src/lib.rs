@@ -93,7 +93,13 @@ fn scale(content: &[u8], media_type: &MediaType, side: u32, limits: &ScalerLimit
         false => {
             // The mean of the pixels first, because a filter over a large picture needs many times its memory.
             let twice = whole.fit(side.saturating_mul(2));
-            let smaller = if twice == whole { picture } else { picture.thumbnail_exact(twice.width, twice.height) };
+            let smaller = if twice == whole {
+                picture
+            } else {
+                // Dropped before the next step needs memory.
+                let large = picture;
+                large.thumbnail_exact(twice.width, twice.height)
+            };
             smaller.resize_exact(fitted.width, fitted.height, FilterType::CatmullRom)
         }
     };

@@ -36,8 +36,12 @@ TEMPLATES = {"invalid_template", "unknown_variable", "unknown_filter", "unusable
 SCHEDULES = {
     "invalid_cron", "invalid_timing", "never_fires", "unknown_time_zone", "unknown_job_kind", "invalid_args",
 }
-# Nor that the files of pictures differ, which content has which checksum, what a purpose takes, and how many bytes an upload lacks.
-FILES = {"repeated_file", "content_mismatch", "media_type_not_allowed", "checksum_mismatch", "piece_too_long"}
+# Nor that the files of pictures differ, which content has which checksum, what a purpose takes, how many bytes an upload
+# lacks, and which contents are pictures that can be shown in sizes.
+FILES = {
+    "repeated_file", "content_mismatch", "media_type_not_allowed", "checksum_mismatch", "piece_too_long",
+    "unknown_image_size", "not_an_image", "image_too_large", "image_unreadable",
+}
 
 
 def is_id(value):

@@ -121,14 +121,14 @@ impl IdentityApi {
     /// `cross_site_request` if a page of another site asks for it. By default, a session with a cookie ends 30 minutes
     /// after its last use, and 12 hours after the login.
     /// Anyone may call it. A wrong address, a wrong password and a disabled account get the same answer, 401
-    /// `invalid_credentials`, and so does an account without a verified address if `SKEP_REGISTRATION` is `verified`. Each call starts another session. By default, one with tokens ends 14 days after its last refresh, and
-    /// 60 days after the login. An account has 10 wrong passwords per minute from one IP address and 300 from all
-    /// together; addresses
-    /// that it has logged in from before are let through. So is a caller with the `device_token` of an earlier login to the
-    /// account, or with the cookie of a device; the token has 10 wrong passwords per hour, and then counts as none. It
-    /// holds for 180 days, and until the account gets another password or address. If the device and the network are
-    /// new to the account, its owner gets a mail. An IP address has 10 registrations, logins and setups per
-    /// minute together.
+    /// `invalid_credentials`, and so does an account without a verified address if `SKEP_REGISTRATION` is `verified`.
+    /// Each call starts another session. By default, one with tokens ends 14 days after its last refresh, and 60 days
+    /// after the login. An account has 10 wrong passwords per minute from one IP address and 300 from all together;
+    /// addresses that it has logged in from before are let through. So is a caller with the `device_token` of an
+    /// earlier login to the account, or with the cookie of a device; the token has 10 wrong passwords per hour, and
+    /// then counts as none. It holds for 180 days, and until the account gets another password or address. If the
+    /// device and the network are new to the account, its owner gets a mail. An IP address has 10 registrations, logins
+    /// and setups per minute together.
     #[oai(path = "/auth/login", method = "post", operation_id = "log_in")]
     async fn log_in(
         &self,

@@ -58,7 +58,7 @@ pub(super) struct LogInRequest {
     session: String,
     /// The `device_token` of the last login to the account on this device. With it, wrong passwords of others do not keep
     /// the caller out. One that is not valid counts as none. Without it, the cookie of a browser counts.
-    #[serde(default)]
+    #[oai(nullable)]
     device_token: Option<String>,
 }
 
