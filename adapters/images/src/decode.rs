@@ -1,6 +1,6 @@
 //! Reading a picture within limits.
 
-use crate::{ScalerLimits, webp};
+use crate::{ScalerLimits, steps::Steps, webp};
 use image::{
     DynamicImage, ImageDecoder, ImageError, Limits,
     codecs::{gif::GifDecoder, jpeg::JpegDecoder, png::PngDecoder, webp::WebPDecoder},
@@ -10,28 +10,30 @@ use skep_application::files::ScaleError;
 use skep_domain::files::{Dimensions, MediaType};
 use std::io::Cursor;
 
-/// Reads the pixels of a content, and how they are turned to be seen upright. Of several frames, the first one is read.
+/// Reads the pixels of a content, how they become smaller, and how they are turned to be seen upright. Of several frames, the
+/// first one is read.
 pub(crate) fn decode(
     content: &[u8],
     media_type: &MediaType,
+    side: u32,
     limits: &ScalerLimits,
-) -> Result<(DynamicImage, Orientation), ScaleError> {
+) -> Result<(DynamicImage, Steps, Orientation), ScaleError> {
     let source = Cursor::new(content);
     // The second argument is how often the decoder of the format holds all pixels at most, besides the result: as
     // coefficients of a progressive picture, as planes, or as a canvas.
     match media_type.as_str() {
-        "image/jpeg" => read(JpegDecoder::new(source).map_err(refused)?, 2, content, limits),
+        "image/jpeg" => read(JpegDecoder::new(source).map_err(refused)?, 2, (content, side), limits),
         "image/png" => {
             let decoder = PngDecoder::with_limits(source, self::limits(limits)).map_err(refused)?;
-            read(decoder, 0, content, limits)
+            read(decoder, 0, (content, side), limits)
         }
-        "image/gif" => read(GifDecoder::new(source).map_err(refused)?, 1, content, limits),
+        "image/gif" => read(GifDecoder::new(source).map_err(refused)?, 1, (content, side), limits),
         "image/webp" => {
             let largest = webp::largest_frame(content).unwrap_or(0);
             if largest > limits.pixels {
                 return Err(ScaleError::TooLarge);
             }
-            read(WebPDecoder::new(source).map_err(refused)?, 2, content, limits)
+            read(WebPDecoder::new(source).map_err(refused)?, 2, (content, side), limits)
         }
         other => Err(ScaleError::Unreadable(format!("{other} is not read").into())),
     }
@@ -40,20 +42,25 @@ pub(crate) fn decode(
 fn read(
     mut decoder: impl ImageDecoder,
     copies: u64,
-    content: &[u8],
+    (content, side): (&[u8], u32),
     limits: &ScalerLimits,
-) -> Result<(DynamicImage, Orientation), ScaleError> {
+) -> Result<(DynamicImage, Steps, Orientation), ScaleError> {
     let (width, height) = decoder.dimensions();
-    // A decoder of JPEG keeps the content, too.
-    let needed = decoder.total_bytes().saturating_mul(copies + 1).saturating_add(2 * content.len() as u64);
-    if (Dimensions { width, height }).pixels() > limits.pixels || needed > limits.memory {
+    let whole = Dimensions { width, height };
+    if whole.pixels() > limits.pixels {
+        return Err(ScaleError::TooLarge);
+    }
+    let steps = Steps::new(whole, side);
+    // A decoder of JPEG keeps the content, too, in a buffer that has grown with it.
+    let reading = decoder.total_bytes().saturating_mul(copies + 1).saturating_add(3 * content.len() as u64);
+    if reading.max(steps.memory(decoder.color_type())) > limits.memory {
         return Err(ScaleError::TooLarge);
     }
     decoder.set_limits(self::limits(limits)).map_err(refused)?;
     // Metadata that cannot be read turns nothing.
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let picture = DynamicImage::from_decoder(decoder).map_err(refused)?;
-    Ok((picture, orientation))
+    Ok((picture, steps, orientation))
 }
 
 fn limits(limits: &ScalerLimits) -> Limits {

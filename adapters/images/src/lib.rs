@@ -6,15 +6,15 @@
 mod decode;
 mod encode;
 mod pool;
+mod steps;
 mod webp;
 
 pub use pool::ScalerStats;
 
 use async_trait::async_trait;
-use image::imageops::FilterType;
 use pool::Pool;
-use skep_application::files::{BlobReader, ImageScaler, ScaleError, ScaledImage};
-use skep_domain::files::{Dimensions, MediaType};
+use skep_application::files::{BlobReader, ImageBounds, ImageScaler, ScaleError, ScaledImage};
+use skep_domain::files::MediaType;
 use std::num::NonZeroUsize;
 
 /// How much of the server pictures may use.
@@ -22,7 +22,7 @@ use std::num::NonZeroUsize;
 pub struct ScalerLimits {
     /// The greatest number of pixels of a picture that is read.
     pub pixels: u64,
-    /// The greatest number of bytes that one picture may need while it is read.
+    /// The greatest number of bytes that one picture may need while it is made, with its content.
     pub memory: u64,
     /// The most pictures that are made at the same time.
     pub at_once: NonZeroUsize,
@@ -65,7 +65,7 @@ impl ImageScaler for InProcessScaler {
         &self,
         mut source: Box<dyn BlobReader>,
         media_type: &MediaType,
-        side: u32,
+        bounds: ImageBounds,
     ) -> Result<ScaledImage, ScaleError> {
         let turn = self.pool.turn().await.ok_or(ScaleError::Busy)?;
         let mut content = Vec::new();
@@ -75,8 +75,9 @@ impl ImageScaler for InProcessScaler {
             }
             content.extend(piece);
         }
+        content.shrink_to_fit();
         let (limits, media_type) = (self.limits, media_type.clone());
-        turn.run(move || scale(&content, &media_type, side, &limits)).await.unwrap_or_else(|lost| {
+        turn.run(move || scale(content, &media_type, bounds, &limits)).await.unwrap_or_else(|lost| {
             // A decoder has panicked. The content is at fault, and no other request is.
             Err(ScaleError::Unreadable(lost))
         })
@@ -84,27 +85,26 @@ impl ImageScaler for InProcessScaler {
 }
 
 /// Makes a smaller picture of a whole content.
-fn scale(content: &[u8], media_type: &MediaType, side: u32, limits: &ScalerLimits) -> Result<ScaledImage, ScaleError> {
-    let (picture, orientation) = decode::decode(content, media_type, limits)?;
-    let whole = Dimensions { width: picture.width(), height: picture.height() };
-    let fitted = whole.fit(side);
-    let mut picture = match fitted == whole {
-        true => picture,
-        false => {
-            // The mean of the pixels first, because a filter over a large picture needs many times its memory.
-            let twice = whole.fit(side.saturating_mul(2));
-            let smaller = if twice == whole {
-                picture
-            } else {
-                // Dropped before the next step needs memory.
-                let large = picture;
-                large.thumbnail_exact(twice.width, twice.height)
-            };
-            smaller.resize_exact(fitted.width, fitted.height, FilterType::CatmullRom)
-        }
-    };
+fn scale(
+    content: Vec<u8>,
+    media_type: &MediaType,
+    ImageBounds { side, bytes }: ImageBounds,
+    limits: &ScalerLimits,
+) -> Result<ScaledImage, ScaleError> {
+    let (whole, steps, orientation) = decode::decode(&content, media_type, side, limits)?;
+    drop(content);
+    let mut picture = steps.run(whole);
     picture.apply_orientation(orientation);
-    encode::encode(picture).map_err(|error| ScaleError::Unreadable(error.into()))
+    let mut pixels = encode::Pixels::of(picture);
+    loop {
+        let scaled = pixels.encode().map_err(|error| ScaleError::Unreadable(error.into()))?;
+        let now = pixels.dimensions();
+        let smaller = now.fit(now.width.max(now.height) / 2);
+        if scaled.content.len() as u64 <= bytes || smaller == now {
+            return Ok(scaled);
+        }
+        pixels.shrink(smaller);
+    }
 }
 
 #[cfg(test)]

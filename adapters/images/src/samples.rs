@@ -1,6 +1,6 @@
 //! Pictures for tests.
 
-use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
+use image::{DynamicImage, ImageFormat, Rgb, RgbImage, Rgba, RgbaImage};
 use std::io::Cursor;
 
 /// A picture of 40 × 20 pixels: red and green above, blue and white below.
@@ -11,6 +11,16 @@ pub(crate) fn quarters() -> RgbImage {
         (true, false) => Rgb([0, 0, 255]),
         (false, false) => Rgb([255, 255, 255]),
     })
+}
+
+/// A picture that nothing makes smaller, also not its alpha.
+pub(crate) fn noise(width: u32, height: u32) -> DynamicImage {
+    let mut state = 1_u32;
+    let pixels = RgbaImage::from_fn(width, height, |_, _| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        Rgba((state ^ (state >> 13)).to_be_bytes())
+    });
+    DynamicImage::ImageRgba8(pixels)
 }
 
 pub(crate) fn written(picture: &DynamicImage, format: ImageFormat) -> Vec<u8> {

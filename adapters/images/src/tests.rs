@@ -7,14 +7,23 @@ fn of(name: &str) -> MediaType {
     MediaType::parse(name).unwrap()
 }
 
+/// Bounds of a side alone.
+const fn to(side: u32) -> ImageBounds {
+    ImageBounds { side, bytes: u64::MAX }
+}
+
+fn made(content: &[u8], name: &str, side: u32) -> ScaledImage {
+    scale(content.to_vec(), &of(name), to(side), &ScalerLimits::default()).ok().unwrap()
+}
+
 fn shown(content: &[u8], name: &str, side: u32) -> DynamicImage {
-    let scaled = scale(content, &of(name), side, &ScalerLimits::default()).ok().unwrap();
+    let scaled = made(content, name, side);
     let format = ImageFormat::from_mime_type(scaled.media_type.as_str()).unwrap();
     image::load_from_memory_with_format(&scaled.content, format).unwrap()
 }
 
 fn refusal(content: &[u8], name: &str, limits: &ScalerLimits) -> &'static str {
-    match scale(content, &of(name), 100, limits) {
+    match scale(content.to_vec(), &of(name), to(100), limits) {
         Ok(_) => "made",
         Err(ScaleError::TooLarge) => "too large",
         Err(ScaleError::Unreadable(_)) => "unreadable",
@@ -72,7 +81,7 @@ fn a_picture_has_its_pixels_and_nothing_else() {
     let polyglot = [with_exif(&jpeg, &exif(1)), script.to_vec()].concat();
     assert!(has(&polyglot, b"GPS") && has(&polyglot, script));
     for side in [20, 4_096] {
-        let scaled = scale(&polyglot, &of("image/jpeg"), side, &ScalerLimits::default()).ok().unwrap();
+        let scaled = made(&polyglot, "image/jpeg", side);
         for text in [&b"GPS"[..], b"Exif", b"EXIF", b"script"] {
             assert!(!has(&scaled.content, text), "{}", String::from_utf8_lossy(text));
         }
@@ -94,16 +103,10 @@ fn sixteen_bits_gray_and_alpha_are_read() {
 fn a_drawing_becomes_webp_and_a_noisy_picture_jpeg() {
     let kind = |picture: DynamicImage| {
         let content = written(&picture, ImageFormat::Png);
-        scale(&content, &of("image/png"), 200, &ScalerLimits::default()).ok().unwrap().media_type.into_string()
+        made(&content, "image/png", 200).media_type.into_string()
     };
     assert_eq!(kind(DynamicImage::ImageRgb8(quarters())), "image/webp");
-    let mut state = 1_u32;
-    let noise = image::RgbImage::from_fn(200, 200, |_, _| {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        let [red, green, blue, _] = state.to_be_bytes();
-        image::Rgb([red, green, blue])
-    });
-    assert_eq!(kind(DynamicImage::ImageRgb8(noise)), "image/jpeg");
+    assert_eq!(kind(noise(200, 200).into_rgb8().into()), "image/jpeg");
 }
 
 #[test]
@@ -178,6 +181,75 @@ fn bytes_that_were_changed_never_bring_the_scaler_down() {
     }
 }
 
+#[test]
+fn a_result_with_too_many_bytes_gets_a_shorter_side() {
+    let content = written(&noise(200, 100), ImageFormat::Png);
+    let sized = |bytes| {
+        let bounds = ImageBounds { side: 100, bytes };
+        let scaled = scale(content.clone(), &of("image/png"), bounds, &ScalerLimits::default()).ok().unwrap();
+        let format = ImageFormat::from_mime_type(scaled.media_type.as_str()).unwrap();
+        let picture = image::load_from_memory_with_format(&scaled.content, format).unwrap();
+        (picture.dimensions(), scaled.content.len() as u64)
+    };
+    let (dimensions, bytes) = sized(u64::MAX);
+    assert_eq!(dimensions, (100, 50));
+    assert_eq!(sized(bytes), ((100, 50), bytes));
+    let (dimensions, fewer) = sized(bytes - 1);
+    assert_eq!(dimensions, (50, 25));
+    assert!(fewer < bytes);
+    assert_eq!(sized(0).0, (1, 1), "it ends");
+}
+
+/// About the least memory with which a picture is made, and the most bytes that were in use then.
+fn memory(content: &[u8], name: &str, side: u32) -> (u64, u64) {
+    let allowed = |memory| ScalerLimits { memory, ..ScalerLimits::default() };
+    let used = |memory| {
+        let mut is_made = false;
+        let used = allocation_counter::measure(|| {
+            is_made = scale(content.to_vec(), &of(name), to(side), &allowed(memory)).is_ok();
+        });
+        is_made.then_some(used.bytes_max)
+    };
+    let (mut refused, mut least) = (0, 1 << 30);
+    assert_eq!(used(refused), None);
+    let mut most = used(least).unwrap();
+    while least - refused > least / 50 {
+        let middle = u64::midpoint(refused, least);
+        match used(middle) {
+            Some(bytes) => (least, most) = (middle, bytes),
+            None => refused = middle,
+        }
+    }
+    (least, most)
+}
+
+#[test]
+fn no_picture_needs_more_memory_than_is_allowed() {
+    use ImageFormat::{Gif, Jpeg, Png, WebP};
+    let picture = noise(400, 300);
+    let deep = DynamicImage::ImageRgba16(picture.clone().into_rgba16());
+    let opaque = DynamicImage::ImageRgb8(picture.clone().into_rgb8());
+    let gray = DynamicImage::ImageLuma16(picture.clone().into_luma16());
+    let long = noise(4_000, 30);
+    let turned = with_exif(&written(&opaque, Jpeg), &exif(6));
+    let mut sources = vec![(turned, Jpeg)];
+    for (picture, formats) in [
+        (&picture, &[Png, Gif, WebP][..]),
+        (&deep, &[Png]),
+        (&opaque, &[Png, Jpeg, WebP]),
+        (&gray, &[Png]),
+        (&long, &[Png, WebP]),
+    ] {
+        sources.extend(formats.iter().map(|format| (written(picture, *format), *format)));
+    }
+    for (content, format) in sources {
+        for side in [20, 190, 250, 400] {
+            let (allowed, used) = memory(&content, format.to_mime_type(), side);
+            assert!(used <= allowed, "{format:?} at {side}: {used} bytes of {allowed}");
+        }
+    }
+}
+
 struct Whole(Option<Vec<u8>>);
 
 #[async_trait]
@@ -196,12 +268,12 @@ async fn a_bounded_number_of_pictures_is_made_and_waited_for() {
     let running = tokio::spawn(turn.run(move || ended.recv().is_ok()));
     let content = written(&DynamicImage::ImageRgb8(quarters()), ImageFormat::Png);
     let (png, source) = (of("image/png"), || Box::new(Whole(Some(content.clone()))));
-    let mut second = std::pin::pin!(scaler.scale(source(), &png, 20));
+    let mut second = std::pin::pin!(scaler.scale(source(), &png, to(20)));
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
     assert!(second.as_mut().poll(&mut context).is_pending());
     let stats = ScalerStats { running: 1, waiting: 1, at_once: 1, places: 1, rejected: 0 };
     assert_eq!(scaler.stats(), stats);
-    assert!(matches!(scaler.scale(source(), &png, 20).await, Err(ScaleError::Busy)), "there is no place");
+    assert!(matches!(scaler.scale(source(), &png, to(20)).await, Err(ScaleError::Busy)), "there is no place");
     assert_eq!(scaler.stats(), ScalerStats { rejected: 1, ..stats });
     end.send(()).unwrap();
     assert!(running.await.unwrap().unwrap());

@@ -8,15 +8,15 @@
 //! its content.
 
 use super::{
-    BlobStore, FileQueries, FileView, FilesTx, ImagePolicy, ImageScaler, ReadFileError, ScaleError, ScaledImage,
-    ShownContent,
+    BlobStore, FileQueries, FileView, FilesTx, ImageBounds, ImagePolicy, ImageScaler, ReadFileError, ScaleError,
+    ScaledImage, ShownContent,
     constraints::{FILE_IMAGE_FILE, FILE_IMAGE_SIDE},
     image_flights::{Flights, Refused},
 };
 use crate::kernel::{
     AppError as _, Attempt, Begin, Key, NotFound, Runtime, StoreError, TxMode, refusal, run, use_case_error,
 };
-use skep_domain::files::{FileContent, FileId, FileImage, FileState};
+use skep_domain::files::{FileContent, FileId, FileImage, FileState, ImageSize};
 use std::{sync::Arc, time::Duration};
 
 refusal! {
@@ -128,20 +128,20 @@ impl GetImage {
         if file.size > self.policy.most_bytes {
             return Err(ImageTooLarge.into());
         }
-        let side = size.side;
+        let which = (file.id, size.side);
         loop {
-            if let Some(image) = self.files.find_image(file.id, side).await? {
+            if let Some(image) = self.files.find_image(file.id, size.side).await? {
                 return Ok(SizedImage { shown: ShownContent::sized(file, image), is_new: false });
             }
-            if let Some(refused) = self.refused.find(file.id) {
+            if let Some(refused) = self.refused.find(which) {
                 return Err(refused);
             }
-            let Some(_flight) = self.flights.begin((file.id, side)).await else { continue };
+            let Some(_flight) = self.flights.begin(which).await else { continue };
             // Another flight may have ended after the look above.
-            if let Some(image) = self.files.find_image(file.id, side).await? {
+            if let Some(image) = self.files.find_image(file.id, size.side).await? {
                 return Ok(SizedImage { shown: ShownContent::sized(file, image), is_new: false });
             }
-            let image = self.make(file, side).await.inspect_err(|error| self.refused.note(file.id, error))?;
+            let image = self.make(file, size).await.inspect_err(|error| self.refused.note(which, error))?;
             return Ok(SizedImage { shown: ShownContent::sized(file, image), is_new: true });
         }
     }
@@ -164,15 +164,15 @@ impl GetImage {
         self.blobs.delete(id).await
     }
 
-    async fn make(&self, file: &FileView, side: u32) -> Result<FileImage, GetImageError> {
+    async fn make(&self, file: &FileView, size: &ImageSize) -> Result<FileImage, GetImageError> {
         let Some(source) = self.blobs.open_whole(file.id, file.written()).await? else {
             return match self.files.find_file(file.id).await?.filter(|file| file.state == FileState::Ready) {
                 Some(_) => Err(StoreError::corrupt("files", file.id, "the content is missing").into()),
                 None => Err(NotFound("file").into()),
             };
         };
-        let scaled = self.scaler.scale(source, &file.media_type, side).await?;
-        let image = self.publish(file.id, side, scaled).await?;
+        let scaled = self.scaler.scale(source, &file.media_type, ImageBounds::of(size, file.size)).await?;
+        let image = self.publish(file.id, size.side, scaled).await?;
         match self.keep(&image).await {
             Ok(Kept::Stored(obsolete)) => {
                 for id in obsolete {

@@ -8,7 +8,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-/// The most files that are remembered as refused.
+/// The most refusals that are remembered.
 const REMEMBERED: usize = 1_000;
 
 type Which = (uuid::Uuid, u32);
@@ -54,38 +54,43 @@ impl Drop for Flight {
     }
 }
 
-/// The files whose pictures this process has refused to make. A content never changes, so neither does the answer. Without
-/// it, each request for such a file would cost as much as the first one.
+/// The pictures that this process has refused to make. A content never changes, so neither does the answer. Without it, each
+/// request for such a picture would cost as much as the first one.
 #[derive(Default)]
-pub(super) struct Refused(Mutex<VecDeque<(FileId, Cause)>>);
+pub(super) struct Refused(Mutex<VecDeque<Refusal>>);
 
-#[derive(Clone, Copy)]
-enum Cause {
-    Unreadable,
-    TooLarge,
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Refusal {
+    /// The content cannot be read, for no size.
+    Unreadable(FileId),
+    /// One size needs too much memory.
+    TooLarge(FileId, u32),
 }
 
 impl Refused {
-    /// The refusal for this file, if it is remembered.
-    pub(super) fn find(&self, file: FileId) -> Option<GetImageError> {
-        let cause = locked(&self.0).iter().find(|(id, _)| *id == file).map(|(_, cause)| *cause)?;
-        Some(match cause {
-            Cause::Unreadable => ImageUnreadable.into(),
-            Cause::TooLarge => ImageTooLarge.into(),
-        })
+    /// The refusal of this picture, if it is remembered.
+    pub(super) fn find(&self, (file, side): (FileId, u32)) -> Option<GetImageError> {
+        let refused = locked(&self.0);
+        if refused.contains(&Refusal::Unreadable(file)) {
+            return Some(ImageUnreadable.into());
+        }
+        refused.contains(&Refusal::TooLarge(file, side)).then(|| ImageTooLarge.into())
     }
 
     /// Remembers a refusal that follows from the content. The oldest one makes room.
-    pub(super) fn note(&self, file: FileId, error: &GetImageError) {
-        let cause = match error {
-            GetImageError::Unreadable(_) => Cause::Unreadable,
-            GetImageError::TooLarge(_) => Cause::TooLarge,
+    pub(super) fn note(&self, (file, side): (FileId, u32), error: &GetImageError) {
+        let refusal = match error {
+            GetImageError::Unreadable(_) => Refusal::Unreadable(file),
+            GetImageError::TooLarge(_) => Refusal::TooLarge(file, side),
             _ => return,
         };
         let mut refused = locked(&self.0);
+        if refused.contains(&refusal) {
+            return;
+        }
         if refused.len() == REMEMBERED {
             refused.pop_front();
         }
-        refused.push_back((file, cause));
+        refused.push_back(refusal);
     }
 }

@@ -3,7 +3,7 @@
 use super::BlobReader;
 use crate::kernel::{BoxError, StoreError};
 use async_trait::async_trait;
-use skep_domain::files::{ImageSizes, MediaType};
+use skep_domain::files::{ImageSize, ImageSizes, MediaType};
 
 /// A picture that was made from another one. It has its pixels and nothing else.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,10 +27,36 @@ pub enum ScaleError {
     Store(StoreError),
 }
 
+/// How large the result of [`ImageScaler`] may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ImageBounds {
+    /// The greatest length of its longest side, in pixels.
+    pub side: u32,
+    /// The most bytes of its content.
+    pub bytes: u64,
+}
+
+/// The most bytes of a picture in a size are so many times those of the source, and [`LEAST_BYTES`].
+const BYTES_FACTOR: u64 = 8;
+/// What every picture in a size may have, so that a small source can have a sharp one.
+const LEAST_BYTES: u64 = 64 << 10;
+
+impl ImageBounds {
+    /// The bounds of a picture in this size, from a source with so many bytes. Pictures in sizes do not count for the quota of
+    /// the owner, so they must not be much larger than what does: a source that has lost much can become many times its
+    /// bytes where it is written without loss.
+    #[must_use]
+    pub const fn of(size: &ImageSize, source: u64) -> Self {
+        let bytes = source.saturating_mul(BYTES_FACTOR).saturating_add(LEAST_BYTES);
+        Self { side: size.side, bytes }
+    }
+}
+
 /// Makes smaller pictures.
 ///
-/// The result has the same ratio, and its longest side has at most `side` pixels; it is never larger than the source. It is
-/// turned as its metadata says, and has no metadata itself. Of several frames it has the first one.
+/// The result has the same ratio and stays within the bounds; it is never larger than the source. If its content would have
+/// more bytes, its side is halved until it has not. It is turned as its metadata says, and has no metadata itself. Of several
+/// frames it has the first one.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait ImageScaler: Send + Sync {
@@ -42,7 +68,7 @@ pub trait ImageScaler: Send + Sync {
         &self,
         source: Box<dyn BlobReader>,
         media_type: &MediaType,
-        side: u32,
+        bounds: ImageBounds,
     ) -> Result<ScaledImage, ScaleError>;
 }
 

@@ -135,13 +135,14 @@ async fn a_new_picture_takes_the_place_of_those_whose_sizes_are_gone() {
 
 #[tokio::test]
 async fn a_content_that_cannot_be_read_as_a_picture_is_read_once_only() {
-    for (error, refusal) in
-        [(ScaleError::Unreadable("x".into()), "image_unreadable"), (ScaleError::TooLarge, "image_too_large")]
-    {
-        let scene = scene(vec![], found(None), vec![Err(error)]);
-        for size in ["small", "small", "large"] {
-            assert_eq!(outcome(scene.get(size).await), refusal);
-        }
+    let unreadable = scene(vec![], found(None), vec![Err(ScaleError::Unreadable("x".into()))]);
+    for size in ["small", "small", "large"] {
+        assert_eq!(outcome(unreadable.get(size).await), "image_unreadable");
+    }
+    let cabinet = Cabinet { files: vec![picture()], ..Cabinet::default() };
+    let large = scene(vec![cabinet.open()], found(None), vec![Err(ScaleError::TooLarge), Ok(())]);
+    for (size, expected) in [("large", "image_too_large"), ("large", "image_too_large"), ("small", "ok")] {
+        assert_eq!(outcome(large.get(size).await), expected, "a smaller size needs less memory");
     }
     let again = || Err(ScaleError::Busy);
     let cabinet = Cabinet { files: vec![picture()], ..Cabinet::default() };
@@ -149,6 +150,15 @@ async fn a_content_that_cannot_be_read_as_a_picture_is_read_once_only() {
     for expected in ["scalers_busy", "scalers_busy", "ok"] {
         assert_eq!(outcome(scene.get("small").await), expected, "a busy server is asked again");
     }
+}
+
+#[test]
+fn the_bytes_of_a_picture_in_a_size_are_bounded_by_those_of_its_source() {
+    let sizes = ImageSizes::parse("small:480").unwrap();
+    let of = |source| ImageBounds::of(sizes.find("small").unwrap(), source);
+    assert_eq!(of(0), ImageBounds { side: 480, bytes: 65_536 });
+    assert_eq!(of(1_000_000).bytes, 8_065_536);
+    assert_eq!(of(u64::MAX).bytes, u64::MAX);
 }
 
 #[tokio::test]

@@ -53,7 +53,7 @@ pub use get_image::{
 };
 #[cfg(any(test, feature = "testing"))]
 pub use image_scaler::MockImageScaler;
-pub use image_scaler::{ImagePolicy, ImageScaler, ScaleError, ScaledImage};
+pub use image_scaler::{ImageBounds, ImagePolicy, ImageScaler, ScaleError, ScaledImage};
 pub use ports::*;
 pub(crate) use queries::is_shown;
 pub use queries::{GetFile, ListFiles, ReadFile, ReadFileError, ShownContent};

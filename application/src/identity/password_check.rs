@@ -5,10 +5,10 @@ use super::{
     login_attempts::{LoginAttempts, Taken},
     session_tokens::millis,
 };
-use crate::kernel::{Actor, Clock, StoreError, TooManyAttempts};
+use crate::kernel::{Actor, Clock, Scope, StoreError, TooManyAttempts};
 use skep_domain::{
     identity::{KnownDevice, NetworkMark, PasswordForm, PasswordPolicy},
-    shared::EmailLookup,
+    shared::{EmailLookup, UserId},
 };
 use std::sync::Arc;
 
@@ -134,14 +134,13 @@ impl PasswordCheck {
         let Ok(email) = EmailLookup::parse(email) else {
             return Err(self.refuse_stranger(actor, typed).await);
         };
-        // Only for a token that the deployment has issued is the account read before the network has paid.
         let (found, device) = match shown {
-            Some(shown) => {
+            Some(shown) if self.is_address_of(shown.user_id, &email).await? => {
                 let found = self.users.find_credentials(&email).await?;
                 let device = self.let_through(shown, found.as_ref(), taken).await;
                 (Some(found), device)
             }
-            None => (None, None),
+            _ => (None, None),
         };
         if device.is_none() {
             self.attempts.take_of_network(&email, actor.network, &self.policy, taken).await?;
@@ -168,6 +167,14 @@ impl PasswordCheck {
         let may_log_in = |of: &Credentials| of.is_active && (of.is_verified || !self.policy.verified_only);
         let credentials = credentials.filter(|of| right && has_hash && may_log_in(of)).ok_or(CheckError::Wrong)?;
         Ok(Verified { email, credentials, device, network, caller })
+    }
+
+    /// Whether this is the address of the account that a token names. Before the network has paid, no account but the one
+    /// in the token is read, so the time of the refusal says nothing about others.
+    async fn is_address_of(&self, user_id: UserId, email: &EmailLookup) -> Result<bool, StoreError> {
+        let user = self.users.find_user(Scope::All, user_id).await?;
+        let address = user.and_then(|user| EmailLookup::parse(user.email.as_str()).ok());
+        Ok(address.is_some_and(|address| address.key() == email.key()))
     }
 
     /// Takes an attempt of the device, if it is one of this account. `None` if it is not, or has none left.

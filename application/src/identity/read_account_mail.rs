@@ -3,7 +3,7 @@
 use super::{AccountMail, AccountMailKind, IdentityTx, LinkTokens};
 use crate::kernel::{Actor, Begin, Denied, Runtime, StoreError, TxMode, permit, run, use_case_error};
 use skep_domain::{
-    identity::{SessionOrigin, actions},
+    identity::{Session, SessionOrigin, actions},
     shared::{SessionId, ShownEmail, Text, Timestamp},
 };
 use std::sync::Arc;
@@ -23,11 +23,11 @@ pub struct AddressedMail {
     pub login: Option<SeenLogin>,
 }
 
-/// A login, as far as it is known.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A login, as far as it is known. Nothing is once its session has ended and was deleted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SeenLogin {
     /// When its session started.
-    pub at: Timestamp,
+    pub at: Option<Timestamp>,
     /// The program and the network that the session was used with last.
     pub origin: SessionOrigin,
 }
@@ -60,8 +60,7 @@ impl ReadAccountMail {
     }
 
     /// Returns what the mail says. `None` if nothing is to be sent: there is no such account or it is not in
-    /// the state that the mail is about, its link was used, replaced by a newer one, or is too old, or the session of its login is no
-    /// longer stored.
+    /// the state that the mail is about, its link was used, replaced by a newer one, or is too old.
     ///
     /// # Errors
     /// [`ReadAccountMailError`].
@@ -96,10 +95,11 @@ impl ReadAccountMail {
                 _ => user.is_active(),
             };
             let login = if mail.kind == AccountMailKind::NewDevice && stands {
-                // Without its session, nothing is known about the login.
+                // The end of the session must not suppress the mail, or a thief would end it at once.
                 let session = tx.sessions().find(SessionId::new(mail.id)).await?;
-                let Some(session) = session.filter(|session| session.user_id == user.id) else { return Ok(None) };
-                Some(SeenLogin { at: session.created_at, origin: session.origin })
+                let session = session.filter(|session| session.user_id == user.id);
+                let seen = |of: Session| SeenLogin { at: Some(of.created_at), origin: of.origin };
+                Some(session.map(seen).unwrap_or_default())
             } else {
                 None
             };

@@ -94,8 +94,8 @@ fn a_link_begins_with_the_configured_address_and_has_the_token_in_its_fragment()
         let link = kind.link().map(|_| ("skep_link_1".to_owned(), "2026-01-31T18:00:59Z".parse().unwrap()));
         let to = ada().email.shown();
         let erase_at = (kind == AccountMailKind::AccountDeletion).then_some(Timestamp::MIN);
-        let at = "2026-01-31T18:00:59Z".parse().unwrap();
-        let origin = SessionOrigin { device: Device::of("Mozilla/5.0 <b>"), network: None };
+        let at = Some("2026-01-31T18:00:59Z".parse().unwrap());
+        let origin = SessionOrigin { device: Device::of("Mozilla/5.0 <b> https://evil.example"), network: None };
         let login = (kind == AccountMailKind::NewDevice).then_some(SeenLogin { at, origin });
         let addressed = AddressedMail { to, name: Text::line(NAME, 100).unwrap(), link, erase_at, login };
         let data = data("https://shop.example.com/account/", kind, &addressed);

@@ -107,8 +107,11 @@ pub(super) fn data(link_url: &str, kind: AccountMailKind, addressed: &AddressedM
     }
     if let Some(SeenLogin { at, origin }) = &addressed.login {
         let network = origin.network.map_or_else(|| UNKNOWN.to_owned(), |network| network.to_string());
-        let device = origin.device.as_ref().map_or(UNKNOWN, Device::as_str);
-        data["login"] = json!({ "at": minute(*at), "network": network, "device": device });
+        // The caller has chosen it, and the mail is from us.
+        let device = origin.device.as_ref().map(Device::without_addresses).filter(|device| !device.is_empty());
+        let device = device.unwrap_or_else(|| UNKNOWN.to_owned());
+        let at = at.map_or_else(|| UNKNOWN.to_owned(), minute);
+        data["login"] = json!({ "at": at, "network": network, "device": device });
     }
     data
 }

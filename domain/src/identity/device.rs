@@ -22,6 +22,19 @@ impl Device {
         text.truncate(text.trim_end().len());
         (!text.is_empty()).then_some(Self(text))
     }
+
+    /// The description without the words that programs turn into links: addresses, names of hosts and domains. For texts
+    /// that are sent to someone else than the one who described the device. Empty if nothing else is left.
+    #[must_use]
+    pub fn without_addresses(&self) -> String {
+        let is_address = |word: &str| {
+            let mut pairs = word.as_bytes().windows(2);
+            let has_domain = pairs.any(|pair| pair[0] == b'.' && pair[1].is_ascii_alphabetic());
+            has_domain || word.contains(['@', '%', '\\', '[', ']']) || word.contains("//") || word.contains("www")
+        };
+        let words = self.0.split(' ').filter(|word| !is_address(word));
+        words.collect::<Vec<_>>().join(" ")
+    }
 }
 
 #[cfg(test)]
@@ -39,6 +52,21 @@ mod tests {
             (" \u{1f41d}\t", None),
         ] {
             assert_eq!(Device::of(described).as_ref().map(Device::as_str), shown, "{described:?}");
+        }
+    }
+
+    #[test]
+    fn a_description_for_others_has_nothing_that_becomes_a_link() {
+        for (described, shown) in [
+            ("Mozilla/5.0 (X11; Linux x86_64) Gecko/20100101 Firefox/132.0", None),
+            ("curl/8.5.0", None),
+            ("Bot/1.0 (+https://evil.example/x) end", Some("Bot/1.0 end")),
+            ("call evil.example now", Some("call now")),
+            ("see www.a or mailto:a@b", Some("see or")),
+            ("http://198.51.100.1/", Some("")),
+        ] {
+            let device = Device::of(described).unwrap();
+            assert_eq!(device.without_addresses(), shown.unwrap_or(described));
         }
     }
 

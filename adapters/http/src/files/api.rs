@@ -123,7 +123,7 @@ impl FilesApi {
             }
         };
         let shown = content::choose(files, file, size.0.as_deref()).await?;
-        content::answer(files, (shown, linked), request.headers()).await
+        content::answer(caller.app(), (shown, linked), request.headers()).await
     }
 
     /// Make a link to the content of a file

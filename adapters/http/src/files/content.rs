@@ -24,14 +24,18 @@ use poem_openapi::{
     registry::{MetaHeader, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry},
 };
 use skep_application::{
+    App,
     files::{BlobReader, FileView, Files, GetImageError, LinkedUse, ShownContent},
     kernel::{AppError as _, ErrorKind, GetError, StoreError},
 };
-use skep_domain::files::{FileDisposition, FileId, FileVisibility};
-use std::{fmt::Display, io};
+use skep_domain::files::{FileDisposition, FileVisibility};
+use std::{fmt::Display, io, sync::Arc, time::Duration};
 
 const CORP: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 const REPR_DIGEST: HeaderName = HeaderName::from_static("repr-digest");
+
+/// How long caches keep a picture in a size, because the name of the size can get another meaning.
+const SIZED_CACHED: Duration = Duration::from_hours(24);
 
 /// A content must not load or run anything, even if a browser shows it.
 const SANDBOX: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'; sandbox");
@@ -99,17 +103,18 @@ fn describe(shown: &ShownContent, linked: Option<LinkedUse>, headers: &mut Heade
     headers.insert(ETAG, value(etag(file))?);
     headers.insert(REPR_DIGEST, value(repr_digest(&file.checksum))?);
     headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    let most = shown.is_sized().then_some(SIZED_CACHED);
     if let Some(linked) = linked {
-        headers.insert(CACHE_CONTROL, value(format_args!("private, max-age={}", linked.left.as_secs()))?);
+        let seconds = linked.left.min(most.unwrap_or(Duration::MAX)).as_secs();
+        headers.insert(CACHE_CONTROL, value(format_args!("private, max-age={seconds}"))?);
         return Ok(());
     }
-    let cached = match file.visibility {
-        // The name of a size can get another meaning.
-        FileVisibility::Public if shown.is_sized() => "public, max-age=86400",
-        FileVisibility::Public => "public, max-age=31536000, immutable",
-        FileVisibility::Private => "private, no-cache",
+    let cached = match (file.visibility, most) {
+        (FileVisibility::Public, Some(most)) => value(format_args!("public, max-age={}", most.as_secs()))?,
+        (FileVisibility::Public, None) => HeaderValue::from_static("public, max-age=31536000, immutable"),
+        (FileVisibility::Private, _) => HeaderValue::from_static("private, no-cache"),
     };
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static(cached));
+    headers.insert(CACHE_CONTROL, cached);
     match file.visibility {
         // Pages of other sites may show it.
         FileVisibility::Public => headers.insert(CORP, HeaderValue::from_static("cross-origin")),
@@ -136,10 +141,11 @@ pub(super) async fn choose(files: &Files, file: FileView, size: Option<&str>) ->
 /// Answers a request for the content of a file that the caller may see, perhaps by a link. The conditions are judged first,
 /// then the range.
 pub(super) async fn answer(
-    files: &Files,
+    app: &Arc<App>,
     (shown, linked): (ShownContent, Option<LinkedUse>),
     asked_by: &HeaderMap,
 ) -> Result<ContentAnswer, Problem> {
+    let files = &app.files;
     let mut response = Response::builder().status(StatusCode::OK).finish();
     let file = &shown.file;
     describe(&shown, linked, response.headers_mut())?;
@@ -171,44 +177,46 @@ pub(super) async fn answer(
     let (first, reader) = match read.await {
         Ok(read) => read,
         Err(error) => {
-            note_damage(shown.content_id, &error);
-            if matches!(error, GetError::Store(StoreError::Corrupt(_))) {
-                // The next request makes the picture again. If that fails, it is tried with the next one.
-                let _ = files.get_image.forget(&shown).await;
-            }
+            note_damage(files, &shown, &error).await;
             return Err(error.into());
         }
     };
     response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
-    response.set_body(Body::from_bytes_stream(pieces(shown.content_id, first, reader)));
+    response.set_body(Body::from_bytes_stream(pieces(Arc::clone(app), shown, first, reader)));
     Ok(ContentAnswer(response))
 }
 
 /// The content from its first piece on. An error cuts the answer off before its last byte, so that the client does not
 /// take it for complete.
 fn pieces(
-    id: FileId,
+    app: Arc<App>,
+    shown: ShownContent,
     first: Option<Vec<u8>>,
     reader: Box<dyn BlobReader>,
 ) -> impl stream::Stream<Item = io::Result<Vec<u8>>> + Send + 'static {
-    stream::try_unfold((first, reader), move |(first, mut reader)| async move {
+    stream::try_unfold((first, reader, (app, shown)), |(first, mut reader, source)| async move {
         let piece = match first {
             Some(piece) => Some(piece),
-            None => reader
-                .read()
-                .await
-                .map_err(GetError::from)
-                .inspect_err(|error| note_damage(id, error))
-                .map_err(io::Error::other)?,
+            None => match reader.read().await.map_err(GetError::from) {
+                Ok(piece) => piece,
+                Err(error) => {
+                    let (app, shown) = &source;
+                    note_damage(&app.files, shown, &error).await;
+                    return Err(io::Error::other(error));
+                }
+            },
         };
-        Ok(piece.map(|piece| (piece, (None, reader))))
+        Ok(piece.map(|piece| (piece, (None, reader, source))))
     })
 }
 
-/// Counts and logs a content that is missing or differs from its checksum.
-fn note_damage(id: FileId, error: &GetError) {
-    if let GetError::Store(StoreError::Corrupt(cause)) = error {
-        metrics::counter!("skep_file_contents_damaged_total").increment(1);
-        tracing::error!(file_id = %id, %cause, "the content of a file is damaged, and was not sent to its end");
-    }
+/// Counts and logs a content that is missing or differs from its checksum. A picture in a size is forgotten, so that the next
+/// request makes it again.
+async fn note_damage(files: &Files, shown: &ShownContent, error: &GetError) {
+    let GetError::Store(StoreError::Corrupt(cause)) = error else { return };
+    metrics::counter!("skep_file_contents_damaged_total").increment(1);
+    let id = shown.content_id;
+    tracing::error!(file_id = %id, %cause, "the content of a file is damaged, and was not sent to its end");
+    // If this fails, it is tried with the next request.
+    let _ = files.get_image.forget(shown).await;
 }

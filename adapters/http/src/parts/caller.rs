@@ -121,7 +121,7 @@ impl<const HAS_TOKEN: bool> Caller<HAS_TOKEN> {
     }
 
     /// The use cases.
-    pub(crate) fn app(&self) -> &App {
+    pub(crate) fn app(&self) -> &Arc<App> {
         &self.state.app
     }
 }

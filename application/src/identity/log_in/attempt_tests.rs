@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     identity::{
-        Credentials, HashCaller, HashError, MockAccessTokens, MockUserQueries, PasswordHasher,
+        Credentials, HashCaller, HashError, MockAccessTokens, MockUserQueries, PasswordHasher, UserView,
         login_attempts::LoginAttempts,
     },
     kernel::{Limit, RateLimits, Verdict, WiderNetworks},
@@ -81,6 +81,8 @@ pub(super) struct Scene {
     pub(super) house: House,
     pub(super) hasher: Arc<Hasher>,
     pub(super) limits: Arc<Buckets>,
+    /// How often the account of an address was read.
+    pub(super) reads: Arc<AtomicUsize>,
     pub(super) log_in: LogIn,
 }
 
@@ -92,7 +94,11 @@ impl Scene {
     pub(super) fn of(user: User, policy: SessionPolicy, hasher: Hasher, known: Option<KnownNetworks>) -> Self {
         let house = House { user: Some(user), known_networks: known.clone(), ..House::default() };
         let (mut users, mut tokens) = (MockUserQueries::new(), MockAccessTokens::new());
+        users.expect_find_user().returning(|_, id| Ok(Some(UserView::from(&ada())).filter(|user| user.id == id)));
+        let reads = Arc::<AtomicUsize>::default();
+        let counted = reads.clone();
         users.expect_find_credentials().returning(move |email| {
+            counted.fetch_add(1, Ordering::Relaxed);
             let User { id: user_id, password_hash, password_form, .. } = ada();
             let known_networks = known.clone().unwrap_or_else(|| KnownNetworks::none(user_id));
             let credentials = Credentials {
@@ -114,7 +120,7 @@ impl Scene {
         let (attempts, notices) = tests::counted(limits.clone());
         let (users, secrets) = (Arc::new(users), session_secrets(tokens));
         let log_in = LogIn::new(units, users, accounts, secrets, attempts, notices, policy);
-        Self { house, hasher, limits, log_in }
+        Self { house, hasher, limits, reads, log_in }
     }
 
     pub(super) fn with(policy: SessionPolicy) -> Self {

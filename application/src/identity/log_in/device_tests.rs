@@ -93,6 +93,17 @@ async fn an_account_that_does_not_exist_gets_the_same_answers_with_the_token_of_
 }
 
 #[tokio::test]
+async fn with_a_token_no_other_account_is_read_before_the_network_has_paid() {
+    let token = device_tokens().of(&device());
+    let scene = Scene::with(with_devices(1, 5, 3));
+    let guess = |email: &str| LogInCommand { email: email.to_owned(), ..with_token("wrong", &token) };
+    for (email, reads) in [("stranger@example.com", 1), ("stranger@example.com", 1), ("other@example.com", 2)] {
+        let _ = scene.log_in.execute(&from(HOME), guess(email)).await;
+        assert_eq!(scene.reads.load(Ordering::Relaxed), reads, "{email}");
+    }
+}
+
+#[tokio::test]
 async fn wrong_passwords_with_a_token_are_bounded_and_then_it_counts_as_none() {
     let (scene, token) = (Scene::with(with_devices(2, 1_000, 3)), device_tokens().of(&device()));
     let mut codes = Vec::new();
