@@ -150,7 +150,12 @@ impl App {
             Arc::new(SweepJobs::new(ports.store.clone(), policies.jobs)),
             Arc::new(SweepFiles::new(ports.store.clone(), files.remove_files.clone(), policies.files.upload_time)),
             Arc::new(SweepExpiredFiles::new(ports.store.clone(), files.erase_files.clone())),
-            Arc::new(SweepOrphanBlobs::new(ports.store.clone(), ports.blobs.clone(), policies.files.orphan_age)),
+            Arc::new(SweepOrphanBlobs::new(
+                ports.store.clone(),
+                ports.blobs.clone(),
+                ports.store.clone(),
+                policies.files.orphan_age,
+            )),
             search.builds.clone(),
             // The last one, because it can take longer than the others together.
             Arc::new(EraseAccounts::new(store.clone(), store, erasures, runtime, policies.accounts.grace)),

@@ -15,9 +15,9 @@ use staged::DiskStaged;
 use std::{
     collections::BTreeMap,
     fs::{self, DirBuilder, File},
-    io::{self, ErrorKind, Read as _, Seek as _, SeekFrom},
+    io::{self, ErrorKind, Read as _, Seek as _, SeekFrom, Write as _},
     ops::Range,
-    os::unix::fs::DirBuilderExt as _,
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
     sync::Arc,
     time::UNIX_EPOCH,
@@ -27,6 +27,8 @@ use uuid::Uuid;
 
 /// The end of the name of a content that is not published.
 const PART: &str = ".part";
+/// The file that says whose the contents are.
+const OWNER: &str = "owner";
 /// The folders that contents are spread over. The last byte of an id is random.
 const SHARDS: u16 = 256;
 
@@ -74,6 +76,22 @@ fn part_of(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(PART);
     name.into()
+}
+
+/// Stores a mark, unless there is one. An empty file is what a crash has left of another attempt.
+fn claim(folder: &Path, mark: String) -> io::Result<String> {
+    let mut file =
+        File::options().read(true).write(true).create(true).truncate(false).mode(0o600).open(folder.join(OWNER))?;
+    file.lock()?;
+    let mut found = String::new();
+    file.read_to_string(&mut found)?;
+    if !found.is_empty() {
+        return Ok(found);
+    }
+    file.write_all(mark.as_bytes())?;
+    file.sync_all()?;
+    sync_folder(folder)?;
+    Ok(mark)
 }
 
 /// Classifies an error of the file system.
@@ -153,6 +171,11 @@ impl BlobStore for DiskBlobs {
             Ok(found)
         })
         .await
+    }
+
+    async fn claim(&self, mark: &str) -> Result<String, StoreError> {
+        let (folder, mark) = (Arc::clone(&self.folder), mark.to_owned());
+        blocking(move || claim(&folder, mark)).await
     }
 }
 

@@ -27,6 +27,11 @@ use staged::S3Staged;
 use std::{collections::BTreeMap, fmt, ops::Range, sync::Arc, time::Duration};
 use uuid::Uuid;
 
+/// What the object of a check has.
+const CHECKED: &[u8] = b"skep";
+/// The object that says whose the contents are.
+const OWNER: &str = "owner";
+
 /// The length of an id in the name of an object.
 const ID: usize = 36;
 
@@ -121,8 +126,8 @@ impl S3Blobs {
         Self { process: Process::new(&*self.runtime.ids), ..self.clone() }
     }
 
-    /// Looks for reasons why the bucket cannot be used although the server answers. It writes an object and deletes it
-    /// again.
+    /// Looks for reasons why the bucket cannot be used although the server answers. It does what the work with contents
+    /// needs, with an object that it deletes again.
     ///
     /// # Errors
     /// `Unavailable`.
@@ -130,11 +135,10 @@ impl S3Blobs {
         let name = format!("check.{}", self.runtime.ids.next());
         let tried = async {
             self.bucket.page("", None, None, 1).await?;
-            let first = self.bucket.put_if(&name, b"skep".to_vec(), None).await?;
-            let second = self.bucket.put_if(&name, b"skep".to_vec(), None).await?;
-            let changed = self.bucket.put_if(&name, b"skep".to_vec(), Some("\"0\"")).await?;
-            self.bucket.delete(&name).await?;
-            Ok(first.is_some() && second.is_none() && changed.is_none())
+            let tried = self.try_object(&name).await;
+            // In any case, so that nothing is left.
+            let deleted = self.bucket.delete(&name).await;
+            tried.and_then(|heeds| deleted.map(|()| heeds))
         };
         match tried.await {
             Ok(true) => Ok(vec![]),
@@ -155,6 +159,23 @@ impl S3Blobs {
             },
             Err(error) => Err(error),
         }
+    }
+
+    /// Returns whether the server heeds the conditions of a write.
+    async fn try_object(&self, name: &str) -> Result<bool, StoreError> {
+        let write = |etag| self.bucket.put_if(name, CHECKED.to_vec(), etag);
+        // If the driver has repeated the first one, it was refused although the object is ours.
+        write(None).await?;
+        if write(None).await?.is_some() || write(Some("\"0\"")).await?.is_some() {
+            return Ok(false);
+        }
+        let read = self.bucket.read(name).await?;
+        if read.is_none_or(|read| read.bytes != CHECKED) {
+            return Err(StoreError::Unavailable("what was written is not read back".into()));
+        }
+        let upload = self.bucket.begin(name).await?;
+        self.bucket.abort(name, &upload).await?;
+        Ok(true)
     }
 }
 
@@ -219,5 +240,15 @@ impl BlobStore for S3Blobs {
         }
         let kept = kept.into_iter().take(limit);
         Ok(kept.map(|(id, written_at)| KeptBlob { id: FileId::new(id), written_at }).collect())
+    }
+
+    async fn claim(&self, mark: &str) -> Result<String, StoreError> {
+        loop {
+            if let Some(found) = self.bucket.read(OWNER).await? {
+                return Ok(String::from_utf8_lossy(&found.bytes).into_owned());
+            }
+            // Another one may be first. Then the next turn reads what it has written.
+            self.bucket.put_if(OWNER, mark.into(), None).await?;
+        }
     }
 }

@@ -3,6 +3,7 @@
 use super::*;
 use crate::{
     kernel::{Commands, Page, Precondition, Round},
+    operations::{MigrationStatus, MockMigrations},
     testing::*,
 };
 use mockall::Sequence;
@@ -11,7 +12,10 @@ use skep_domain::{
     files::{File, FileId, FileName, FilePurpose, FileState, FileUsage, FileVisibility, MediaType},
     shared::{Timestamp, Version},
 };
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
 
 /// A cabinet with one file in this state, of user 1.
 fn with(state: FileState) -> Cabinet {
@@ -405,6 +409,50 @@ async fn files_that_cannot_be_removed_hold_up_no_later_ones() {
     assert_eq!(sweep(&files).await, (0, "store_unavailable"));
 }
 
+/// Sweeps these contents, of a store that was migrated in two steps.
+fn orphans(queries: MockFileQueries, shelves: &Shelves, age: std::time::Duration) -> SweepOrphanBlobs {
+    let mut migrations = MockMigrations::new();
+    migrations.expect_status().times(0..=1).returning(|| {
+        let step =
+            |number, applied_at| MigrationStatus { set: "files".to_owned(), number, name: "x".to_owned(), applied_at };
+        let at = |text: &str| Some(text.parse().unwrap());
+        Ok(vec![step(1, at("2026-02-01T10:00:00Z")), step(2, at("2026-01-31T18:00:00Z")), step(3, None)])
+    });
+    SweepOrphanBlobs::new(Arc::new(queries), Arc::new(shelves.clone()), Arc::new(migrations), age)
+}
+
+#[tokio::test]
+async fn the_contents_of_another_store_are_never_deleted() {
+    let shelves = Shelves::default();
+    shelves.put(file_id(1), b"honey");
+    shelves.claim("store of 2026-01-30T18:00:00Z").await.unwrap();
+    let round = orphans(MockFileQueries::new(), &shelves, std::time::Duration::ZERO);
+    for _ in 0..2 {
+        assert_eq!(sweep(&round).await, (0, "internal"));
+    }
+    assert_eq!(shelves.contents().len(), 1);
+    let shelves = Shelves::default();
+    assert_eq!(sweep(&orphans(MockFileQueries::new(), &shelves, std::time::Duration::ZERO)).await, (0, "ok"));
+    assert_eq!(shelves.claim("").await.unwrap(), "store of 2026-01-31T18:00:00.000Z", "the first migration");
+}
+
+#[tokio::test]
+async fn a_content_that_cannot_be_deleted_does_not_stop_the_others() {
+    let (shelves, seen) = (Shelves::default(), Arc::new(AtomicUsize::new(0)));
+    for number in 1..=5 {
+        shelves.put(file_id(number), b"honey");
+    }
+    let (mut queries, counted) = (MockFileQueries::new(), seen.clone());
+    queries.expect_list_known_files().returning(move |ids| {
+        counted.fetch_add(ids.len(), Ordering::Relaxed);
+        Ok(vec![])
+    });
+    shelves.go_away();
+    let sweeper = orphans(queries, &shelves, std::time::Duration::ZERO);
+    assert_eq!(sweep(&sweeper).await, (0, "store_unavailable"));
+    assert_eq!(seen.load(Ordering::Relaxed), 5, "the round has come to its end");
+}
+
 #[tokio::test]
 async fn contents_without_a_file_are_deleted_and_the_others_stay() {
     let shelves = Shelves::default();
@@ -414,7 +462,7 @@ async fn contents_without_a_file_are_deleted_and_the_others_stay() {
     let mut queries = MockFileQueries::new();
     let known = |ids: &[FileId]| ids.iter().copied().filter(|id| *id == file_id(2) || *id == file_id(4)).collect();
     queries.expect_list_known_files().returning(move |ids| Ok(known(ids)));
-    let orphans = SweepOrphanBlobs::new(Arc::new(queries), Arc::new(shelves.clone()), std::time::Duration::ZERO);
+    let orphans = orphans(queries, &shelves, std::time::Duration::ZERO);
     assert_eq!(sweep(&orphans).await, (3, "ok"));
     let left: Vec<_> = shelves.contents().into_iter().map(|(id, _)| id).collect();
     assert_eq!(left, [file_id(2), file_id(4)]);
@@ -426,7 +474,7 @@ async fn a_young_content_without_a_file_stays() {
     let shelves = Shelves::default();
     shelves.put(file_id(1), b"honey");
     let age = std::time::Duration::from_secs(u64::MAX / 1_000_000);
-    let orphans = SweepOrphanBlobs::new(Arc::new(MockFileQueries::new()), Arc::new(shelves.clone()), age);
+    let orphans = orphans(MockFileQueries::new(), &shelves, age);
     let (swept, result) = sweep(&orphans).await;
     assert_eq!((swept, result, shelves.contents().len()), (0, "ok", 1));
 }

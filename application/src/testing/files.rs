@@ -94,6 +94,7 @@ pub struct Shelves(Arc<Mutex<Kept>>);
 struct Kept {
     contents: BTreeMap<uuid::Uuid, Vec<u8>>,
     partial: BTreeMap<uuid::Uuid, Vec<u8>>,
+    mark: Option<String>,
     is_held: bool,
     is_full: bool,
     is_away: bool,
@@ -204,6 +205,10 @@ impl BlobStore for Shelves {
         let follows = |id: &FileId| after.is_none_or(|after| after < *id);
         let ids = self.contents().into_iter().map(|(id, _)| id).filter(follows).take(limit as usize);
         Ok(ids.map(|id| KeptBlob { id, written_at: Timestamp::MIN.plus_millis(1) }).collect())
+    }
+
+    async fn claim(&self, mark: &str) -> Result<String, StoreError> {
+        Ok(self.kept().mark.get_or_insert_with(|| mark.to_owned()).clone())
     }
 }
 

@@ -1,6 +1,9 @@
 //! The requests to the server. Each has a limit of time, and an error that says what the server has answered.
 
-use super::{S3Options, failure::failed};
+use super::{
+    S3Options,
+    failure::{Absence, absence, failed},
+};
 use futures_util::{StreamExt as _, stream::BoxStream};
 use object_store::{
     GetOptions, GetRange, ObjectStore as _, ObjectStoreExt as _, PutMode, PutOptions, PutPayload, PutResult,
@@ -96,6 +99,16 @@ impl Bucket {
         within(self.transfer, work).await?.map_err(failed)
     }
 
+    /// Makes sure that a 404 is about an object. It can be about the bucket, or come from a server that is no S3, and a
+    /// request without a body in its answer does not say which.
+    async fn absent<T>(&self, error: object_store::Error) -> Result<Option<T>, StoreError> {
+        match absence(&error) {
+            Absence::OfObject => Ok(None),
+            Absence::OfBucket => Err(failed(error)),
+            Absence::Unknown => self.page("", None, None, 1).await.map(|_| None),
+        }
+    }
+
     /// Opens an object, or a range of it that is not empty. `None` if there is no such object.
     pub(super) async fn get(&self, name: &str, range: Option<Range<u64>>) -> Result<Option<Bytes>, StoreError> {
         let asked = range.clone().map(|range| match i64::try_from(range.end) {
@@ -106,7 +119,7 @@ impl Bucket {
         let options = GetOptions { range: asked, ..GetOptions::default() };
         match within(self.answer, self.s3.get_opts(&self.path(name), options)).await? {
             Ok(found) => Ok(Some(found.into_stream())),
-            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error @ object_store::Error::NotFound { .. }) => self.absent(error).await,
             // The server refuses a range that begins after the end.
             Err(error) => match (range, self.size(name).await?) {
                 (_, None) => Ok(None),
@@ -125,7 +138,7 @@ impl Bucket {
     pub(super) async fn size(&self, name: &str) -> Result<Option<u64>, StoreError> {
         match within(self.answer, self.s3.head(&self.path(name))).await? {
             Ok(found) => Ok(Some(found.size)),
-            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error @ object_store::Error::NotFound { .. }) => self.absent(error).await,
             Err(error) => Err(failed(error)),
         }
     }
@@ -140,7 +153,7 @@ impl Bucket {
         };
         match within(self.answer, read).await? {
             Ok(found) => Ok(Some(found)),
-            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error @ object_store::Error::NotFound { .. }) => self.absent(error).await,
             Err(error) => Err(failed(error)),
         }
     }
@@ -178,7 +191,8 @@ impl Bucket {
     /// Deletes an object, if there is one.
     pub(super) async fn delete(&self, name: &str) -> Result<(), StoreError> {
         match within(self.answer, self.s3.delete(&self.path(name))).await? {
-            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Ok(()) => Ok(()),
+            Err(error @ object_store::Error::NotFound { .. }) => self.absent::<()>(error).await.map(drop),
             Err(error) => Err(failed(error)),
         }
     }
@@ -210,7 +224,8 @@ impl Bucket {
     /// Gives an upload up, and with it the parts that have arrived. One that does not exist is given up already.
     pub(super) async fn abort(&self, name: &str, upload: &String) -> Result<(), StoreError> {
         match within(self.answer, self.s3.abort_multipart(&self.path(name), upload)).await? {
-            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Ok(()) => Ok(()),
+            Err(error @ object_store::Error::NotFound { .. }) => self.absent::<()>(error).await.map(drop),
             Err(error) => Err(failed(error)),
         }
     }

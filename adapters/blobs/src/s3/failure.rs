@@ -42,6 +42,23 @@ pub(super) fn failed(error: object_store::Error) -> StoreError {
     }
 }
 
+/// What a 404 is about.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Absence {
+    OfObject,
+    OfBucket,
+    Unknown,
+}
+
+/// What an answer of 404 says is absent.
+pub(super) fn absence(error: &object_store::Error) -> Absence {
+    match element(&error.to_string(), "Code") {
+        Some("NoSuchKey" | "NoSuchUpload") => Absence::OfObject,
+        Some("NoSuchBucket") => Absence::OfBucket,
+        _ => Absence::Unknown,
+    }
+}
+
 /// The text in the first element with this name.
 fn element<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     let (_, rest) = text.split_once(&format!("<{name}>"))?;
@@ -88,6 +105,19 @@ mod tests {
         assert_eq!(cause.to_string(), "S3 answers 502 Bad Gateway");
         let StoreError::Unavailable(cause) = failed(generic("connection refused")) else { panic!("unavailable") };
         assert_eq!(cause.to_string(), "connection refused");
+    }
+
+    #[test]
+    fn only_an_answer_that_names_the_object_says_that_it_is_absent() {
+        for (said, expected) in [
+            ("404 Not Found: <Code>NoSuchKey</Code>", Absence::OfObject),
+            ("404 Not Found: <Code>NoSuchUpload</Code>", Absence::OfObject),
+            ("404 Not Found: <Code>NoSuchBucket</Code>", Absence::OfBucket),
+            ("404 Not Found: <html>", Absence::Unknown),
+            ("404 Not Found", Absence::Unknown),
+        ] {
+            assert_eq!(absence(&generic(said)), expected, "{said}");
+        }
     }
 
     #[test]

@@ -39,6 +39,7 @@ clauses! { list of "contents" on dyn Contents:
     every_content_is_listed_once ["BlobStore 6"],
     a_content_is_replaced_only_when_another_is_published ["BlobStore 7"],
     a_damaged_content_is_never_read_to_its_end ["BlobStore 8"],
+    the_contents_keep_their_first_mark ["BlobStore 12"],
 }
 
 /// Every clause of [`BlobStore`].
@@ -258,4 +259,15 @@ async fn a_damaged_content_is_never_read_to_its_end(given: &Given) -> Checked {
         }
     }
     equal(blobs.open_whole(id(), WrittenBlob { size: 0, checksum: Checksum::new([0; 32]) }).await?.is_none(), true)
+}
+
+async fn the_contents_keep_their_first_mark(given: &Given) -> Checked {
+    let (blobs, reopened) = (given.store.blobs(), given.store.reopened().await?);
+    let (one, two) = tokio::try_join!(blobs.claim("one"), reopened.claim("two"))?;
+    equal(&one, &two)?;
+    holds(["one", "two"].contains(&one.as_str()), "it is one of the marks that were given")?;
+    for blobs in [blobs.clone(), given.store.reopened().await?] {
+        equal(&blobs.claim("three").await?, &one)?;
+    }
+    equal(listed(&*blobs, 10).await?, vec![])
 }

@@ -35,26 +35,36 @@ pub(super) async fn refusals(server: Server) -> Checked {
     must(defects[0].is_fatal && !format!("{defects:?}").contains("wrong"), "the secret is not shown")?;
     unavailable(&blobs).await?;
     let mut options = server.options();
-    options.bucket = "no-such-bucket".to_owned();
+    // No request here may write, because the server would make the bucket.
+    options.bucket = format!("none-{}", system_runtime().ids.next());
     let blobs = S3Blobs::new(&options, system_runtime()).expect("a client");
     let defects = blobs.inspect().await?;
-    must(defects.len() == 1 && defects[0].text.contains("NoSuchBucket"), &format!("{defects:?}"))
+    must(defects.len() == 1 && defects[0].text.contains("NoSuchBucket"), &format!("{defects:?}"))?;
+    unreadable(&blobs).await
+}
+
+fn is(error: Option<StoreError>, what: &str) -> Checked {
+    must(matches!(error, Some(StoreError::Unavailable(_))), &format!("{what}: {error:?}"))
 }
 
 /// Every operation says that the store is unavailable.
 async fn unavailable(blobs: &S3Blobs) -> Checked {
-    let is = |error: Option<StoreError>, what: &str| {
-        must(matches!(error, Some(StoreError::Unavailable(_))), &format!("{what}: {error:?}"))
-    };
-    is(blobs.open(id(), None).await.err(), "open")?;
-    is(blobs.open(id(), Some(3..9)).await.err(), "open a range")?;
+    unreadable(blobs).await?;
+    is(blobs.claim("mark").await.err(), "claim")?;
     is(blobs.lock(id()).await.err(), "lock")?;
-    is(blobs.list(None, 9).await.err(), "list")?;
-    is(blobs.delete(id()).await.err(), "delete")?;
     let (staged, _) = write(blobs, id(), b"honey").await?;
     is(staged.publish().await.err(), "publish")?;
     let mut staged = blobs.stage(id()).await?;
     is(staged.write(&bytes(LARGE)).await.err(), "write")
+}
+
+/// What is not known to be absent is not taken for absent.
+async fn unreadable(blobs: &S3Blobs) -> Checked {
+    is(blobs.open(id(), None).await.err(), "open")?;
+    is(blobs.open(id(), Some(3..9)).await.err(), "open a range")?;
+    is(blobs.open(id(), Some(3..3)).await.err(), "open no bytes")?;
+    is(blobs.list(None, 9).await.err(), "list")?;
+    is(blobs.delete(id()).await.err(), "delete")
 }
 
 /// A server of the trial, with short limits of time.

@@ -53,9 +53,11 @@ pub(in crate::config) fn bucket(source: &mut Source) -> Option<S3Options> {
         ((3..=63).contains(&text.len()) && made_of(text, ".-", false)).then(|| text.to_owned())
     });
     let endpoint = source.optional(ENDPOINT, read_endpoint);
+    let path_style = source.required("SKEP_S3_PATH_STYLE", |text| one_of(text, [("on", true), ("off", false)]));
     let is_plain_allowed = source.required("SKEP_S3_PLAIN_HTTP", |text| one_of(text, [("on", true), ("off", false)]));
-    let is_exposed =
-        endpoint.as_deref().is_some_and(|endpoint| endpoint.starts_with("http:") && !is_loopback(endpoint));
+    // With the bucket in the name of the host, that name can be of any machine.
+    let is_here = |endpoint: &str| is_loopback(endpoint) && path_style;
+    let is_exposed = endpoint.as_deref().is_some_and(|endpoint| endpoint.starts_with("http:") && !is_here(endpoint));
     if is_exposed && !is_plain_allowed {
         source.fault(ENDPOINT, "is not encrypted and not on this machine; expected https://, or SKEP_S3_PLAIN_HTTP=on");
     }
@@ -63,7 +65,6 @@ pub(in crate::config) fn bucket(source: &mut Source) -> Option<S3Options> {
         .required("SKEP_S3_REGION", |text| (text.len() <= 63 && made_of(text, "-", false)).then(|| text.to_owned()));
     let word = |text: &str| (text.len() <= 200 && text.chars().all(|c| c.is_ascii_graphic())).then(|| text.to_owned());
     let (key, secret) = (source.optional(KEY, word), source.optional(SECRET, word));
-    let path_style = source.required("SKEP_S3_PATH_STYLE", |text| one_of(text, [("on", true), ("off", false)]));
     let prefix = source.optional(PREFIX, |text| {
         let is_whole = text.len() <= 200 && made_of(text, "_-/", true) && text.split('/').all(|part| !part.is_empty());
         is_whole.then(|| text.to_owned())
