@@ -3,7 +3,7 @@
 use super::SessionPolicy;
 use crate::kernel::{Fingerprints, Limit, RateLimits, TooManyAttempts, counter_name};
 use skep_domain::{
-    identity::{DeviceId, NetworkMark},
+    identity::{AuthEpoch, DeviceId, NetworkMark},
     shared::{EmailLookup, Network},
 };
 use std::sync::Arc;
@@ -87,10 +87,14 @@ impl LoginAttempts {
         counter_name(&*self.fingerprints, email.account())
     }
 
-    /// The mark of the network in the list of the account.
-    pub(super) fn mark(&self, email: &EmailLookup, network: Network) -> NetworkMark {
-        // Neither part contains a line break, so two pairs never have one text.
-        let text = format!("known network\n{}\n{network}", email.account());
+    /// The mark of the network in the list of the account. A new epoch forgets all networks, as it ends the tokens of all
+    /// devices: a thief's may be among them. The first epoch is not named, because the first versions named none.
+    pub(super) fn mark(&self, email: &EmailLookup, epoch: AuthEpoch, network: Network) -> NetworkMark {
+        // No part contains a line break, so two marks never have one text.
+        let mut text = format!("known network\n{}\n{network}", email.account());
+        if epoch != AuthEpoch::FIRST {
+            text = format!("{text}\n{}", epoch.get());
+        }
         let mut mark = [0; 16];
         mark.copy_from_slice(&self.fingerprints.fingerprint(text.as_bytes())[..16]);
         NetworkMark(mark)

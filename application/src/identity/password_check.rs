@@ -7,7 +7,7 @@ use super::{
 };
 use crate::kernel::{Actor, Clock, Scope, StoreError, TooManyAttempts};
 use skep_domain::{
-    identity::{KnownDevice, NetworkMark, PasswordForm, PasswordPolicy},
+    identity::{AuthEpoch, KnownDevice, NetworkMark, PasswordForm, PasswordPolicy},
     shared::{EmailLookup, UserId},
 };
 use std::sync::Arc;
@@ -150,7 +150,8 @@ impl PasswordCheck {
             Some(found) => found,
             None => self.users.find_credentials(&email).await?,
         };
-        let network = self.attempts.mark(&email, actor.network);
+        let epoch = credentials.as_ref().map_or(AuthEpoch::FIRST, |credentials| credentials.auth_epoch);
+        let network = self.attempts.mark(&email, epoch, actor.network);
         let (now, policy) = (self.clock.now(), &self.policy.known_networks);
         let known = credentials.as_ref().map(|credentials| &credentials.known_networks);
         let is_known = device.is_some() || known.is_some_and(|known| known.contains(network, now, policy));

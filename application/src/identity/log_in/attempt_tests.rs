@@ -97,6 +97,7 @@ impl Scene {
         users.expect_find_user().returning(|_, id| Ok(Some(UserView::from(&ada())).filter(|user| user.id == id)));
         let reads = Arc::<AtomicUsize>::default();
         let counted = reads.clone();
+        let epoch = house.user.as_ref().map_or(AuthEpoch::FIRST, |user| user.auth_epoch);
         users.expect_find_credentials().returning(move |email| {
             counted.fetch_add(1, Ordering::Relaxed);
             let User { id: user_id, password_hash, password_form, .. } = ada();
@@ -105,7 +106,7 @@ impl Scene {
                 user_id,
                 password_hash,
                 password_form,
-                auth_epoch: AuthEpoch::FIRST,
+                auth_epoch: epoch,
                 known_networks,
                 is_active: true,
                 is_verified: true,
@@ -167,7 +168,7 @@ async fn wrong_passwords_from_one_network_do_not_keep_the_owner_out() {
 async fn attempts_from_all_networks_are_limited_and_a_known_network_is_let_through() {
     let (attempts, now) =
         (LoginAttempts::new(Arc::<Buckets>::default(), fingerprints()), fixed_runtime().0.clock.now());
-    let mark = attempts.mark(&EmailLookup::parse(ADDRESS).unwrap(), from(HOME).network);
+    let mark = attempts.mark(&EmailLookup::parse(ADDRESS).unwrap(), AuthEpoch::FIRST, from(HOME).network);
     let known = KnownNetworks::none(ada().id).after_login(mark, now, &KnownNetworkPolicy::default());
     let scene = Scene::new(policy(3, 5), Hasher::default(), known);
     for host in 0..5 {

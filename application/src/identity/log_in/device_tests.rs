@@ -165,7 +165,7 @@ fn mails(scene: &Scene) -> Vec<AccountMail> {
 fn at_home() -> KnownNetworks {
     let (attempts, now) =
         (LoginAttempts::new(Arc::<Buckets>::default(), fingerprints()), fixed_runtime().0.clock.now());
-    let mark = attempts.mark(&EmailLookup::parse(ADDRESS).unwrap(), from(HOME).network);
+    let mark = attempts.mark(&EmailLookup::parse(ADDRESS).unwrap(), AuthEpoch::FIRST, from(HOME).network);
     KnownNetworks::none(ada().id).after_login(mark, now, &KnownNetworkPolicy::default()).unwrap()
 }
 
@@ -184,6 +184,17 @@ async fn only_a_login_without_a_token_from_an_unknown_network_is_mailed() {
         let session = scene.house.seen.one::<Session>("sessions.insert").id.uuid();
         let expected = AccountMail { kind: AccountMailKind::NewDevice, user_id: ada().id, id: session };
         assert_eq!(mails(&scene), Vec::from_iter(is_mailed.then_some(expected)), "{address} {token:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_new_password_forgets_the_networks_from_before() {
+    let changed = User { auth_epoch: AuthEpoch::FIRST.next(), ..ada() };
+    for (user, is_known) in [(ada(), true), (changed, false)] {
+        let scene = Scene::of(user, SessionPolicy::default(), Hasher::default(), Some(at_home()));
+        scene.log_in.execute(&from(HOME), command(ADDRESS, PASSWORD)).await.unwrap();
+        assert_eq!(mails(&scene).is_empty(), is_known);
+        assert_eq!(scene.hasher.callers.lock().unwrap()[0].is_known, is_known);
     }
 }
 
