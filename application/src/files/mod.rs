@@ -7,6 +7,9 @@
 mod blobs;
 mod complete_upload;
 pub mod constraints;
+mod copy_contents;
+#[cfg(test)]
+mod copy_tests;
 mod delete_file;
 mod erase_files;
 pub(crate) mod erasures;
@@ -39,6 +42,7 @@ pub use blobs::{
 #[cfg(any(test, feature = "testing"))]
 pub use blobs::{MockBlobStore, MockContentTypes};
 pub use complete_upload::{CompleteUpload, CompleteUploadCommand};
+pub use copy_contents::{CopiedContents, CopyContents, CopyContentsCommand, CopyReport, NotCopied};
 pub use delete_file::{DeleteFile, DeleteFileCommand, DeleteFileError, MarkFileDeleted};
 pub use erase_files::EraseFiles;
 pub use export_files::{ExportFiles, ExportUploads};
@@ -103,6 +107,8 @@ pub struct Files {
     pub delete_file: Arc<DeleteFile>,
     /// Compares the contents of all files with their checksums.
     pub verify_files: VerifyFiles,
+    /// Copies the contents of all files to another store.
+    pub copy_contents: CopyContents,
     /// Removes the contents that no file needs any more.
     pub remove_files: Arc<RemoveFiles>,
     /// Deletes the files of a user whose account is erased.
@@ -141,6 +147,7 @@ impl Files {
             get_image,
             sign_file_link: SignFileLink::new(store.clone(), links, policy, clock),
             verify_files: VerifyFiles::new(store.clone(), blobs),
+            copy_contents: CopyContents::new(store.clone(), store.clone(), runtime.clone()),
             list_files: ListFiles::new(store, runtime.clock),
             delete_file,
             remove_files: remove,

@@ -93,7 +93,7 @@ enum Command {
     /// Show events and their subscribers, deliver events again, and act on those that were held back.
     #[command(subcommand)]
     Events(events::Events),
-    /// Check the contents of files.
+    /// Check the contents of files, and copy them to a bucket or back.
     #[command(subcommand)]
     Files(files::Files),
     /// Show the schedules that make background jobs, run them now, pause or resume them.

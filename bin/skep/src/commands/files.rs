@@ -1,7 +1,9 @@
 //! `skep files`.
 
+mod copy;
+
 use crate::{Skep, config::Config};
-use clap::Subcommand;
+use clap::{Subcommand, ValueEnum};
 use skep_application::{
     files::Damage,
     kernel::{Actor, BoxError},
@@ -17,25 +19,79 @@ pub(super) enum Files {
     #[command(after_long_help = "Example:
   skep files verify")]
     Verify,
+    Move(Move),
+}
+
+/// Copy the contents of all files from the folder to the bucket, or back.
+///
+/// Needs the settings of both places: SKEP_S3_BUCKET and the settings that belong to it, and SKEP_FILES_DIR if contents
+/// are not in the data folder. They may be set for this command alone, while a server still uses the other place.
+///
+/// Each content is compared with its checksum before it is stored. A content that the target has already is compared
+/// there, and is not copied again, so run the command again after it was stopped. Contents that are missing or damaged
+/// are printed; the other ones are copied, and then the command fails.
+///
+/// Nothing in the source is changed or deleted. Delete the old place yourself after the switch. Uploads in pieces that
+/// are not complete are not copied. Run one such command at a time.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "Examples:
+  skep files move --to s3
+  skep files move --to s3 --only-missing
+  skep files move --to folder --dry-run
+
+With --json, the result has the members \"to\", \"dry_run\", \"files\", \"copied\", \"copied_bytes\", \"present\",
+\"present_bytes\", \"not_copied\" and \"open_uploads\". Progress and the contents that are not copied are then on the
+standard error.")]
+pub(super) struct Move {
+    /// Where the contents are copied to.
+    #[arg(long)]
+    to: Place,
+    /// Pass over contents that the target has, without reading them.
+    #[arg(long)]
+    only_missing: bool,
+    /// Print what would be copied, and write nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// Print the result as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// A place of contents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Place {
+    /// The bucket of SKEP_S3_BUCKET.
+    S3,
+    /// The folder: SKEP_FILES_DIR, or `files` in the data folder.
+    Folder,
 }
 
 pub(super) async fn run(config: &Config, command: Files) -> Result<(), BoxError> {
-    let Files::Verify = command;
+    let places = match &command {
+        Files::Move(command) => Some(copy::open(config, command.to).await?),
+        Files::Verify => None,
+    };
     let skep = Skep::builder().config(config.clone()).start().await?;
-    let done = verify(&skep).await;
+    let done = match (command, places) {
+        (Files::Move(command), Some(places)) => copy::run(&skep, &command, places).await,
+        _ => verify(&skep).await,
+    };
     skep.close().await;
     done
+}
+
+const fn name(damage: Damage) -> &'static str {
+    match damage {
+        Damage::Missing => "missing",
+        Damage::Different => "damaged",
+    }
 }
 
 async fn verify(skep: &Skep) -> Result<(), BoxError> {
     let mut printed = Ok(());
     let mut report = |file: &skep_application::files::FileView, damage| {
-        let damage = match damage {
-            Damage::Missing => "missing",
-            Damage::Different => "damaged",
-        };
         if printed.is_ok() {
-            printed = tell!("{}  {damage}  {} bytes  owner {}", file.id, file.size, file.owner_id);
+            printed = tell!("{}  {}  {} bytes  owner {}", file.id, name(damage), file.size, file.owner_id);
         }
     };
     let verified = skep.app.files.verify_files.execute(&Actor::system("skep files"), &mut report).await?;
