@@ -4,8 +4,11 @@
 //! only after it was compared with its checksum, and the source is only read. So a copy can be stopped at any moment, and
 //! the next one passes over what is there.
 
-use super::{BlobReader, BlobStore, Damage, FileQueries, FileView, FilesTx, WrittenBlob};
-use crate::kernel::{Actor, Begin, ListError, PageRequest, Reader, Runtime, Scope, StoreError, TxMode, run};
+use super::{BlobReader, BlobStore, Damage, FileQueries, FileView, FilesTx, WrittenBlob, content_owner::ContentOwner};
+use crate::{
+    kernel::{Actor, Begin, ListError, PageRequest, Reader, Runtime, Scope, StoreError, TxMode, run},
+    operations::Migrations,
+};
 use skep_domain::{
     files::{FileId, FileState, actions},
     shared::{Direction, PageLimit, Timestamp},
@@ -78,6 +81,7 @@ pub trait CopyReport: Send + Sync {
 pub struct CopyContents {
     files: Reader<dyn FileQueries>,
     store: Arc<dyn Begin<dyn FilesTx>>,
+    owner: ContentOwner,
     runtime: Runtime,
 }
 
@@ -112,17 +116,23 @@ enum Outcome {
 }
 
 impl CopyContents {
-    /// Reads files and their pictures from these stores.
+    /// Reads files and their pictures from these stores. `migrations` are those of the same store.
     #[must_use]
-    pub fn new(files: Arc<dyn FileQueries>, store: Arc<dyn Begin<dyn FilesTx>>, runtime: Runtime) -> Self {
-        Self { files: Reader::new(actions::READ_FILE, files), store, runtime }
+    pub fn new(
+        files: Arc<dyn FileQueries>,
+        store: Arc<dyn Begin<dyn FilesTx>>,
+        migrations: Arc<dyn Migrations>,
+        runtime: Runtime,
+    ) -> Self {
+        let files = Reader::new(actions::READ_FILE, files);
+        Self { files, store, owner: ContentOwner::new(migrations), runtime }
     }
 
     /// Copies every content, those of the oldest files first, and a few at the same time. One that cannot be copied does
     /// not stop the other ones. A file that is deleted meanwhile does not count.
     ///
     /// # Errors
-    /// [`ListError`]: `Full` if the target is, and the last error if contents in a row could be neither read nor written.
+    /// [`ListError`]: `Corrupt` if the target has the contents of another store, `Full` if it is full, and the last error if contents in a row could be neither read nor written.
     pub async fn execute(
         &self,
         actor: &Actor,
@@ -130,6 +140,10 @@ impl CopyContents {
         report: &dyn CopyReport,
     ) -> Result<CopiedContents, ListError> {
         let (files, scope) = self.files.scoped(actor)?;
+        if !command.dry_run {
+            // The sweep of the other store would delete what is copied.
+            self.owner.claim(&*command.to).await?;
+        }
         let copying = Copying { files, command, report, counts: Mutex::default() };
         self.copy_all(&copying, scope).await?;
         copying.count_open_uploads().await?;

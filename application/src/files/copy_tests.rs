@@ -2,6 +2,7 @@
 
 use super::{
     copy_contents::{AT_ONCE, Task, at_once},
+    file_tests::migrated,
     *,
 };
 use crate::{
@@ -87,8 +88,15 @@ async fn copy(
     command: &CopyContentsCommand,
 ) -> (Result<CopiedContents, ListError>, Noted) {
     let noted = Noted::default();
-    let copy = CopyContents::new(Arc::new(queries), Scripted::of(units), fixed_runtime().0);
+    let copy = CopyContents::new(Arc::new(queries), Scripted::of(units), migrated(), fixed_runtime().0);
     (copy.execute(&admin(), command, &noted).await, noted)
+}
+
+/// A store without contents and without an owner.
+fn empty() -> MockBlobStore {
+    let mut target = MockBlobStore::new();
+    target.expect_claim().returning(|mark| Ok(mark.to_owned()));
+    target
 }
 
 fn full_of(ids: impl IntoIterator<Item = u64>, content: &[u8]) -> Shelves {
@@ -118,6 +126,16 @@ async fn every_content_with_a_row_is_copied_and_a_second_copy_passes_over_it() {
 
     let again = copy(no_uploads(queries(files)), vec![], &command).await.0.unwrap();
     assert_eq!(again, CopiedContents { copied: 0, copied_bytes: 0, present: 5, present_bytes: 25, ..all });
+}
+
+#[tokio::test]
+async fn nothing_is_copied_to_the_contents_of_another_store() {
+    let (source, target) = (full_of([1], b"honey"), Shelves::default());
+    target.claim("another store").await.unwrap();
+    let command = to(&source, Arc::new(target.clone()));
+    let (copied, _) = copy(MockFileQueries::new(), vec![], &command).await;
+    assert!(matches!(copied, Err(ListError::Store(StoreError::Corrupt(_)))));
+    assert_eq!(ids(&target), []);
 }
 
 #[tokio::test]
@@ -157,7 +175,7 @@ async fn a_full_target_ends_the_copy_and_the_next_one_goes_on() {
 
 /// A target that cannot be asked for the contents with these numbers.
 fn failing(numbers: &'static [u64], shelves: &Shelves) -> Arc<MockBlobStore> {
-    let (mut target, opened, staged) = (MockBlobStore::new(), shelves.clone(), shelves.clone());
+    let (mut target, opened, staged) = (empty(), shelves.clone(), shelves.clone());
     target.expect_open_whole().returning(move |id, expected| {
         if numbers.iter().any(|number| file_id(*number) == id) {
             return Err(away());
@@ -206,7 +224,7 @@ async fn a_target_that_has_received_other_bytes_does_not_publish_them() {
             panic!("it is not published")
         }
     }
-    let mut target = MockBlobStore::new();
+    let mut target = empty();
     target.expect_open_whole().returning(|_, _| Ok(None));
     target.expect_stage().returning(|_| Ok(Box::new(Lossy)));
     let command = to(&full_of([1], b"honey"), Arc::new(target));
@@ -237,7 +255,7 @@ async fn the_pictures_of_a_file_in_sizes_go_with_it() {
     let cabinet = Cabinet { files: vec![picture], images, ..Cabinet::default() };
     let store = Scripted::of([cabinet.looking()]);
     let (noted, command) = (Noted::default(), to(&source, Arc::new(target.clone())));
-    let copy = CopyContents::new(Arc::new(found), store.clone(), fixed_runtime().0);
+    let copy = CopyContents::new(Arc::new(found), store.clone(), migrated(), fixed_runtime().0);
     let copied = copy.execute(&admin(), &command, &noted).await.unwrap();
     assert_eq!((copied.copied, copied.not_copied, copied.files), (3, 1, 2));
     assert_eq!(ids(&target), [file_id(1), file_id(2), file_id(21)]);
@@ -280,7 +298,8 @@ async fn open_uploads_of_which_bytes_have_arrived_are_counted() {
 
 #[tokio::test]
 async fn an_actor_without_the_permission_copies_nothing() {
-    let copy = CopyContents::new(Arc::new(MockFileQueries::new()), Scripted::untouched(), fixed_runtime().0);
+    let copy =
+        CopyContents::new(Arc::new(MockFileQueries::new()), Scripted::untouched(), migrated(), fixed_runtime().0);
     let command = to(&Shelves::default(), Arc::new(Shelves::default()));
     assert_eq!(code(&copy.execute(&visitor(), &command, &Noted::default()).await), "unauthenticated");
 }

@@ -409,8 +409,13 @@ async fn files_that_cannot_be_removed_hold_up_no_later_ones() {
     assert_eq!(sweep(&files).await, (0, "store_unavailable"));
 }
 
-/// Sweeps these contents, of a store that was migrated in two steps.
+/// Sweeps these contents.
 fn orphans(queries: MockFileQueries, shelves: &Shelves, age: std::time::Duration) -> SweepOrphanBlobs {
+    SweepOrphanBlobs::new(Arc::new(queries), Arc::new(shelves.clone()), migrated(), age)
+}
+
+/// The migrations of a store, which are asked for once at most. The first one was not applied first.
+pub(super) fn migrated() -> Arc<MockMigrations> {
     let mut migrations = MockMigrations::new();
     migrations.expect_status().times(0..=1).returning(|| {
         let step =
@@ -418,7 +423,7 @@ fn orphans(queries: MockFileQueries, shelves: &Shelves, age: std::time::Duration
         let at = |text: &str| Some(text.parse().unwrap());
         Ok(vec![step(1, at("2026-02-01T10:00:00Z")), step(2, at("2026-01-31T18:00:00Z")), step(3, None)])
     });
-    SweepOrphanBlobs::new(Arc::new(queries), Arc::new(shelves.clone()), Arc::new(migrations), age)
+    Arc::new(migrations)
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@
 mod blobs;
 mod complete_upload;
 pub mod constraints;
+mod content_owner;
 mod copy_contents;
 #[cfg(test)]
 mod copy_tests;
@@ -147,7 +148,7 @@ impl Files {
             get_image,
             sign_file_link: SignFileLink::new(store.clone(), links, policy, clock),
             verify_files: VerifyFiles::new(store.clone(), blobs),
-            copy_contents: CopyContents::new(store.clone(), store.clone(), runtime.clone()),
+            copy_contents: CopyContents::new(store.clone(), store.clone(), store.clone(), runtime.clone()),
             list_files: ListFiles::new(store, runtime.clock),
             delete_file,
             remove_files: remove,

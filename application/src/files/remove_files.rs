@@ -1,6 +1,6 @@
 //! Removes contents that no file needs any more, and then their rows. The pictures of a file in sizes go with it.
 
-use super::{BlobStore, FileQueries, FilesTx, constraints::FILE_IMAGE_FILE};
+use super::{BlobStore, FileQueries, FilesTx, constraints::FILE_IMAGE_FILE, content_owner::ContentOwner};
 use crate::{
     kernel::{Begin, Key, Round, Runtime, StoreError, SweepAll, TxMode, run},
     operations::Migrations,
@@ -12,7 +12,7 @@ use skep_domain::{
 };
 use std::{
     collections::BTreeSet,
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -158,25 +158,12 @@ impl SweepAll for SweepFiles {
     }
 }
 
-/// Why no content without a file is deleted.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "the contents are those of the {owner}, and this is the {own}, so none is deleted; check the address of the store and \
-     the place of the contents, or delete `owner` beside the contents if both belong together"
-)]
-struct ForeignContents {
-    owner: String,
-    own: String,
-}
-
 /// Deletes contents that belong to no file. Such a content is left if a program ends between two steps, or if rows are
 /// restored from a backup. Each round looks at the next part of the contents.
 pub struct SweepOrphanBlobs {
     files: Arc<dyn FileQueries>,
     blobs: Arc<dyn BlobStore>,
-    migrations: Arc<dyn Migrations>,
-    /// The mark of the store of rows, when it is known.
-    mark: OnceLock<String>,
+    owner: ContentOwner,
     age: Duration,
     /// The last content that a round has looked at.
     last: Mutex<Option<FileId>>,
@@ -191,27 +178,7 @@ impl SweepOrphanBlobs {
         migrations: Arc<dyn Migrations>,
         age: Duration,
     ) -> Self {
-        Self { files, blobs, migrations, mark: OnceLock::new(), age, last: Mutex::default() }
-    }
-
-    /// Makes sure that the contents are those of this store of rows. To any other store, all of them are without a file.
-    ///
-    /// The mark is the time of the first migration: it is stored already, stays as long as the rows, and is the same in a
-    /// restored backup.
-    async fn claim(&self) -> Result<(), StoreError> {
-        let own = match self.mark.get() {
-            Some(mark) => mark,
-            None => {
-                let steps = self.migrations.status().await.map_err(|error| StoreError::Unavailable(error.into()))?;
-                let first = steps.iter().filter_map(|step| step.applied_at).min().unwrap_or(Timestamp::MIN);
-                self.mark.get_or_init(|| format!("store of {first}"))
-            }
-        };
-        let owner = self.blobs.claim(own).await?;
-        if owner == *own {
-            return Ok(());
-        }
-        Err(StoreError::Corrupt(ForeignContents { owner, own: own.clone() }.into()))
+        Self { files, blobs, owner: ContentOwner::new(migrations), age, last: Mutex::default() }
     }
 
     fn at(&self) -> Option<FileId> {
@@ -230,7 +197,7 @@ impl SweepAll for SweepOrphanBlobs {
     }
 
     async fn sweep_all(&self, round: &mut Round<'_>) -> Result<(), StoreError> {
-        self.claim().await?;
+        self.owner.claim(&*self.blobs).await?;
         let (until, mut seen, mut failed) = (before(round.now, self.age), 0, Ok(()));
         while seen < LOOKED_AT && !round.is_stopped() {
             let kept = self.blobs.list(self.at(), round.limit).await?;

@@ -8,6 +8,7 @@ use skep_application::{
     files::Damage,
     kernel::{Actor, BoxError},
 };
+use std::path::PathBuf;
 
 /// What to do with files.
 #[derive(Debug, Subcommand)]
@@ -24,8 +25,9 @@ pub(super) enum Files {
 
 /// Copy the contents of all files from the folder to the bucket, or back.
 ///
-/// Needs the settings of both places: SKEP_S3_BUCKET and the settings that belong to it, and SKEP_FILES_DIR if contents
-/// are not in the data folder. They may be set for this command alone, while a server still uses the other place.
+/// Needs SKEP_S3_BUCKET and the settings that belong to it. They may be set for this command alone, while a server still
+/// uses the folder. The folder is `files` in the data folder, or that of --folder: SKEP_FILES_DIR cannot be set together
+/// with a bucket.
 ///
 /// Each content is compared with its checksum before it is stored. A content that the target has already is compared
 /// there, and is not copied again, so run the command again after it was stopped. Contents that are missing or damaged
@@ -37,7 +39,7 @@ pub(super) enum Files {
 #[command(after_long_help = "Examples:
   skep files move --to s3
   skep files move --to s3 --only-missing
-  skep files move --to folder --dry-run
+  skep files move --to folder --folder /srv/files --dry-run
 
 With --json, the result has the members \"to\", \"dry_run\", \"files\", \"copied\", \"copied_bytes\", \"present\",
 \"present_bytes\", \"not_copied\" and \"open_uploads\". Progress and the contents that are not copied are then on the
@@ -46,6 +48,9 @@ pub(super) struct Move {
     /// Where the contents are copied to.
     #[arg(long)]
     to: Place,
+    /// The folder, instead of `files` in the data folder.
+    #[arg(long, value_name = "PATH")]
+    folder: Option<PathBuf>,
     /// Pass over contents that the target has, without reading them.
     #[arg(long)]
     only_missing: bool,
@@ -62,13 +67,13 @@ pub(super) struct Move {
 enum Place {
     /// The bucket of SKEP_S3_BUCKET.
     S3,
-    /// The folder: SKEP_FILES_DIR, or `files` in the data folder.
+    /// The folder.
     Folder,
 }
 
 pub(super) async fn run(config: &Config, command: Files) -> Result<(), BoxError> {
     let places = match &command {
-        Files::Move(command) => Some(copy::open(config, command.to).await?),
+        Files::Move(command) => Some(copy::open(config, command).await?),
         Files::Verify => None,
     };
     let skep = Skep::builder().config(config.clone()).start().await?;

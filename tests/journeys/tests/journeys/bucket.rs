@@ -3,18 +3,19 @@
 use crate::{
     Journey, Needs,
     shop::Shop,
-    slice::{add_piece, content_of, create_upload, file_at, put_file},
+    slice::{PICTURE, add_piece, content_of, create_upload, file_at, put_file},
 };
 use serde_json::json;
 use skep_application::files::BlobStore as _;
 use skep_blobs::{S3Blobs, S3Options};
-use skep_journeys::{Deployment, Output, Store, wait_for};
+use skep_journeys::{Client, Deployment, Output, Store, wait_for};
 use skep_local::system_runtime;
 use std::env;
 
 pub(crate) const JOURNEYS: &[Journey] = &[
     Journey::new("bucket::files", files_are_kept_in_a_bucket).needing(Needs::Bucket),
     Journey::new("bucket::check", a_bucket_that_refuses_us_is_named).needing(Needs::Bucket),
+    Journey::new("bucket::move", contents_are_copied_to_a_bucket_and_back).needing(Needs::Bucket),
 ];
 
 pub(crate) const VARIABLE: &str = "SKEP_TEST_S3_URL";
@@ -33,16 +34,21 @@ fn bucket() -> S3Options {
     options
 }
 
-fn deployment(store: &Store, options: &S3Options) -> Deployment {
-    let mut deployment = Deployment::new(store);
-    for (name, value) in [
+/// The settings of a bucket.
+fn settings(options: &S3Options) -> [(&'static str, &str); 5] {
+    [
         ("SKEP_S3_BUCKET", &options.bucket),
         ("SKEP_S3_ENDPOINT", options.endpoint.as_ref().expect("an endpoint")),
         ("SKEP_S3_ACCESS_KEY_ID", &options.access_key_id),
         ("SKEP_S3_SECRET_ACCESS_KEY", &options.secret_access_key),
         ("SKEP_S3_PREFIX", &options.prefix),
-    ] {
-        deployment.set(name, value.clone());
+    ]
+}
+
+fn deployment(store: &Store, options: &S3Options) -> Deployment {
+    let mut deployment = Deployment::new(store);
+    for (name, value) in settings(options) {
+        deployment.set(name, value);
     }
     deployment
 }
@@ -54,6 +60,11 @@ fn kept(options: &S3Options) -> usize {
     runtime.block_on(blobs.list(None, 1_000)).expect("a list").len()
 }
 
+/// More than two parts of an upload.
+fn large() -> Vec<u8> {
+    (0..11_u32 << 20).map(|at| (at.wrapping_mul(2_654_435_761) >> 24) as u8).collect()
+}
+
 fn files_are_kept_in_a_bucket(store: &Store) {
     let options = bucket();
     let deployment = deployment(store, &options);
@@ -63,8 +74,7 @@ fn files_are_kept_in_a_bucket(store: &Store) {
 
     let shop = Shop::open_on(deployment);
     let (ada, visitor) = (shop.user("ada"), shop.server.visitor());
-    // More than two parts of an upload.
-    let large: Vec<u8> = (0..11_u32 << 20).map(|at| (at.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    let large = large();
     let (small, large_id) = (put_file(&ada, "name=a.txt", "honeycomb!").expect(201).text("/id"), {
         put_file(&ada, "name=large", large.clone()).expect(201).text("/id")
     });
@@ -111,4 +121,76 @@ fn a_bucket_that_refuses_us_is_named(store: &Store) {
         assert!(line.contains("files") && out.contains(expected), "{out}");
         assert!(!out.contains("hunter2"), "{out}");
     }
+}
+
+fn contents_are_copied_to_a_bucket_and_back(store: &Store) {
+    let (options, large) = (bucket(), large());
+    let Shop { server, mut deployment, .. } = {
+        let shop = Shop::open_on(Deployment::new(store));
+        shop.user("ada");
+        shop
+    };
+    let ada = crate::shop::log_in(&server, "ada");
+    let put = |query: &str, content: &[u8]| put_file(&ada, query, content).expect(201).text("/id");
+    let (small, large_id) = (put("name=a.txt", b"honeycomb!"), put("name=large", &large));
+    let (picture, damaged) = (put("name=jar.png&purpose=image", PICTURE), put("name=b.txt", b"beeswax"));
+    let thumbnail = |ada: &Client| ada.get(format!("{}?size=thumbnail", content_of(&picture))).send().expect(200).body;
+    let sized = thumbnail(&ada);
+    let upload = create_upload(&ada, 10, "");
+    add_piece(&ada, &upload, 0, b"honey").expect(204);
+
+    // Beside the server, which still has its contents in the folder.
+    let folder = deployment.path("data").join("files");
+    std::fs::write(folder.join(&damaged[damaged.len() - 2..]).join(&damaged), "beesway").expect("a content");
+    let moved = |arguments: &[&str]| {
+        let arguments = [&["files", "move", "--to", "s3"], arguments].concat();
+        deployment.run(&arguments, "", &settings(&options))
+    };
+    let Output { code, out, err } = moved(&["--dry-run"]);
+    assert!(code == Some(0) && out.contains("5 contents") && out.contains("would be copied"), "{out}{err}");
+    assert_eq!(kept(&options), 0, "a dry run writes nothing");
+    let Output { code, out, err } = moved(&[]);
+    assert!(code == Some(1) && out.contains(&format!("{damaged}  damaged")), "{out}{err}");
+    assert!(out.contains("4 contents") && out.contains("1 uploads in pieces"), "{out}{err}");
+    assert!(err.contains("1 contents are not in the target"), "{out}{err}");
+    assert_eq!(kept(&options), 4);
+    // It is uploaded after the copy, and another one is deleted.
+    let late = put("name=late.txt", b"honey");
+    ada.delete(file_at(&damaged)).send().expect(204);
+    server.stop();
+
+    for (name, value) in settings(&options) {
+        deployment.set(name, value);
+    }
+    let server = deployment.start();
+    let ada = crate::shop::log_in(&server, "ada");
+    assert_ne!(add_piece(&ada, &upload, 5, b"comb!").status, 204, "its beginning is not here");
+    let out = deployment.run(&["files", "move", "--to", "s3", "--json"], "", &[]).ok();
+    let result: serde_json::Value = serde_json::from_str(&out).expect("JSON");
+    assert_eq!((&result["copied"], &result["present"]), (&json!(1), &json!(4)), "{out}");
+    let shows_all = |ada: &Client| {
+        for (id, content) in [(&small, &b"honeycomb!"[..]), (&large_id, &large), (&picture, PICTURE), (&late, b"honey")]
+        {
+            assert!(ada.get(content_of(id)).send().expect(200).body == content, "{id}");
+        }
+        assert!(thumbnail(ada) == sized);
+    };
+    shows_all(&ada);
+
+    // And back, into another folder.
+    let others = deployment.path("others");
+    let others = others.to_str().expect("a path");
+    let copied =
+        || deployment.run(&["files", "move", "--to", "folder", "--folder", others, "--only-missing"], "", &[]).ok();
+    assert!(copied().contains("5 contents"));
+    assert!(copied().starts_with("0 contents"));
+    server.stop();
+    for (name, _) in settings(&options) {
+        deployment.set(name, "");
+    }
+    deployment.set("SKEP_FILES_DIR", others);
+    let server = deployment.start();
+    shows_all(&crate::shop::log_in(&server, "ada"));
+    server.terminate();
+    server.wait();
 }

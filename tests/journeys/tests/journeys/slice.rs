@@ -33,6 +33,7 @@ mod users;
 
 pub(crate) use exports::settle;
 pub(crate) use files::{at as file_at, content_of, put as put_file};
+pub(crate) use images::PICTURE;
 pub(crate) use rush::{at_once, insist};
 pub(crate) use uploads::{add as add_piece, create as create_upload};
 

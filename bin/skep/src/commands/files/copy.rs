@@ -37,7 +37,7 @@ pub(super) struct Places {
 }
 
 /// Opens both places. A target that cannot be used is found before anything is copied.
-pub(super) async fn open(config: &Config, to: Place) -> Result<Places, BoxError> {
+pub(super) async fn open(config: &Config, Move { to, folder, .. }: &Move) -> Result<Places, BoxError> {
     let Some(options) = &config.s3 else {
         return Err("set SKEP_S3_BUCKET and the settings of the bucket: contents are copied into it, or from it".into());
     };
@@ -48,9 +48,9 @@ pub(super) async fn open(config: &Config, to: Place) -> Result<Places, BoxError>
         });
     }
     let bucket: Arc<dyn BlobStore> = Arc::new(S3Blobs::new(options, system_runtime())?);
-    let folder = config.files_dir.clone().unwrap_or_else(|| DataDir::at(&config.data_dir).contents());
-    if to == Place::S3 && !folder.is_dir() {
-        return Err(format!("there is no folder {} with contents: check SKEP_FILES_DIR", folder.display()).into());
+    let folder = folder.clone().unwrap_or_else(|| DataDir::at(&config.data_dir).contents());
+    if *to == Place::S3 && !folder.is_dir() {
+        return Err(format!("there is no folder {} with contents: name it with --folder", folder.display()).into());
     }
     let failed = |error: std::io::Error| format!("the folder {} cannot be used: {error}", folder.display());
     let contents: Arc<dyn BlobStore> = Arc::new(DiskBlobs::open(&folder).map_err(failed)?);

@@ -10,7 +10,7 @@ use skep_journeys::Store;
 use std::{fs, io::Write as _, path::PathBuf};
 
 /// A black picture of 600 × 300 pixels.
-const PICTURE: &[u8] =
+pub(crate) const PICTURE: &[u8] =
     b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\x02X\0\0\x01,\x01\0\0\0\x007F\xf0;\0\0\0-IDATx\xda\xed\xc11\x01\0\0\
       \0\xc2\xa0\xf5Om\n?\xa0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\xbe\x06Y\x10\0\x01\xd0\xee9\xbc\
       \0\0\0\0IEND\xaeB`\x82";
