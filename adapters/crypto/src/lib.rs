@@ -2,6 +2,7 @@
 
 mod eddsa_tokens;
 mod fingerprints;
+mod foreign_hash;
 mod hash_pool;
 mod instance_secret;
 mod instance_secrets;
