@@ -109,12 +109,7 @@ impl fmt::Display for Settings {
 }
 
 /// The parameter, unless it is above the limit.
-fn at_most(
-    value: u64,
-    limit: u64,
-    algorithm: &'static str,
-    parameter: &'static str,
-) -> Result<(), ForeignHashRefusal> {
+fn at_most(value: u64, limit: u64, algorithm: &'static str, parameter: &'static str) -> Result<(), ForeignHashRefusal> {
     if value > limit { Err(ForeignHashRefusal::TooCostly { algorithm, parameter, limit }) } else { Ok(()) }
 }
 

@@ -1,8 +1,8 @@
 //! Creates an account that comes from another system, with the hash of its password there. This is the operator's command.
 
 use super::{
-    Accounts, EmailTaken, HashCaller, HasherBusy, IdentityTx, NewAccountError, OneTimeSecrets, RoleNotHeld, RoleQueries, UserQueries,
-    UserView,
+    Accounts, EmailTaken, ForeignHashRefusal, HashCaller, HasherBusy, IdentityTx, NewAccountError, OneTimeSecrets,
+    RoleNotHeld, RoleQueries, UserQueries, UserView,
     new_account::{NewAccount, lookups, taken},
     role_fields::definitions,
     set_user_roles::{all_defined, all_held, checked},
@@ -93,7 +93,7 @@ impl Accounts {
         if let Some(hash) = &input.password_hash
             && let Err(refusal) = self.hasher.judge_foreign(hash)
         {
-            invalid.errors.push(FieldError::new("/password_hash", refusal.code(), refusal));
+            invalid.errors.push(FieldError::new("/password_hash", hash_code(refusal), refusal));
         }
         let roles = roles.map_err(|refused| invalid.errors.extend(refused.errors)).ok();
         match (email, display_name, roles) {
@@ -228,6 +228,14 @@ impl Command for ImportUser {
         unit.users().insert(user).await.map_err(taken::<Self::Error>)?;
         authorized.record(unit.outbox(), &UserRegistered::of(user), user.version, user.created_at).await?;
         Ok(UserView::from(user))
+    }
+}
+
+const fn hash_code(refusal: ForeignHashRefusal) -> &'static str {
+    match refusal {
+        ForeignHashRefusal::Unknown => "unknown_hash",
+        ForeignHashRefusal::Incomplete(_) => "incomplete_hash",
+        ForeignHashRefusal::TooCostly { .. } => "hash_too_costly",
     }
 }
 

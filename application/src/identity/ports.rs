@@ -447,25 +447,13 @@ pub enum ForeignHashRefusal {
     /// Each login with it would take too much time or memory.
     #[error("costs too much: {parameter} of {algorithm} must be at most {limit}")]
     TooCostly {
-        /// The algorithm.
+        /// What the operator knows the algorithm as.
         algorithm: &'static str,
         /// The parameter, or what is computed from several.
         parameter: &'static str,
         /// The greatest value that is accepted.
         limit: u64,
     },
-}
-
-impl ForeignHashRefusal {
-    /// The code of the refusal.
-    #[must_use]
-    pub const fn code(&self) -> &'static str {
-        match self {
-            Self::Unknown => "unknown_hash",
-            Self::Incomplete(_) => "incomplete_hash",
-            Self::TooCostly { .. } => "hash_too_costly",
-        }
-    }
 }
 
 /// The caller that a password is hashed for. It decides who is next when many wait.

@@ -175,12 +175,22 @@ async fn the_command_obeys_the_frame() {
 }
 
 #[test]
+fn each_refusal_of_a_hash_has_its_code() {
+    let costly = ForeignHashRefusal::TooCostly { algorithm: "bcrypt", parameter: "the cost", limit: 14 };
+    let refusals = [ForeignHashRefusal::Unknown, ForeignHashRefusal::Incomplete("bcrypt"), costly];
+    assert_eq!(refusals.map(hash_code), ["unknown_hash", "incomplete_hash", "hash_too_costly"]);
+    assert_eq!(costly.to_string(), "costs too much: the cost of bcrypt must be at most 14");
+}
+
+#[test]
 fn the_json_of_a_command_does_not_change_and_its_debug_form_names_no_person() {
     let json = serde_json::json!({
         "email": ADDRESS, "display_name": NAME, "password_hash": FOREIGN, "email_verified": true, "roles": ["editor"],
     });
     assert_eq!(serde_json::to_value(input()).unwrap(), json);
-    assert!(serde_json::from_value::<ImportUserCommand>(serde_json::json!({ "email": ADDRESS, "is_admin": true })).is_err());
+    assert!(
+        serde_json::from_value::<ImportUserCommand>(serde_json::json!({ "email": ADDRESS, "is_admin": true })).is_err()
+    );
     let shown = format!("{:?}", input());
     assert!(!shown.to_lowercase().contains("ada") && !shown.contains(FOREIGN), "{shown}");
 }

@@ -20,6 +20,7 @@ use std::{
 const PROGRESS: u64 = 500;
 
 /// What became of a line.
+#[derive(Debug, PartialEq, Eq)]
 enum Outcome {
     Imported,
     /// The address has an account, which stays as it is.
@@ -89,11 +90,17 @@ async fn import(skep: &Skep, actor: &Actor, line: Line, dry_run: bool) -> Result
     } else {
         identity.import_user.execute(actor, command).await.map(drop)
     };
+    outcome(done)
+}
+
+/// What became of a line, or an error that other lines would meet as well.
+fn outcome(done: Result<(), ImportUserError>) -> Result<Outcome, ImportUserError> {
     match done {
         Ok(()) => Ok(Outcome::Imported),
         Err(ImportUserError::EmailTaken(_)) => Ok(Outcome::Exists),
         Err(error) if matches!(error.kind(), ErrorKind::Invalid | ErrorKind::Denied) => {
-            let fields: Vec<_> = error.fields().iter().map(|of| format!("{}: {}", &of.pointer[1..], of.detail)).collect();
+            let fields: Vec<_> =
+                error.fields().iter().map(|of| format!("{}: {}", &of.pointer[1..], of.detail)).collect();
             Ok(Outcome::Refused(if fields.is_empty() { error.to_string() } else { fields.join("; ") }))
         }
         Err(error) => Err(error),
@@ -103,7 +110,7 @@ async fn import(skep: &Skep, actor: &Actor, line: Line, dry_run: bool) -> Result
 /// What is wrong with the text of a line. A value of a wrong type is not shown, because it may be a hash.
 fn fault(error: &serde_json::Error) -> String {
     let text = error.to_string();
-    let at = text.rfind(" at line 1 ").unwrap_or(text.len());
+    let at = text.rfind(" at line 1 column ").unwrap_or(text.len());
     let what = match text[..at].rfind(", expected ") {
         Some(expected) if text.starts_with("invalid ") => format!("has a wrong value{}", &text[expected..at]),
         _ => text[..at].to_owned(),
@@ -137,5 +144,49 @@ impl Counts {
         let Self { imported, existing, refused } = self;
         let imports = if dry_run { "would import" } else { "imported" };
         Ok(tell!("{imports} accounts: {imported}, skipped because they exist: {existing}, refused: {refused}")?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use skep_application::{
+        identity::{EmailTaken, RoleNotHeld},
+        kernel::{FieldError, Invalid, StoreError},
+    };
+
+    #[test]
+    fn a_fault_of_a_line_is_no_reason_to_stop_and_one_of_the_store_is() {
+        assert_eq!(outcome(Ok(())).unwrap(), Outcome::Imported);
+        assert_eq!(outcome(Err(EmailTaken.into())).unwrap(), Outcome::Exists);
+        let fields = ["/email", "/roles/1"].map(|pointer| FieldError::new(pointer, "wrong", "is wrong"));
+        let refused = outcome(Err(Invalid { errors: fields.into() }.into())).unwrap();
+        assert_eq!(refused, Outcome::Refused("email: is wrong; roles/1: is wrong".to_owned()));
+        let held = RoleNotHeld { of: "role admin".to_owned() };
+        assert!(matches!(outcome(Err(held.into())).unwrap(), Outcome::Refused(text) if text.contains("role admin")));
+        for error in [
+            StoreError::Full("no space".into()),
+            StoreError::Unavailable("away".into()),
+            StoreError::Retry("busy".into()),
+        ] {
+            assert!(outcome(Err(error.into())).is_err());
+        }
+    }
+
+    #[test]
+    fn a_fault_of_the_text_shows_no_value_and_moves_no_cursor() {
+        for (text, shown) in [
+            (r#"{"email":3}"#, "has a wrong value, expected a string, at column 10"),
+            (r#"{"email":"a","password_hash":{"x":", expected "}}"#, "has a wrong value, expected a string, at column"),
+            (r#"{"email":"a","roles":"$2y$10$planted"}"#, "has a wrong value, expected a sequence, at column 37"),
+            (r#"{"email":"a","\u001b[31m":1}"#, "unknown field `\u{fffd}[31m`, expected one of `email`"),
+            (r#"{"email":"a" at line 1 "#, "expected `,` or `}`, at column 14"),
+            ("{}", "missing field `email`, at column 2"),
+            ("", "EOF while parsing a value, at column 0"),
+        ] {
+            let error = serde_json::from_str::<ImportUserCommand>(text).unwrap_err();
+            let fault = fault(&error);
+            assert!(fault.contains(shown) && !fault.contains("planted"), "{fault}");
+        }
     }
 }
