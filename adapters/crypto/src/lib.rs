@@ -1,5 +1,6 @@
 //! Passwords, tokens, fingerprints and keys.
 
+mod calibration;
 mod eddsa_tokens;
 mod fingerprints;
 mod foreign_hash;
@@ -13,6 +14,7 @@ mod secrets;
 #[cfg(test)]
 mod testing;
 
+pub use calibration::{Measured, calibrate};
 pub use eddsa_tokens::{EdDsaTokens, InvalidKey, SigningKey, TokenSetupError, VerifyingKey};
 pub use fingerprints::HmacFingerprints;
 pub use hash_pool::{HashPool, HashPoolStats};

@@ -10,7 +10,12 @@ use skep_application::{
     identity::{ForeignHashRefusal, HashCaller, HashError, PasswordHasher},
     kernel::BoxError,
 };
-use std::sync::Arc;
+use std::{
+    fmt,
+    str::FromStr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 /// The lowest costs that OWASP recommends, as memory in KiB and passes.
 const FLOORS: [(u32, u32); 3] = [(47_104, 1), (19_456, 2), (12_288, 3)];
@@ -19,7 +24,7 @@ pub(crate) const MAX_PASSES: u32 = 10;
 const MAX_LANES: u32 = 4;
 
 /// The cost of one Argon2id hash.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Argon2Cost(Params);
 
 /// The cost is too low to protect passwords, or high enough to exhaust the server.
@@ -38,6 +43,48 @@ impl Argon2Cost {
     pub fn new(memory_kib: u32, passes: u32, lanes: u32) -> Result<Self, InvalidCost> {
         let params = Params::new(memory_kib, passes, lanes, None).map_err(|_| InvalidCost)?;
         if is_enough(&params) && within_ceiling(&params) { Ok(Self(params)) } else { Err(InvalidCost) }
+    }
+}
+
+impl Argon2Cost {
+    /// The memory of a hash in KiB.
+    #[must_use]
+    pub const fn memory_kib(&self) -> u32 {
+        self.0.m_cost()
+    }
+
+    /// The passes over the memory.
+    #[must_use]
+    pub const fn passes(&self) -> u32 {
+        self.0.t_cost()
+    }
+
+    /// Computes a hash with this cost, and returns how long that took.
+    ///
+    /// # Errors
+    /// The hash cannot be computed, for example because the memory is missing.
+    pub fn measure(&self) -> Result<Duration, BoxError> {
+        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, self.0.clone());
+        let start = Instant::now();
+        hash(&argon2, b"a password that no account has")?;
+        Ok(start.elapsed())
+    }
+}
+
+impl fmt::Display for Argon2Cost {
+    /// As in the text of a hash, without the lanes: `m=19456,t=2`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "m={},t={}", self.0.m_cost(), self.0.t_cost())
+    }
+}
+
+impl FromStr for Argon2Cost {
+    type Err = InvalidCost;
+
+    fn from_str(text: &str) -> Result<Self, InvalidCost> {
+        let (memory, passes) = text.strip_prefix("m=").and_then(|rest| rest.split_once(",t=")).ok_or(InvalidCost)?;
+        let number = |text: &str| text.parse().map_err(|_| InvalidCost);
+        Self::new(number(memory)?, number(passes)?, 1)
     }
 }
 
@@ -241,6 +288,17 @@ mod tests {
         ] {
             let verdict = hasher.verify(HashCaller::default(), "x".into(), Some(stored.clone())).await;
             assert!(matches!(verdict, Err(HashError::Failed(_))), "{stored}: {verdict:?}");
+        }
+    }
+
+    #[test]
+    fn a_cost_is_read_as_it_is_shown_and_not_below_the_floor() {
+        let cost: Argon2Cost = "m=65536,t=3".parse().unwrap();
+        assert_eq!((cost.memory_kib(), cost.passes(), cost.to_string().as_str()), (65_536, 3, "m=65536,t=3"));
+        for text in
+            ["", "m=65536", "65536,3", "m=65536,t=", "m=-1,t=3", "m=65536,t=3,p=1", "m=19455,t=2", "m=262145,t=2"]
+        {
+            assert_eq!(text.parse::<Argon2Cost>(), Err(InvalidCost), "{text}");
         }
     }
 
