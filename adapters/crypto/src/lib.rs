@@ -1,7 +1,9 @@
 //! Passwords, tokens, fingerprints and keys.
 
+mod calibration;
 mod eddsa_tokens;
 mod fingerprints;
+mod foreign_hash;
 mod hash_pool;
 mod instance_secret;
 mod instance_secrets;
@@ -12,6 +14,7 @@ mod secrets;
 #[cfg(test)]
 mod testing;
 
+pub use calibration::{Measured, calibrate};
 pub use eddsa_tokens::{EdDsaTokens, InvalidKey, SigningKey, TokenSetupError, VerifyingKey};
 pub use fingerprints::HmacFingerprints;
 pub use hash_pool::{HashPool, HashPoolStats};

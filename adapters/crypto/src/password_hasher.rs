@@ -1,25 +1,30 @@
 //! Password hashes.
 
-use crate::HashPool;
+use crate::{HashPool, foreign_hash::ForeignHash};
 use argon2::{
     Algorithm, Argon2, Params, Version,
     password_hash::{PasswordHasher as _, PasswordVerifier as _, phc::PasswordHash},
 };
 use async_trait::async_trait;
 use skep_application::{
-    identity::{HashCaller, HashError, PasswordHasher},
+    identity::{ForeignHashRefusal, HashCaller, HashError, PasswordHasher},
     kernel::BoxError,
 };
-use std::sync::Arc;
+use std::{
+    fmt,
+    str::FromStr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 /// The lowest costs that OWASP recommends, as memory in KiB and passes.
 const FLOORS: [(u32, u32); 3] = [(47_104, 1), (19_456, 2), (12_288, 3)];
-const MAX_MEMORY_KIB: u32 = 256 * 1024;
-const MAX_PASSES: u32 = 10;
+pub(crate) const MAX_MEMORY_KIB: u32 = 256 * 1024;
+pub(crate) const MAX_PASSES: u32 = 10;
 const MAX_LANES: u32 = 4;
 
 /// The cost of one Argon2id hash.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Argon2Cost(Params);
 
 /// The cost is too low to protect passwords, or high enough to exhaust the server.
@@ -36,10 +41,55 @@ impl Argon2Cost {
     /// # Errors
     /// [`InvalidCost`] if the cost is too low or too high.
     pub fn new(memory_kib: u32, passes: u32, lanes: u32) -> Result<Self, InvalidCost> {
-        let enough = FLOORS.iter().any(|(memory, times)| memory_kib >= *memory && passes >= *times);
         let params = Params::new(memory_kib, passes, lanes, None).map_err(|_| InvalidCost)?;
-        if enough && within_ceiling(&params) { Ok(Self(params)) } else { Err(InvalidCost) }
+        if is_enough(&params) && within_ceiling(&params) { Ok(Self(params)) } else { Err(InvalidCost) }
     }
+}
+
+impl Argon2Cost {
+    /// The memory of a hash in KiB.
+    #[must_use]
+    pub const fn memory_kib(&self) -> u32 {
+        self.0.m_cost()
+    }
+
+    /// The passes over the memory.
+    #[must_use]
+    pub const fn passes(&self) -> u32 {
+        self.0.t_cost()
+    }
+
+    /// Computes a hash with this cost, and returns how long that took.
+    ///
+    /// # Errors
+    /// The hash cannot be computed, for example because the memory is missing.
+    pub fn measure(&self) -> Result<Duration, BoxError> {
+        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, self.0.clone());
+        let start = Instant::now();
+        hash(&argon2, b"a password that no account has")?;
+        Ok(start.elapsed())
+    }
+}
+
+impl fmt::Display for Argon2Cost {
+    /// As in the text of a hash, without the lanes: `m=19456,t=2`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "m={},t={}", self.0.m_cost(), self.0.t_cost())
+    }
+}
+
+impl FromStr for Argon2Cost {
+    type Err = InvalidCost;
+
+    fn from_str(text: &str) -> Result<Self, InvalidCost> {
+        let (memory, passes) = text.strip_prefix("m=").and_then(|rest| rest.split_once(",t=")).ok_or(InvalidCost)?;
+        let number = |text: &str| text.parse().map_err(|_| InvalidCost);
+        Self::new(number(memory)?, number(passes)?, 1)
+    }
+}
+
+fn is_enough(params: &Params) -> bool {
+    FLOORS.iter().any(|(memory, passes)| params.m_cost() >= *memory && params.t_cost() >= *passes)
 }
 
 impl Default for Argon2Cost {
@@ -57,6 +107,9 @@ fn within_ceiling(params: &Params) -> bool {
 ///
 /// Verification uses the cost in the stored hash, up to 256 MiB, 10 passes and 4 lanes. A hash with a higher cost is
 /// `Failed` before any memory is allocated.
+///
+/// Hashes of Argon2id, Argon2i, bcrypt, scrypt and phpass are taken over. Unless it is an Argon2id hash of enough cost, the
+/// tag of such a hash is hashed again, and both hashes are computed at a login.
 pub struct Argon2Hasher {
     argon2: Argon2<'static>,
     pool: HashPool,
@@ -80,11 +133,29 @@ fn dummy(cost: &Params) -> String {
     format!("$argon2id$v=19$m={},t={},p={}${salt}${tag}", cost.m_cost(), cost.t_cost(), cost.p_cost())
 }
 
-fn hash(argon2: &Argon2<'_>, password: &str) -> Result<String, BoxError> {
-    Ok(argon2.hash_password(password.as_bytes())?.to_string())
+fn hash(argon2: &Argon2<'_>, bytes: &[u8]) -> Result<String, BoxError> {
+    Ok(argon2.hash_password(bytes)?.to_string())
+}
+
+/// Hashes the tag of a foreign hash, unless it is a hash as new ones are.
+fn take_over(argon2: &Argon2<'_>, foreign: &str) -> Result<String, BoxError> {
+    let read = ForeignHash::parse(foreign)?;
+    if read.is_own(|params| is_enough(params) && within_ceiling(params)) {
+        return Ok(foreign.to_owned());
+    }
+    Ok(read.over(&hash(argon2, &read.tag)?))
 }
 
 fn verify(argon2: &Argon2<'_>, password: &str, stored: &str) -> Result<bool, BoxError> {
+    let Some(split) = ForeignHash::split(stored) else { return verify_own(argon2, password.as_bytes(), stored) };
+    let (foreign, argon2id) = split?;
+    let computed = foreign.compute(password.as_bytes())?;
+    // The Argon2id hash is computed in any case, so that the time does not depend on the password.
+    let same = verify_own(argon2, &computed.tag, argon2id)?;
+    Ok(same && !computed.is_ambiguous)
+}
+
+fn verify_own(argon2: &Argon2<'_>, bytes: &[u8], stored: &str) -> Result<bool, BoxError> {
     let stored = PasswordHash::new(stored)?;
     if stored.algorithm.as_str() != argon2::ARGON2ID_IDENT.as_str() {
         return Err("the stored hash is not an argon2id hash".into());
@@ -95,7 +166,7 @@ fn verify(argon2: &Argon2<'_>, password: &str, stored: &str) -> Result<bool, Box
     if !within_ceiling(&Params::try_from(&stored)?) {
         return Err("the stored hash has a cost above the limit".into());
     }
-    match argon2.verify_password(password.as_bytes(), &stored) {
+    match argon2.verify_password(bytes, &stored) {
         Ok(()) => Ok(true),
         Err(argon2::password_hash::Error::PasswordInvalid) => Ok(false),
         Err(error) => Err(error.into()),
@@ -106,7 +177,7 @@ fn verify(argon2: &Argon2<'_>, password: &str, stored: &str) -> Result<bool, Box
 impl PasswordHasher for Argon2Hasher {
     async fn hash(&self, caller: HashCaller, password: String) -> Result<String, HashError> {
         let argon2 = self.argon2.clone();
-        self.pool.run(caller, move || hash(&argon2, &password)).await?.map_err(HashError::Failed)
+        self.pool.run(caller, move || hash(&argon2, password.as_bytes())).await?.map_err(HashError::Failed)
     }
 
     async fn verify(&self, caller: HashCaller, password: String, stored: Option<String>) -> Result<bool, HashError> {
@@ -121,6 +192,15 @@ impl PasswordHasher for Argon2Hasher {
     fn is_outdated(&self, stored: &str) -> bool {
         let costs = |hash: &str| hash.rsplitn(3, '$').nth(2).map(str::to_owned);
         costs(stored) != costs(&self.dummy)
+    }
+
+    fn judge_foreign(&self, hash: &str) -> Result<(), ForeignHashRefusal> {
+        ForeignHash::parse(hash).map(drop)
+    }
+
+    async fn take_over(&self, caller: HashCaller, hash: String) -> Result<String, HashError> {
+        let argon2 = self.argon2.clone();
+        self.pool.run(caller, move || take_over(&argon2, &hash)).await?.map_err(HashError::Failed)
     }
 }
 
@@ -208,6 +288,17 @@ mod tests {
         ] {
             let verdict = hasher.verify(HashCaller::default(), "x".into(), Some(stored.clone())).await;
             assert!(matches!(verdict, Err(HashError::Failed(_))), "{stored}: {verdict:?}");
+        }
+    }
+
+    #[test]
+    fn a_cost_is_read_as_it_is_shown_and_not_below_the_floor() {
+        let cost: Argon2Cost = "m=65536,t=3".parse().unwrap();
+        assert_eq!((cost.memory_kib(), cost.passes(), cost.to_string().as_str()), (65_536, 3, "m=65536,t=3"));
+        for text in
+            ["", "m=65536", "65536,3", "m=65536,t=", "m=-1,t=3", "m=65536,t=3,p=1", "m=19455,t=2", "m=262145,t=2"]
+        {
+            assert_eq!(text.parse::<Argon2Cost>(), Err(InvalidCost), "{text}");
         }
     }
 

@@ -40,6 +40,7 @@ mod group_fields;
 mod group_members;
 mod group_queries;
 mod group_view;
+mod import_user;
 mod invite_user;
 mod issue_setup_token;
 mod last_admin;
@@ -123,6 +124,7 @@ pub use group_members::{
 };
 pub use group_queries::{ListGroupMembers, ListGroups};
 pub use group_view::GroupView;
+pub use import_user::{CheckImport, ImportUser, ImportUserCommand, ImportUserError};
 pub use invite_user::{InviteUser, InviteUserCommand, InviteUserError};
 pub use issue_setup_token::{IssueSetupToken, IssueSetupTokenError};
 pub use last_admin::LastAdmin;
@@ -215,6 +217,10 @@ pub struct Identity {
     pub get_profile: GetProfile,
     /// Creates an account, with roles, for another user.
     pub create_user: CreateUser,
+    /// Checks an account that is to be imported.
+    pub check_import: CheckImport,
+    /// Creates an account that comes from another system.
+    pub import_user: UseCase<ImportUser>,
     /// Creates an account that waits for its owner, and mails an invitation.
     pub invite_user: UseCase<InviteUser>,
     /// Mails another invitation.
@@ -302,6 +308,7 @@ impl Identity {
         let own_password =
             || OwnPassword::new(store.clone(), &accounts, limits.clone(), fingerprints.clone(), sessions);
         let reset_password = |purpose| ResetPassword::new(purpose, store.clone(), accounts.clone(), mails.clone());
+        let check_import = CheckImport::new(accounts.clone(), store.clone(), store.clone());
         let verified_only = policies.accounts.registration == Registration::Verified;
         Self {
             forgot_password: request_link(LinkPurpose::ResetPassword),
@@ -350,6 +357,8 @@ impl Identity {
             get_csrf_token: GetCsrfToken::new(cookies),
             get_profile: GetProfile::new(store.clone()),
             create_user: CreateUser::new(store.clone(), accounts.clone()),
+            check_import: check_import.clone(),
+            import_user: UseCase::new(ImportUser::new(check_import, secrets.clone()), &commands),
             invite_user: UseCase::new(InviteUser::new(accounts.clone(), secrets.clone(), mails.clone()), &commands),
             resend_invitation: UseCase::new(ResendInvitation::new(mails.clone()), &commands),
             change_profile: UseCase::new(ChangeProfile, &commands),

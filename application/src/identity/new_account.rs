@@ -171,6 +171,11 @@ impl Accounts {
 }
 
 impl NewAccount {
+    /// An account with the id of its event. `lookups` finds the accounts that have the address already.
+    pub(super) const fn of(user: User, lookups: Vec<EmailLookup>, event_id: EventId) -> Self {
+        Self { user, lookups, event_id }
+    }
+
     /// The account.
     pub(super) const fn user(&self) -> &User {
         &self.user

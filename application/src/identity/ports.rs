@@ -432,6 +432,30 @@ pub enum HashError {
     Failed(#[source] BoxError),
 }
 
+/// Why a hash of another system is not taken over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ForeignHashRefusal {
+    /// Another algorithm, another version, or no hash at all.
+    #[error(
+        "must be a hash of argon2id or argon2i (with v=19), bcrypt ($2a$, $2b$ or $2y$), scrypt ($scrypt$) or phpass \
+         ($P$ or $H$)"
+    )]
+    Unknown,
+    /// The beginning is that of this algorithm, and the rest cannot be read.
+    #[error("is not a complete hash of {0}")]
+    Incomplete(&'static str),
+    /// Each login with it would take too much time or memory.
+    #[error("costs too much: {parameter} of {algorithm} must be at most {limit}")]
+    TooCostly {
+        /// What the operator knows the algorithm as.
+        algorithm: &'static str,
+        /// The parameter, or what is computed from several.
+        parameter: &'static str,
+        /// The greatest value that is accepted.
+        limit: u64,
+    },
+}
+
 /// The caller that a password is hashed for. It decides who is next when many wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct HashCaller {
@@ -442,6 +466,9 @@ pub struct HashCaller {
 }
 
 /// Hashes passwords, deliberately slowly and only a few at a time.
+///
+/// A hash of another system is taken over in a form that is as hard to guess as a hash of its own, and that verifies the
+/// same passwords. It is outdated from the start, so that the first login replaces it.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait PasswordHasher: Send + Sync {
@@ -451,6 +478,21 @@ pub trait PasswordHasher: Send + Sync {
     async fn verify(&self, caller: HashCaller, password: String, hash: Option<String>) -> Result<bool, HashError>;
     /// Whether a new hash would have another cost or algorithm than this one. Needs no hashing.
     fn is_outdated(&self, hash: &str) -> bool;
+    /// Checks whether a hash of another system can be taken over. Needs no hashing. A hasher that takes over none does not
+    /// implement this.
+    ///
+    /// # Errors
+    /// [`ForeignHashRefusal`].
+    fn judge_foreign(&self, _hash: &str) -> Result<(), ForeignHashRefusal> {
+        Err(ForeignHashRefusal::Unknown)
+    }
+    /// Turns a hash of another system into one that can be stored.
+    ///
+    /// # Errors
+    /// `Failed` also if [`PasswordHasher::judge_foreign`] refuses the hash.
+    async fn take_over(&self, _caller: HashCaller, _hash: String) -> Result<String, HashError> {
+        Err(HashError::Failed(ForeignHashRefusal::Unknown.into()))
+    }
 }
 
 /// The claims of an access token.

@@ -5,6 +5,7 @@ macro_rules! tell {
     ($($argument:tt)*) => { $crate::commands::output::line(&format!($($argument)*)) };
 }
 
+mod calibrate;
 mod check;
 mod demo;
 mod events;
@@ -126,6 +127,7 @@ enum Command {
     /// Send a mail to see whether the settings of mails are right.
     #[command(subcommand)]
     Mail(mail::MailCommand),
+    Calibrate(calibrate::Calibrate),
     Demo(demo::Demo),
     #[command(name = "openapi")]
     OpenApi(openapi::OpenApi),
@@ -147,6 +149,7 @@ fn run_parsed(cli: Cli) -> Result<ExitCode, BoxError> {
     let success = |()| ExitCode::SUCCESS;
     match cli.command.unwrap_or(Command::Serve) {
         Command::OpenApi(_) => openapi::print_document().map(success),
+        Command::Calibrate(command) => calibrate::run(&command).map(success),
         Command::Completions(command) => openapi::print_completions(&command).map(success),
         command => with_store(command),
     }
@@ -181,7 +184,7 @@ fn with_store(command: Command) -> Result<ExitCode, BoxError> {
             Command::Keys(command) => keys::run(&config?, command).await,
             Command::Mail(command) => mail::run(&config?, command).await,
             Command::Demo(command) => demo::run(&config?, command).await,
-            Command::OpenApi(_) | Command::Completions(_) => Ok(()),
+            Command::OpenApi(_) | Command::Completions(_) | Command::Calibrate(_) => Ok(()),
         };
         done.map(|()| ExitCode::SUCCESS)
     });

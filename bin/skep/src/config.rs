@@ -23,6 +23,7 @@ use parse::{a_minute, list, one_of, seconds};
 use read::Source;
 use skep_application::{Policies, kernel::WiderNetworks};
 use skep_blobs::S3Options;
+use skep_crypto::Argon2Cost;
 use skep_domain::jobs::QueueName;
 use skep_http::{
     api::RequestLimits,
@@ -99,6 +100,8 @@ pub struct Config {
     pub metrics_address: Option<SocketAddr>,
     /// Limits of requests.
     pub limits: RequestLimits,
+    /// The cost of the hash of a password.
+    pub password_cost: Argon2Cost,
     /// How long a password may wait for a hasher. As many may wait as can be hashed in this time.
     pub hash_wait: Duration,
     /// How much of the server pictures may use.
@@ -229,6 +232,7 @@ impl Config {
                     .required("SKEP_LIMIT_EXEMPT_NETWORKS", |text| list(text, |item| item.parse().ok()))
                     .into(),
             },
+            password_cost: source.required("SKEP_PASSWORD_COST", |text| text.parse().ok()),
             hash_wait: source.required("SKEP_HASH_WAIT", |text| seconds(text, 1, 30)),
             workers: settings::jobs::workers(&mut source),
             mail: settings::notifications::server(&mut source),

@@ -22,7 +22,7 @@ use crate::{
     waiting::{open_store, refuse_defects},
 };
 use skep_application::{App, Ports, Store, events::Subscribers, jobs::Handlers, kernel::Runtime};
-use skep_crypto::{Argon2Cost, Argon2Hasher, KeyRing, Sha256Secrets};
+use skep_crypto::{Argon2Hasher, KeyRing, Sha256Secrets};
 use skep_http::{Api, ApiConfig, Service, api::RequestLimits, edge::RequestHasher};
 use skep_local::system_runtime;
 use skep_templates::MinijinjaRenderer;
@@ -177,7 +177,7 @@ impl Builder {
         let ports = Ports {
             store: store.store.clone(),
             runtime: runtime.clone(),
-            hasher: Arc::new(RequestHasher(Argon2Hasher::new(Argon2Cost::default(), pools.hashers.clone()))),
+            hasher: Arc::new(RequestHasher(Argon2Hasher::new(config.password_cost.clone(), pools.hashers.clone()))),
             tokens: tokens.clone(),
             fingerprints: Arc::new(ring.fingerprints()),
             link_key: Arc::new(secrets.fingerprints("links to contents of files").map_err(StartError::LinkKey)?),

@@ -104,6 +104,20 @@ fn check_prints_text_or_json_and_makes_nothing() {
 }
 
 #[test]
+fn the_server_takes_the_cost_that_calibrate_prints() {
+    let folder = tempfile::tempdir().unwrap();
+    let printed = out(&run(&folder, &["calibrate", "--target", "1"]));
+    let cost = printed.lines().find_map(|line| line.strip_prefix("SKEP_PASSWORD_COST=")).unwrap();
+    assert!(printed.contains("logins per second"), "{printed}");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "no store is needed");
+    let check = |cost: &str| skep(folder.path(), &["check"]).env("PORT", "0").env("SKEP_PASSWORD_COST", cost).output();
+    assert_eq!(code(&check(cost).unwrap()), 0);
+    let wrong = check("m=12287,t=3").unwrap();
+    assert_eq!(code(&wrong), 1);
+    assert!((out(&wrong) + &err(&wrong)).contains("SKEP_PASSWORD_COST"), "{}", out(&wrong));
+}
+
+#[test]
 fn commands_work_beside_a_running_server_except_a_second_one() {
     let folder = tempfile::tempdir().unwrap();
     let (_server, port) = Server::start(folder.path());

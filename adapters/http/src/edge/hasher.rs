@@ -5,7 +5,7 @@
 
 use super::admission::Admission;
 use async_trait::async_trait;
-use skep_application::identity::{HashCaller, HashError, PasswordHasher};
+use skep_application::identity::{ForeignHashRefusal, HashCaller, HashError, PasswordHasher};
 use std::sync::Arc;
 
 tokio::task_local! {
@@ -45,5 +45,13 @@ impl<H: PasswordHasher> PasswordHasher for RequestHasher<H> {
 
     fn is_outdated(&self, hash: &str) -> bool {
         self.0.is_outdated(hash)
+    }
+
+    fn judge_foreign(&self, hash: &str) -> Result<(), ForeignHashRefusal> {
+        self.0.judge_foreign(hash)
+    }
+
+    async fn take_over(&self, caller: HashCaller, hash: String) -> Result<String, HashError> {
+        self.without_place(self.0.take_over(caller, hash)).await
     }
 }

@@ -1,5 +1,7 @@
 //! `skep user`.
 
+mod import;
+
 use super::{json, of_arguments, output::table, read_password};
 use crate::{Skep, config::Config};
 use clap::{
@@ -19,6 +21,7 @@ use skep_domain::{
     identity::{AccountState, EmailPrefix},
     shared::{Direction, EmailLookup, PageLimit, UserId},
 };
+use std::path::PathBuf;
 
 /// What to do with accounts.
 #[derive(Debug, Subcommand)]
@@ -49,6 +52,25 @@ pub(super) enum User {
         /// Print the account as JSON.
         #[arg(long)]
         json: bool,
+    },
+    /// Make accounts that come from another system, with the hashes of their passwords.
+    ///
+    /// Each line of the file is a JSON object with `email` and, if they are known, `display_name` (without it, the
+    /// address in front of the @), `password_hash`, `email_verified` (true or false, which is the default) and `roles` (a
+    /// list of names). Hashes of argon2id, argon2i, bcrypt, scrypt and phpass are taken over. Without a hash, the owner
+    /// sets a password with `POST /api/v1/auth/forgot-password`. No mail is sent.
+    ///
+    /// An address that has an account is skipped, so an import that was cut off can be run again. A line with a fault is
+    /// reported by its number and does not stop the others; the exit code is then 1.
+    #[command(after_long_help = "Example of a line:
+  {\"email\":\"ada@example.com\",\"display_name\":\"Ada\",\"password_hash\":\"$2y$10$…\",\"email_verified\":true}")]
+    Import {
+        /// The file, in JSON Lines.
+        #[arg(long, value_name = "FILE")]
+        file: PathBuf,
+        /// Check every line, and change nothing.
+        #[arg(long)]
+        dry_run: bool,
     },
     /// Show the newest accounts, one per line.
     List {
@@ -143,6 +165,7 @@ async fn with(skep: &Skep, command: User, password: String) -> Result<(), BoxErr
             }
             tell!("created the account {} with the role {} and the id {}", user.email, named, user.id)?;
         }
+        User::Import { file, dry_run } => import::run(skep, &file, dry_run).await?,
         User::List { role, state, email, limit } => {
             let filter = UserFilter { role, state, email, ..UserFilter::default() };
             let sort = UserSort { key: UserSortKey::CreatedAt, direction: Direction::Descending };

@@ -10,7 +10,7 @@ use shop::{Dice, Shop};
 use skep_application::{
     App, Policies, Ports,
     catalog::{CreateProductCommand, MoneyInput, ProductSort, ProductSortKey},
-    identity::{AccountInput, CreateUserCommand, HashCaller, HashError, PasswordHasher},
+    identity::{AccountInput, CreateUserCommand, ForeignHashRefusal, HashCaller, HashError, PasswordHasher},
     kernel::{Actor, BoxError, PageRequest, Precondition},
     ordering::{CancelOrderCommand, OrderLineInput, OrderPolicy, PlaceOrderCommand},
 };
@@ -91,6 +91,14 @@ impl PasswordHasher for OneHash {
 
     fn is_outdated(&self, hash: &str) -> bool {
         self.real.is_outdated(hash)
+    }
+
+    fn judge_foreign(&self, hash: &str) -> Result<(), ForeignHashRefusal> {
+        self.real.judge_foreign(hash)
+    }
+
+    async fn take_over(&self, caller: HashCaller, hash: String) -> Result<String, HashError> {
+        self.real.take_over(caller, hash).await
     }
 }
 

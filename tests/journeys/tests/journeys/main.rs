@@ -16,6 +16,7 @@ mod devices;
 mod edge;
 mod grammar;
 mod habits;
+mod imports;
 mod instances;
 mod limits;
 mod observability;
@@ -117,6 +118,7 @@ fn journeys() -> Vec<Journey> {
         start::JOURNEYS,
         restart::JOURNEYS,
         operator::JOURNEYS,
+        imports::JOURNEYS,
         check::JOURNEYS,
         cluster::JOURNEYS,
         output::JOURNEYS,

@@ -164,6 +164,10 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting::new("SKEP_LIMIT_EXEMPT_NETWORKS", "limits.exempt_networks", Shape::List)
         .form("networks like 10.0.0.0/8", "10.0.0.0/8,fd00::/8")
         .doc("The networks whose requests do not count for their address, neither in SKEP_LIMIT_ADDRESS nor in SKEP_OPERATION_LIMITS. The limits of users, SKEP_LIMIT_CREDENTIALS and the limits of login attempts hold for them too. Without SKEP_TRUSTED_PROXIES, all clients behind a proxy have the address of the proxy, so do not list its network."),
+    Setting::new("SKEP_PASSWORD_COST", "identity.password_cost", Shape::Text)
+        .default("m=19456,t=2")
+        .form("m=KIB,t=PASSES, at least m=47104,t=1, m=19456,t=2 or m=12288,t=3, and at most m=262144,t=10", "m=65536,t=3")
+        .doc("The memory in KiB and the passes of an Argon2id hash of a password. `skep calibrate` suggests a value for this machine. Each hash that is computed at the same time needs the memory, one for each core but one. A login replaces a hash of another cost."),
     Setting::new("SKEP_HASH_WAIT", "limits.hash_wait", Shape::Number)
         .default("5")
         .form("seconds from 1 to 30", "5")
