@@ -6,7 +6,9 @@
 mod bucket;
 mod failure;
 mod head;
+mod lock;
 mod partial;
+mod process;
 mod reader;
 mod staged;
 
@@ -14,8 +16,9 @@ use crate::verified::Verified;
 use async_trait::async_trait;
 use bucket::Bucket;
 use failure::Failure;
-use head::{Lock, Process};
+use lock::Lock;
 use partial::S3Locked;
+use process::Process;
 use reader::S3Reader;
 use skep_application::{
     files::{BlobReader, BlobStore, KeptBlob, LockedBlob, StagedBlob, WrittenBlob},

@@ -46,7 +46,6 @@ pub(super) struct Found {
 pub(super) struct Small {
     pub(super) bytes: bytes::Bytes,
     pub(super) etag: String,
-    pub(super) written_at: Timestamp,
 }
 
 /// A page of a list, and what the next page is asked with.
@@ -148,8 +147,8 @@ impl Bucket {
         let (path, work) = (self.path(name), &self.s3);
         let read = async {
             let found = work.get(&path).await?;
-            let (etag, written_at) = (found.meta.e_tag.clone(), time_of(&found.meta));
-            Ok(Small { bytes: found.bytes().await?, etag: etag.unwrap_or_default(), written_at })
+            let etag = found.meta.e_tag.clone().unwrap_or_default();
+            Ok(Small { bytes: found.bytes().await?, etag })
         };
         match within(self.answer, read).await? {
             Ok(found) => Ok(Some(found)),

@@ -1,33 +1,29 @@
-//! What is stored beside a content that is not complete, and the right of one writer to change it.
+//! What is stored beside a content that is not complete.
 //!
 //! Each change replaces the object only if it is as the writer has left it, so of two writers one fails. No clock
 //! matters for that: the time only decides when another writer may try to take over.
 
 use super::bucket::Bucket;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde::{Deserialize, Serialize};
-use skep_application::kernel::{Clock, IdGenerator, StoreError};
-use skep_domain::{files::FileId, shared::Timestamp};
-use std::{
-    collections::BTreeSet,
-    sync::{Arc, LazyLock, Mutex, PoisonError},
-    time::Duration,
-};
+use skep_application::kernel::StoreError;
+use skep_domain::files::FileId;
 use uuid::Uuid;
 
 /// The end of the name of the object.
 const HEAD: &str = ".head";
-/// How long a writer keeps others away after its last change. A process that was killed has its content so long.
-const TERM: Duration = Duration::from_secs(30);
-/// How often a writer changes the object at least while bytes arrive.
-const RENEWED_EVERY: Duration = Duration::from_secs(10);
+/// What stands between the id and the name of a piece.
+const PIECE: &str = ".piece.";
+/// The most pieces that are removed at the same time.
+const AT_ONCE: usize = 8;
 /// The most attempts to take a content away from a writer that changes it at the same time.
 const SEIZURES: usize = 8;
 
 /// A writer: one lock of one process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Holder {
-    process: Uuid,
-    lock: Uuid,
+    pub(super) process: Uuid,
+    pub(super) lock: Uuid,
 }
 
 /// An object with bytes of a content.
@@ -43,7 +39,7 @@ pub(super) struct Piece {
 pub(super) struct Head {
     pub(super) holder: Option<Holder>,
     /// Counts the changes, so that no two states are equal.
-    turn: u64,
+    pub(super) turn: u64,
     /// What has arrived; `None` if the content was written at once.
     pub(super) pieces: Option<Vec<Piece>>,
     /// The upload in parts that is to become the published content.
@@ -52,49 +48,51 @@ pub(super) struct Head {
     pub(super) may_be_published: bool,
 }
 
-/// The locks of a process. A lock that names the process and is not among them has ended.
-pub(super) struct Process {
-    id: Uuid,
-    locks: Mutex<BTreeSet<Uuid>>,
-}
-
-impl Process {
-    pub(super) fn new(ids: &dyn IdGenerator) -> Arc<Self> {
-        Arc::new(Self { id: ids.next(), locks: Mutex::default() })
-    }
-
-    /// This process.
-    pub(super) fn this(ids: &dyn IdGenerator) -> Arc<Self> {
-        static THIS: LazyLock<Mutex<Option<Arc<Process>>>> = LazyLock::new(Mutex::default);
-        let mut this = THIS.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(this.get_or_insert_with(|| Self::new(ids)))
-    }
-
-    fn with<T>(&self, work: impl FnOnce(&mut BTreeSet<Uuid>) -> T) -> T {
-        work(&mut self.locks.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
 /// The name of the object beside a content.
 pub(super) fn name_of(id: FileId) -> String {
     format!("{id}{HEAD}")
 }
 
-struct Known {
-    head: Head,
-    etag: String,
-    written_at: Timestamp,
+/// The name of an object with bytes of a content.
+pub(super) fn name_of_piece(id: FileId, piece: Uuid) -> String {
+    format!("{id}{PIECE}{piece}")
 }
 
-async fn read(bucket: &Bucket, id: FileId) -> Result<Option<Known>, StoreError> {
+/// Removes pieces that the head does not name.
+pub(super) async fn remove(bucket: &Bucket, id: FileId, pieces: Vec<Uuid>) -> Result<(), StoreError> {
+    let names: Vec<_> = pieces.into_iter().map(|piece| name_of_piece(id, piece)).collect();
+    let deleted = stream::iter(names).map(|name| async move { bucket.delete(&name).await });
+    deleted.buffer_unordered(AT_ONCE).try_collect().await
+}
+
+/// Removes all pieces but these. Only the writer that has the content may do so.
+pub(super) async fn keep_only(bucket: &Bucket, id: FileId, pieces: &[Piece]) -> Result<(), StoreError> {
+    let beginning = format!("{id}{PIECE}");
+    let found = bucket.all_of(id).await?;
+    let names = found.iter().filter_map(|found| found.name.strip_prefix(&beginning)?.parse::<Uuid>().ok());
+    let left = names.filter(|name| !pieces.iter().any(|piece| piece.name == *name));
+    remove(bucket, id, left.collect()).await
+}
+
+pub(super) struct Known {
+    pub(super) head: Head,
+    pub(super) etag: String,
+}
+
+pub(super) async fn read(bucket: &Bucket, id: FileId) -> Result<Option<Known>, StoreError> {
     let Some(found) = bucket.read(&name_of(id)).await? else { return Ok(None) };
     let head = serde_json::from_slice(&found.bytes);
     let head = head.map_err(|error| StoreError::corrupt("files", id, &format!("its head is damaged: {error}")))?;
-    Ok(Some(Known { head, etag: found.etag, written_at: found.written_at }))
+    Ok(Some(Known { head, etag: found.etag }))
 }
 
 /// Stores the head if the present one has this entity tag. Returns the new entity tag; `None` if it is another one.
-async fn replace(bucket: &Bucket, id: FileId, head: &Head, etag: Option<&str>) -> Result<Option<String>, StoreError> {
+pub(super) async fn replace(
+    bucket: &Bucket,
+    id: FileId,
+    head: &Head,
+    etag: Option<&str>,
+) -> Result<Option<String>, StoreError> {
     let bytes = serde_json::to_vec(head).map_err(|error| StoreError::Corrupt(error.into()))?;
     if let Some(etag) = bucket.put_if(&name_of(id), bytes, etag).await? {
         return Ok(Some(etag));
@@ -127,125 +125,22 @@ pub(super) async fn delete(bucket: &Bucket, id: FileId) -> Result<(), StoreError
 }
 
 /// Notes an upload in parts of a content that is written at once, so that it is found after a crash. What was left of an
-/// earlier one is given up.
-pub(super) async fn note(bucket: &Bucket, id: FileId, upload: &str) -> Result<(), StoreError> {
+/// earlier one is given up. Returns the entity tag of the note.
+pub(super) async fn note(bucket: &Bucket, id: FileId, upload: &str) -> Result<String, StoreError> {
     let head = Head { upload: Some(upload.to_owned()), ..Head::default() };
     for _ in 0..SEIZURES {
-        if replace(bucket, id, &head, None).await?.is_some() {
-            return Ok(());
+        if let Some(etag) = replace(bucket, id, &head, None).await? {
+            return Ok(etag);
         }
         delete(bucket, id).await?;
     }
     Err(StoreError::Unavailable("the content is changed all the time".into()))
 }
 
-/// The right to change a content, until it is dropped.
-pub(super) struct Lock {
-    pub(super) bucket: Arc<Bucket>,
-    pub(super) id: FileId,
-    process: Arc<Process>,
-    clock: Arc<dyn Clock>,
-    holder: Holder,
-    pub(super) head: Head,
-    /// `None` if the head does not exist.
-    etag: Option<String>,
-    changed: Duration,
-}
-
-impl Lock {
-    /// Takes the content. `None` if another writer has it.
-    pub(super) async fn take(
-        bucket: Arc<Bucket>,
-        id: FileId,
-        process: Arc<Process>,
-        (clock, ids): (Arc<dyn Clock>, &dyn IdGenerator),
-    ) -> Result<Option<Self>, StoreError> {
-        for _ in 0..SEIZURES {
-            let known = read(&bucket, id).await?;
-            if known.as_ref().is_some_and(|known| is_held(known, &process, clock.now())) {
-                return Ok(None);
-            }
-            // A lock of our own that has ended may just be taken out of the head.
-            let may_change =
-                known.as_ref().and_then(|known| known.head.holder).is_some_and(|it| it.process == process.id);
-            let holder = Holder { process: process.id, lock: ids.next() };
-            process.with(|locks| locks.insert(holder.lock));
-            let (head, etag) = known.map_or_else(Default::default, |known| (known.head, Some(known.etag)));
-            let exists = etag.is_some() || bucket.size(&id.to_string()).await?.is_some();
-            let (bucket, process, clock) = (Arc::clone(&bucket), Arc::clone(&process), Arc::clone(&clock));
-            let changed = clock.monotonic();
-            let mut lock = Self { bucket, id, process, clock, holder, head, etag, changed };
-            // A content that does not exist is begun by the first one that writes.
-            if !exists || lock.change(|_| {}).await? {
-                return Ok(Some(lock));
-            }
-            lock.forget();
-            if !may_change {
-                break;
-            }
-        }
-        Ok(None)
-    }
-
-    /// Whether the head is stored, with our name in it.
-    pub(super) const fn is_stored(&self) -> bool {
-        self.etag.is_some()
-    }
-
-    /// Changes the head. Returns `false` if another writer has changed it meanwhile.
-    pub(super) async fn change(&mut self, change: impl FnOnce(&mut Head) + Send) -> Result<bool, StoreError> {
-        let mut head = Head { holder: Some(self.holder), turn: self.head.turn + 1, ..self.head.clone() };
-        change(&mut head);
-        let Some(etag) = replace(&self.bucket, self.id, &head, self.etag.as_deref()).await? else { return Ok(false) };
-        (self.head, self.etag, self.changed) = (head, Some(etag), self.clock.monotonic());
-        Ok(true)
-    }
-
-    /// Changes the head, or fails if another writer has taken the content over.
-    pub(super) async fn must_change(&mut self, change: impl FnOnce(&mut Head) + Send) -> Result<(), StoreError> {
-        match self.change(change).await? {
-            true => Ok(()),
-            false => Err(StoreError::Unavailable("another writer has taken the content over".into())),
-        }
-    }
-
-    /// Keeps other writers away for another term, if it is time to.
-    pub(super) async fn renew(&mut self) -> Result<(), StoreError> {
-        if self.clock.monotonic().saturating_sub(self.changed) < RENEWED_EVERY {
-            return Ok(());
-        }
-        self.must_change(|_| {}).await
-    }
-
-    /// The content is complete, and its head is gone.
-    pub(super) fn forget(&mut self) {
-        self.etag = None;
-    }
-}
-
-/// Whether another writer has the content.
-fn is_held(known: &Known, process: &Process, now: Timestamp) -> bool {
-    let Some(holder) = known.head.holder else { return false };
-    if holder.process == process.id {
-        return process.with(|locks| locks.contains(&holder.lock));
-    }
-    let term = i64::try_from(TERM.as_millis()).unwrap_or(i64::MAX);
-    known.written_at.plus_millis(term) > now
-}
-
-impl Drop for Lock {
-    fn drop(&mut self) {
-        self.process.with(|locks| locks.remove(&self.holder.lock));
-        let Some(etag) = self.etag.take() else { return };
-        // Other processes need not wait for the end of the term then.
-        let (bucket, id, mut head) = (Arc::clone(&self.bucket), self.id, std::mem::take(&mut self.head));
-        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
-        runtime.spawn(async move {
-            if let Some(upload) = head.upload.take() {
-                let _ = bucket.abort(&id.to_string(), &upload).await;
-            }
-            (head.holder, head.turn) = (None, head.turn + 1);
-            let _ = replace(&bucket, id, &head, Some(&etag)).await;
-        });
+/// Removes the note of an upload in parts that has ended, unless another writer has replaced it.
+pub(super) async fn forget(bucket: &Bucket, id: FileId, etag: &str) -> Result<(), StoreError> {
+    match read(bucket, id).await? {
+        Some(known) if known.etag == etag => bucket.delete(&name_of(id)).await,
+        _ => Ok(()),
     }
 }

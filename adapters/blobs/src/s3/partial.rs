@@ -2,7 +2,8 @@
 
 use super::{
     bucket::{Bucket, PART},
-    head::{Lock, Piece},
+    head::{self, Piece, name_of_piece as object},
+    lock::Lock,
     staged::S3Staged,
 };
 use async_trait::async_trait;
@@ -10,13 +11,7 @@ use skep_application::{
     files::{AssembledBlob, LockedBlob, PartialBlob, SNIFFED_BYTES, StagedBlob as _},
     kernel::{IdGenerator, StoreError},
 };
-use skep_domain::files::FileId;
 use std::sync::Arc;
-use uuid::Uuid;
-
-/// From so many pieces on, a short one is written again with what follows it. So the head stays small, however short the
-/// pieces are.
-const FEW: usize = 64;
 
 pub(super) struct S3Locked {
     pub(super) lock: Lock,
@@ -30,10 +25,6 @@ pub(super) struct S3Partial {
     pieces: Vec<Piece>,
     waiting: Vec<u8>,
     has_failed: bool,
-}
-
-fn object(id: FileId, piece: Uuid) -> String {
-    format!("{id}.piece.{piece}")
 }
 
 /// The pieces that have the first `offset` bytes. `None` if there are fewer.
@@ -51,8 +42,8 @@ fn cut(pieces: &[Piece], offset: u64) -> Option<Vec<Piece>> {
 
 impl S3Locked {
     /// The pieces of what is stored, up to `offset`. A content that was published becomes a piece.
-    async fn kept(&self, offset: u64) -> Result<Option<Vec<Piece>>, StoreError> {
-        let (bucket, id) = (&self.lock.bucket, self.lock.id);
+    async fn kept(&mut self, offset: u64) -> Result<Option<Vec<Piece>>, StoreError> {
+        let (bucket, id) = (Arc::clone(&self.lock.bucket), self.lock.id);
         if let Some(pieces) = &self.lock.head.pieces {
             return Ok(cut(pieces, offset));
         }
@@ -63,6 +54,7 @@ impl S3Locked {
             return Ok(None);
         }
         let piece = Piece { name: self.ids.next(), length: offset };
+        self.lock.strays.push(piece.name);
         bucket.copy(&id.to_string(), &object(id, piece.name)).await?;
         Ok(Some(vec![piece]))
     }
@@ -74,7 +66,7 @@ impl LockedBlob for S3Locked {
         self.lock.is_stored()
     }
 
-    async fn resume(self: Box<Self>, offset: u64) -> Result<Option<Box<dyn PartialBlob>>, StoreError> {
+    async fn resume(mut self: Box<Self>, offset: u64) -> Result<Option<Box<dyn PartialBlob>>, StoreError> {
         let id = self.lock.id;
         // The writer before may be late, and publish its content.
         if let Some(upload) = &self.lock.head.upload {
@@ -92,6 +84,10 @@ impl LockedBlob for S3Locked {
         if !change.await? {
             return Ok(None);
         }
+        lock.is_resumed = true;
+        // Also those that a writer before has stored and not named.
+        head::keep_only(&lock.bucket, id, &pieces).await?;
+        lock.strays.clear();
         if may_be_published {
             lock.bucket.delete(&id.to_string()).await?;
             lock.head.may_be_published = false;
@@ -112,47 +108,52 @@ impl S3Partial {
             return Ok(());
         }
         let piece = Piece { name: self.ids.next(), length: bytes.len() as u64 };
+        // Before it is sent, because the server may store it although its answer never arrives.
+        self.lock.strays.push(piece.name);
         self.bucket().put(&object(self.lock.id, piece.name), bytes).await?;
         self.pieces.push(piece);
         Ok(())
     }
 
-    /// Puts a short last piece before the bytes that wait, if there are many pieces. Returns its name.
-    async fn take_last(&mut self) -> Result<Option<Uuid>, StoreError> {
-        let short = |piece: &&Piece| piece.length + self.waiting.len() as u64 <= PART as u64;
-        let is_needed = self.pieces.len() >= FEW && !self.waiting.is_empty();
-        let Some(last) = self.pieces.last().filter(short).copied().filter(|_| is_needed) else { return Ok(None) };
-        let (mut bytes, bucket) = (vec![], Arc::clone(self.bucket()));
-        let mut open = self.open(last).await?;
-        while let Some(next) = bucket.next(&mut open).await? {
-            bytes.extend_from_slice(&next);
+    /// How many bytes may wait until the last piece is joined with them, or until they are a piece.
+    fn room(&self) -> usize {
+        // So a piece is at most half as long as a short one before it, or they are too long for one piece: there are few
+        // short ones. What is joined grows by a half or becomes a whole piece, so each byte is written again only a few times.
+        match self.pieces.last().and_then(|last| usize::try_from(last.length).ok()) {
+            Some(last) if last < PART && last + self.waiting.len() <= PART => (last / 2 + 1).min(PART - last),
+            _ => PART,
+        }
+    }
+
+    /// Puts the last piece before the bytes that wait.
+    async fn take_last(&mut self) -> Result<(), StoreError> {
+        let Some(last) = self.pieces.last().copied() else { return Ok(()) };
+        let (name, bucket, mut bytes) = (object(self.lock.id, last.name), Arc::clone(self.bucket()), vec![]);
+        if let Some(mut open) = bucket.get(&name, Some(0..last.length)).await? {
+            while let Some(next) = bucket.next(&mut open).await? {
+                bytes.extend_from_slice(&next);
+            }
         }
         if bytes.len() as u64 != last.length {
-            return Err(self.missing());
+            return Err(self.lock.missing().await);
         }
         bytes.append(&mut self.waiting);
         self.waiting = bytes;
         self.pieces.pop();
-        Ok(Some(last.name))
-    }
-
-    async fn open(&self, piece: Piece) -> Result<super::bucket::Bytes, StoreError> {
-        let name = object(self.lock.id, piece.name);
-        let opened = self.bucket().get(&name, Some(0..piece.length)).await?;
-        opened.ok_or_else(|| self.missing())
-    }
-
-    fn missing(&self) -> StoreError {
-        StoreError::corrupt("files", self.lock.id, "a piece of an upload is missing")
+        self.lock.strays.push(last.name);
+        Ok(())
     }
 
     async fn add(&mut self, mut bytes: &[u8]) -> Result<(), StoreError> {
         self.lock.renew().await?;
         while !bytes.is_empty() {
-            let (fitting, rest) = bytes.split_at(bytes.len().min(PART - self.waiting.len()));
+            let (fitting, rest) = bytes.split_at(bytes.len().min(self.room().saturating_sub(self.waiting.len())));
             self.waiting.extend_from_slice(fitting);
             bytes = rest;
-            if self.waiting.len() == PART {
+            while self.waiting.len() < PART && self.waiting.len() >= self.room() {
+                self.take_last().await?;
+            }
+            if self.waiting.len() >= PART {
                 self.store().await?;
             }
         }
@@ -160,15 +161,11 @@ impl S3Partial {
     }
 
     async fn keep(&mut self) -> Result<u64, StoreError> {
-        let replaced = self.take_last().await?;
         self.store().await?;
         if self.lock.head.pieces.as_ref() != Some(&self.pieces) {
             let pieces = self.pieces.clone();
             self.lock.must_change(move |head| head.pieces = Some(pieces)).await?;
-        }
-        if let Some(replaced) = replaced {
-            // What stays is removed with the content.
-            let _ = self.bucket().delete(&object(self.lock.id, replaced)).await;
+            self.lock.remove_strays().await;
         }
         Ok(self.pieces.iter().map(|piece| piece.length).sum())
     }
@@ -201,25 +198,21 @@ impl PartialBlob for S3Partial {
     async fn assemble(mut self: Box<Self>) -> Result<AssembledBlob, StoreError> {
         self.begin()?;
         self.keep().await?;
-        let mut opened = vec![];
-        // The first one is opened at once, and each other one when it is needed.
-        for piece in &self.pieces {
-            opened.push((object(self.lock.id, piece.name), piece.length));
-        }
-        let (bucket, id, missing) = (Arc::clone(self.bucket()), self.lock.id, self.missing());
-        let Self { lock, .. } = *self;
+        let Self { lock, pieces, .. } = *self;
+        let (bucket, id) = (Arc::clone(&lock.bucket), lock.id);
         let (mut staged, mut beginning) = (S3Staged::new(Arc::clone(&bucket), id, Some(lock)), vec![]);
-        for (name, length) in opened {
-            let Some(mut bytes) = bucket.get(&name, Some(0..length)).await? else { return Err(missing) };
-            let mut read = 0;
-            while let Some(next) = bucket.next(&mut bytes).await? {
-                let wanted = (SNIFFED_BYTES - beginning.len()).min(next.len());
-                beginning.extend_from_slice(&next[..wanted]);
-                staged.write(&next).await?;
-                read += next.len() as u64;
+        for Piece { name, length } in pieces {
+            let (opened, mut read) = (bucket.get(&object(id, name), Some(0..length)).await?, 0);
+            if let Some(mut bytes) = opened {
+                while let Some(next) = bucket.next(&mut bytes).await? {
+                    let wanted = (SNIFFED_BYTES - beginning.len()).min(next.len());
+                    beginning.extend_from_slice(&next[..wanted]);
+                    staged.write(&next).await?;
+                    read += next.len() as u64;
+                }
             }
             if read != length {
-                return Err(missing);
+                return Err(staged.missing().await);
             }
         }
         staged.sync().await?;
@@ -230,6 +223,7 @@ impl PartialBlob for S3Partial {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use uuid::Uuid;
 
     #[test]
     fn pieces_are_cut_off_at_each_offset() {

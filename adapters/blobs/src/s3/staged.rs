@@ -2,7 +2,8 @@
 
 use super::{
     bucket::{Bucket, PART},
-    head::{self, Lock},
+    head,
+    lock::Lock,
 };
 use async_trait::async_trait;
 use object_store::multipart::PartId;
@@ -24,6 +25,8 @@ pub(super) struct S3Staged {
     hash: Sha256,
     size: u64,
     upload: Option<String>,
+    /// The entity tag of the head that notes the upload, without a lock.
+    note: Option<String>,
     parts: Vec<PartId>,
     /// The part that has the bytes that wait. It is sent again if more follow.
     last: Option<PartId>,
@@ -41,7 +44,7 @@ impl S3Staged {
     pub(super) fn new(bucket: Arc<Bucket>, id: FileId, lock: Option<Lock>) -> Self {
         let (waiting, parts) = (vec![], vec![]);
         let (hash, state) = (Sha256::new(), State::Writing);
-        Self { bucket, id, lock, waiting, hash, size: 0, upload: None, parts, last: None, state }
+        Self { bucket, id, lock, waiting, hash, size: 0, upload: None, note: None, parts, last: None, state }
     }
 
     fn name(&self) -> String {
@@ -58,7 +61,7 @@ impl S3Staged {
         self.upload = Some(upload.clone());
         match &mut self.lock {
             Some(lock) => lock.must_change(|head| head.upload = Some(upload.clone())).await?,
-            None => head::note(&self.bucket, self.id, &upload).await?,
+            None => self.note = Some(head::note(&self.bucket, self.id, &upload).await?),
         }
         Ok(upload)
     }
@@ -67,6 +70,14 @@ impl S3Staged {
     async fn send(&mut self, bytes: Vec<u8>) -> Result<PartId, StoreError> {
         let upload = self.upload().await?;
         self.bucket.part(&self.name(), &upload, self.parts.len(), bytes).await
+    }
+
+    /// The error for a piece that is not there.
+    pub(super) async fn missing(&mut self) -> StoreError {
+        match &mut self.lock {
+            Some(lock) => lock.missing().await,
+            None => StoreError::after_error(),
+        }
     }
 
     async fn add(&mut self, mut bytes: &[u8]) -> Result<(), StoreError> {
@@ -111,21 +122,17 @@ impl S3Staged {
                 self.upload = None;
             }
         }
-        self.tidy().await;
-        Ok(())
-    }
-
-    /// Removes what the content is no longer made of. What stays is removed with the content.
-    async fn tidy(&mut self) {
         if let Some(mut lock) = self.lock.take() {
-            let Ok(found) = self.bucket.all_of(self.id).await else { return };
-            for found in found.into_iter().filter(|found| found.name != self.name()) {
-                let _ = self.bucket.delete(&found.name).await;
-            }
-            lock.forget();
-        } else if self.size >= PART as u64 {
-            let _ = self.bucket.delete(&head::name_of(self.id)).await;
+            // A writer that has taken the content over keeps its head and its pieces.
+            let pieces = lock.head.pieces.clone().unwrap_or_default();
+            lock.must_change(|head| (head.pieces, head.upload) = (None, None)).await?;
+            // It goes on if the caller does not wait for it.
+            let _ = tokio::spawn(lock.remove(pieces)).await;
+        } else if let Some(note) = self.note.take() {
+            // What stays is removed with the content.
+            let _ = head::forget(&self.bucket, self.id, &note).await;
         }
+        Ok(())
     }
 }
 
@@ -160,14 +167,18 @@ impl StagedBlob for S3Staged {
 
 impl Drop for S3Staged {
     fn drop(&mut self) {
-        // With a lock, its end gives the upload up.
-        let Some(upload) = self.upload.take().filter(|_| self.lock.is_none()) else { return };
-        let (bucket, id) = (Arc::clone(&self.bucket), self.id);
+        let Some(upload) = self.upload.take() else { return };
+        if let Some(lock) = &mut self.lock {
+            // Its end gives the upload up, also one that could not be noted.
+            lock.head.upload = Some(upload);
+            return;
+        }
+        let (bucket, id, note) = (Arc::clone(&self.bucket), self.id, self.note.take());
         // What cannot be removed now is left to the sweep of contents without a file.
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         runtime.spawn(async move {
-            if bucket.abort(&id.to_string(), &upload).await.is_ok() {
-                let _ = bucket.delete(&head::name_of(id)).await;
+            if let (Ok(()), Some(note)) = (bucket.abort(&id.to_string(), &upload).await, note) {
+                let _ = head::forget(&bucket, id, &note).await;
             }
         });
     }
