@@ -38,19 +38,15 @@ impl Steps {
 
     /// Each step drops what it has read, before the next one needs memory.
     pub(crate) fn run(self, whole: DynamicImage) -> DynamicImage {
-        let Self { mean, fitted, .. } = self;
-        let averaged = if mean == self.whole {
-            whole
-        } else {
-            // It ends here, not at the end of the function.
-            let whole = whole;
-            whole.thumbnail_exact(mean.width, mean.height)
-        };
-        let reduced = reduced(averaged);
-        if fitted == mean {
+        let reduced = reduced(self.averaged(whole));
+        if self.fitted == self.mean {
             return reduced;
         }
-        reduced.resize_exact(fitted.width, fitted.height, FilterType::CatmullRom)
+        reduced.resize_exact(self.fitted.width, self.fitted.height, FilterType::CatmullRom)
+    }
+
+    fn averaged(self, whole: DynamicImage) -> DynamicImage {
+        if self.mean == self.whole { whole } else { whole.thumbnail_exact(self.mean.width, self.mean.height) }
     }
 }
 

@@ -156,7 +156,7 @@ impl CopyContents {
         loop {
             let found = copying.files.list_files(scope, Direction::Ascending, &page).await?;
             if let Some(total) = found.total {
-                copying.count(|so_far| so_far.files_in_all = Some(total.count.into()));
+                copying.count(|so_far| so_far.files_in_all = Some(total.count));
             }
             let files: Vec<FileView> = found.items.iter().filter_map(FileView::of).collect();
             let count = files.len() as u64;
