@@ -177,6 +177,12 @@ impl BlobStore for DiskBlobs {
         let (folder, mark) = (Arc::clone(&self.folder), mark.to_owned());
         blocking(move || claim(&folder, mark)).await
     }
+
+    async fn owner(&self) -> Result<Option<String>, StoreError> {
+        let path = self.folder.join(OWNER);
+        let found = blocking(move || absent_is_none(fs::read_to_string(path))).await?;
+        Ok(found.filter(|mark| !mark.is_empty()))
+    }
 }
 
 /// The contents in a folder, each with the time of its last write. Other files do not count.

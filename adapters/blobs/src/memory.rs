@@ -147,6 +147,10 @@ impl BlobStore for MemoryBlobs {
     async fn claim(&self, mark: &str) -> Result<String, StoreError> {
         Ok(self.contents().mark.get_or_insert_with(|| mark.to_owned()).clone())
     }
+
+    async fn owner(&self) -> Result<Option<String>, StoreError> {
+        Ok(self.contents().mark.clone())
+    }
 }
 
 #[async_trait]

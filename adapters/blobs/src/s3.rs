@@ -34,6 +34,10 @@ use uuid::Uuid;
 const CHECKED: &[u8] = b"skep";
 /// The object that says whose the contents are.
 const OWNER: &str = "owner";
+/// The most characters of a mark.
+const MARK: usize = 100;
+/// How often a mark is tried to be read or written.
+const CLAIMS: usize = 3;
 
 /// The length of an id in the name of an object.
 const ID: usize = 36;
@@ -246,12 +250,21 @@ impl BlobStore for S3Blobs {
     }
 
     async fn claim(&self, mark: &str) -> Result<String, StoreError> {
-        loop {
-            if let Some(found) = self.bucket.read(OWNER).await? {
-                return Ok(String::from_utf8_lossy(&found.bytes).into_owned());
+        for _ in 0..CLAIMS {
+            if let Some(owner) = self.owner().await? {
+                return Ok(owner);
             }
             // Another one may be first. Then the next turn reads what it has written.
             self.bucket.put_if(OWNER, mark.into(), None).await?;
         }
+        Err(StoreError::Unavailable("the object `owner` can be neither read nor written".into()))
+    }
+
+    async fn owner(&self) -> Result<Option<String>, StoreError> {
+        let found = self.bucket.read(OWNER).await?;
+        // Another program may have written the object.
+        let shown =
+            |bytes: &[u8]| String::from_utf8_lossy(bytes).chars().filter(|c| !c.is_control()).take(MARK).collect();
+        Ok(found.map(|found| shown(&found.bytes)))
     }
 }

@@ -51,8 +51,8 @@ pub struct WrittenBlob {
 ///     also in another process. It ends with its process. The lock of a content that exists is exclusive. A lock alone changes nothing: a published content stays one, and a missing one stays missing.
 /// 11. A content that was assembled and published can be resumed, and then `open` no longer finds it. `delete` and `list`
 ///     treat a content that arrives in pieces as any other one.
-/// 12. `claim` returns the mark of the first call, also in another process and after the store was opened again. `list`
-///     has no mark.
+/// 12. `claim` returns the mark of the first call, also in another process and after the store was opened again, and `owner`
+///     returns it from then on. `list` has no mark.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait BlobStore: Send + Sync {
@@ -92,12 +92,18 @@ pub trait BlobStore: Send + Sync {
     /// `Unavailable`.
     async fn list(&self, after: Option<FileId>, limit: u32) -> Result<Vec<KeptBlob>, StoreError>;
 
-    /// Says whose the contents are. They keep the first mark that they are given, a short line of text, and it is returned
-    /// to every caller. So contents that nobody here knows can be told from those of another store of rows.
+    /// Says whose the contents are. They keep the first mark that they are given, a short line of text, and every caller
+    /// gets it. So contents without a row differ from those of another store of rows.
     ///
     /// # Errors
     /// `Full`, `Unavailable`.
     async fn claim(&self, mark: &str) -> Result<String, StoreError>;
+
+    /// The mark that the contents have.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    async fn owner(&self) -> Result<Option<String>, StoreError>;
 }
 
 /// A content that is being written.

@@ -1,9 +1,12 @@
 //! Whose the contents are: to any other store of rows, all of them are without a file.
 
-use super::BlobStore;
+use super::{BlobStore, FileQueries};
 use crate::{kernel::StoreError, operations::Migrations};
-use skep_domain::shared::Timestamp;
+use skep_domain::{files::FileId, shared::Timestamp};
 use std::sync::{Arc, OnceLock};
+
+/// How many contents are looked at to see whether those without an owner may be of another store.
+const LOOKED_AT: u32 = 100;
 
 /// The store of rows that contents belong to.
 ///
@@ -11,43 +14,76 @@ use std::sync::{Arc, OnceLock};
 /// restored backup.
 pub(super) struct ContentOwner {
     migrations: Arc<dyn Migrations>,
-    /// The mark, when it is known.
-    mark: OnceLock<String>,
+    files: Arc<dyn FileQueries>,
+    /// The time of the first migration, when it is known.
+    first: OnceLock<Timestamp>,
 }
 
 /// Why contents are not touched.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "the contents are those of the {owner}, and this is the {own}; check the address of the store and the place of the \
-     contents, or delete `owner` beside the contents if both belong together"
-)]
-struct ForeignContents {
-    owner: String,
-    own: String,
+enum ForeignContents {
+    #[error(
+        "the contents are those of the {owner}, and this is the {own}; check the address of the store and the place of \
+         the contents, or delete `owner` beside the contents if both belong together"
+    )]
+    Owned { owner: String, own: String },
+    #[error(
+        "there are contents from before this store was made, and none of a file that it has; check the address of the \
+         store and the place of the contents, or write `{own}` into `owner` beside the contents if both belong together"
+    )]
+    Older { own: String },
 }
 
 impl ContentOwner {
-    pub(super) fn new(migrations: Arc<dyn Migrations>) -> Self {
-        Self { migrations, mark: OnceLock::new() }
+    pub(super) const fn new(migrations: Arc<dyn Migrations>, files: Arc<dyn FileQueries>) -> Self {
+        Self { migrations, files, first: OnceLock::new() }
     }
 
-    /// Makes sure that these contents belong to this store. Those without an owner do from now on.
+    /// Makes sure that these contents belong to this store. Those without an owner do from now on, unless they look like
+    /// those of another store.
     ///
     /// # Errors
     /// `Corrupt` if they belong to another store.
     pub(super) async fn claim(&self, blobs: &dyn BlobStore) -> Result<(), StoreError> {
-        let own = match self.mark.get() {
-            Some(mark) => mark,
-            None => {
-                let steps = self.migrations.status().await.map_err(|error| StoreError::Unavailable(error.into()))?;
-                let first = steps.iter().filter_map(|step| step.applied_at).min().unwrap_or(Timestamp::MIN);
-                self.mark.get_or_init(|| format!("store of {first}"))
-            }
-        };
-        let owner = blobs.claim(own).await?;
-        if owner == *own {
+        self.look(blobs).await?;
+        let own = mark(self.first().await?);
+        same(blobs.claim(&own).await?, own)
+    }
+
+    /// The same without a change.
+    ///
+    /// # Errors
+    /// As for [`Self::claim`].
+    pub(super) async fn look(&self, blobs: &dyn BlobStore) -> Result<(), StoreError> {
+        let first = self.first().await?;
+        if let Some(owner) = blobs.owner().await? {
+            return same(owner, mark(first));
+        }
+        let kept = blobs.list(None, LOOKED_AT).await?;
+        if kept.iter().all(|blob| blob.written_at >= first) {
             return Ok(());
         }
-        Err(StoreError::Corrupt(ForeignContents { owner, own: own.clone() }.into()))
+        let ids: Vec<FileId> = kept.into_iter().map(|blob| blob.id).collect();
+        if self.files.list_known_files(&ids).await?.is_empty() {
+            return Err(StoreError::Corrupt(ForeignContents::Older { own: mark(first) }.into()));
+        }
+        Ok(())
     }
+
+    async fn first(&self) -> Result<Timestamp, StoreError> {
+        if let Some(first) = self.first.get() {
+            return Ok(*first);
+        }
+        let steps = self.migrations.status().await.map_err(|error| StoreError::Unavailable(error.into()))?;
+        let first = steps.iter().filter_map(|step| step.applied_at).min().unwrap_or(Timestamp::MIN);
+        Ok(*self.first.get_or_init(|| first))
+    }
+}
+
+fn mark(first: Timestamp) -> String {
+    format!("store of {first}")
+}
+
+fn same(owner: String, own: String) -> Result<(), StoreError> {
+    if owner == own { Ok(()) } else { Err(StoreError::Corrupt(ForeignContents::Owned { owner, own }.into())) }
 }

@@ -124,8 +124,8 @@ impl CopyContents {
         migrations: Arc<dyn Migrations>,
         runtime: Runtime,
     ) -> Self {
-        let files = Reader::new(actions::READ_FILE, files);
-        Self { files, store, owner: ContentOwner::new(migrations), runtime }
+        let owner = ContentOwner::new(migrations, files.clone());
+        Self { files: Reader::new(actions::READ_FILE, files), store, owner, runtime }
     }
 
     /// Copies every content, those of the oldest files first, and a few at the same time. One that cannot be copied does
@@ -140,9 +140,10 @@ impl CopyContents {
         report: &dyn CopyReport,
     ) -> Result<CopiedContents, ListError> {
         let (files, scope) = self.files.scoped(actor)?;
-        if !command.dry_run {
-            // The sweep of the other store would delete what is copied.
-            self.owner.claim(&*command.to).await?;
+        // The sweep of another store would delete what is copied.
+        match command.dry_run {
+            true => self.owner.look(&*command.to).await?,
+            false => self.owner.claim(&*command.to).await?,
         }
         let copying = Copying { files, command, report, counts: Mutex::default() };
         self.copy_all(&copying, scope).await?;

@@ -39,6 +39,10 @@ fn queries(files: Vec<File>) -> MockFileQueries {
         let total = page.count_up_to.map(|bound| Total::of(listed.len() as u64, bound));
         Ok(Page { items, next: more, total })
     });
+    let known: Vec<FileId> = files.iter().map(|file| file.id).collect();
+    queries
+        .expect_list_known_files()
+        .returning(move |ids| Ok(ids.iter().copied().filter(|id| known.contains(id)).collect()));
     queries.expect_find_file().returning(move |id| Ok(files.iter().find(|file| file.id == id).cloned()));
     queries
 }
@@ -96,6 +100,8 @@ async fn copy(
 fn empty() -> MockBlobStore {
     let mut target = MockBlobStore::new();
     target.expect_claim().returning(|mark| Ok(mark.to_owned()));
+    target.expect_owner().returning(|| Ok(None));
+    target.expect_list().returning(|_, _| Ok(vec![]));
     target
 }
 

@@ -409,6 +409,15 @@ async fn files_that_cannot_be_removed_hold_up_no_later_ones() {
     assert_eq!(sweep(&files).await, (0, "store_unavailable"));
 }
 
+/// The mark of the store with [`migrated`].
+const MARK: &str = "store of 2026-01-31T18:00:00.000Z";
+
+fn full(ids: std::ops::RangeInclusive<u64>) -> Shelves {
+    let shelves = Shelves::default();
+    ids.for_each(|id| shelves.put(file_id(id), b"honey"));
+    shelves
+}
+
 /// Sweeps these contents.
 fn orphans(queries: MockFileQueries, shelves: &Shelves, age: std::time::Duration) -> SweepOrphanBlobs {
     SweepOrphanBlobs::new(Arc::new(queries), Arc::new(shelves.clone()), migrated(), age)
@@ -436,17 +445,21 @@ async fn the_contents_of_another_store_are_never_deleted() {
         assert_eq!(sweep(&round).await, (0, "internal"));
     }
     assert_eq!(shelves.contents().len(), 1);
+    // They are from before the first migration.
+    let unmarked = full(1..=3);
+    let mut queries = MockFileQueries::new();
+    queries.expect_list_known_files().times(1).returning(|_| Ok(vec![]));
+    assert_eq!(sweep(&orphans(queries, &unmarked, std::time::Duration::ZERO)).await, (0, "internal"));
+    assert_eq!((unmarked.contents().len(), unmarked.owner().await.unwrap()), (3, None));
     let shelves = Shelves::default();
     assert_eq!(sweep(&orphans(MockFileQueries::new(), &shelves, std::time::Duration::ZERO)).await, (0, "ok"));
-    assert_eq!(shelves.claim("").await.unwrap(), "store of 2026-01-31T18:00:00.000Z", "the first migration");
+    assert_eq!(shelves.claim("").await.unwrap(), MARK, "the first migration");
 }
 
 #[tokio::test]
 async fn a_content_that_cannot_be_deleted_does_not_stop_the_others() {
-    let (shelves, seen) = (Shelves::default(), Arc::new(AtomicUsize::new(0)));
-    for number in 1..=5 {
-        shelves.put(file_id(number), b"honey");
-    }
+    let (shelves, seen) = (full(1..=5), Arc::new(AtomicUsize::new(0)));
+    shelves.claim(MARK).await.unwrap();
     let (mut queries, counted) = (MockFileQueries::new(), seen.clone());
     queries.expect_list_known_files().returning(move |ids| {
         counted.fetch_add(ids.len(), Ordering::Relaxed);
@@ -460,10 +473,7 @@ async fn a_content_that_cannot_be_deleted_does_not_stop_the_others() {
 
 #[tokio::test]
 async fn contents_without_a_file_are_deleted_and_the_others_stay() {
-    let shelves = Shelves::default();
-    for number in 1..=5 {
-        shelves.put(file_id(number), b"honey");
-    }
+    let shelves = full(1..=5);
     let mut queries = MockFileQueries::new();
     let known = |ids: &[FileId]| ids.iter().copied().filter(|id| *id == file_id(2) || *id == file_id(4)).collect();
     queries.expect_list_known_files().returning(move |ids| Ok(known(ids)));
@@ -478,6 +488,7 @@ async fn contents_without_a_file_are_deleted_and_the_others_stay() {
 async fn a_young_content_without_a_file_stays() {
     let shelves = Shelves::default();
     shelves.put(file_id(1), b"honey");
+    shelves.claim(MARK).await.unwrap();
     let age = std::time::Duration::from_secs(u64::MAX / 1_000_000);
     let orphans = orphans(MockFileQueries::new(), &shelves, age);
     let (swept, result) = sweep(&orphans).await;

@@ -178,7 +178,8 @@ impl SweepOrphanBlobs {
         migrations: Arc<dyn Migrations>,
         age: Duration,
     ) -> Self {
-        Self { files, blobs, owner: ContentOwner::new(migrations), age, last: Mutex::default() }
+        let owner = ContentOwner::new(migrations, files.clone());
+        Self { files, blobs, owner, age, last: Mutex::default() }
     }
 
     fn at(&self) -> Option<FileId> {

@@ -210,6 +210,10 @@ impl BlobStore for Shelves {
     async fn claim(&self, mark: &str) -> Result<String, StoreError> {
         Ok(self.kept().mark.get_or_insert_with(|| mark.to_owned()).clone())
     }
+
+    async fn owner(&self) -> Result<Option<String>, StoreError> {
+        Ok(self.kept().mark.clone())
+    }
 }
 
 #[async_trait]

@@ -11,6 +11,8 @@ use std::fmt;
 const MAX_LANES: u32 = 64;
 /// N·r·p, so 128 MiB at most, and about half a second. It is what OWASP recommends: N = 2^17, r = 8, p = 1.
 const MAX_SCRYPT: u64 = 1 << 20;
+/// The memory besides: 128 bytes for each of r·p, so 64 KiB at most.
+const MAX_SCRYPT_BLOCKS: u64 = 512;
 /// The lengths of a new hash in bytes.
 const OWN_SALT: usize = 16;
 const OWN_TAG: usize = 32;
@@ -98,6 +100,7 @@ fn scrypt(name: &'static str, hash: &PasswordHash) -> Result<Kind, ForeignHashRe
     let n = 1_u64.checked_shl(log_n).unwrap_or(u64::MAX);
     let work = n.saturating_mul(r.into()).saturating_mul(p.into());
     at_most(work, MAX_SCRYPT, name, "N·r·p")?;
+    at_most(u64::from(r) * u64::from(p), MAX_SCRYPT_BLOCKS, name, "r·p")?;
     // The product is small, so the logarithm is.
     Ok(Kind::Scrypt { log_n: u8::try_from(log_n).map_err(|_| incomplete)?, r, p })
 }

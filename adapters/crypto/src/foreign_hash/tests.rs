@@ -110,7 +110,7 @@ fn parameters_above_a_limit_are_refused_with_the_limit() {
         scrypt("ln=17,r=8,p=1"),
         scrypt("ln=13,r=8,p=16"),
         bcrypt("$14$"),
-        phpass("$I"),
+        phpass("$F"),
     ] {
         assert!(ForeignHash::parse(&hash).is_ok(), "{hash}");
     }
@@ -123,13 +123,15 @@ fn parameters_above_a_limit_are_refused_with_the_limit() {
         (argon2("m=4096,t=1,p=16777216"), "p", 64),
         (scrypt("ln=18,r=8,p=1"), "N·r·p", 1 << 20),
         (scrypt("ln=17,r=8,p=2"), "N·r·p", 1 << 20),
+        (scrypt("ln=1,r=524288,p=1"), "r·p", 512),
+        (scrypt("ln=1,r=1,p=513"), "r·p", 512),
         (scrypt("ln=1,r=4294967295,p=1"), "N·r·p", 1 << 20),
         (scrypt("ln=63,r=4294967295,p=4294967295"), "N·r·p", 1 << 20),
         (scrypt("ln=4294967295,r=1,p=1"), "N·r·p", 1 << 20),
         (bcrypt("$15$"), "the cost", 14),
         (bcrypt("$31$"), "the cost", 14),
-        (phpass("$J"), "count", 20),
-        (phpass("$z"), "count", 20),
+        (phpass("$G"), "count", 17),
+        (phpass("$z"), "count", 17),
     ] {
         let refusal = ForeignHash::parse(&hash).unwrap_err();
         let ForeignHashRefusal::TooCostly { parameter: named, limit: at, .. } = refusal else {

@@ -54,7 +54,7 @@ pub(super) struct Move {
     /// Pass over contents that the target has, without reading them.
     #[arg(long)]
     only_missing: bool,
-    /// Print what would be copied, and write nothing.
+    /// Print what would be copied, and copy nothing.
     #[arg(long)]
     dry_run: bool,
     /// Print the result as JSON.

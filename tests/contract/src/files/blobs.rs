@@ -263,11 +263,13 @@ async fn a_damaged_content_is_never_read_to_its_end(given: &Given) -> Checked {
 
 async fn the_contents_keep_their_first_mark(given: &Given) -> Checked {
     let (blobs, reopened) = (given.store.blobs(), given.store.reopened().await?);
+    equal(blobs.owner().await?, None)?;
     let (one, two) = tokio::try_join!(blobs.claim("one"), reopened.claim("two"))?;
     equal(&one, &two)?;
     holds(["one", "two"].contains(&one.as_str()), "it is one of the marks that were given")?;
     for blobs in [blobs.clone(), given.store.reopened().await?] {
         equal(&blobs.claim("three").await?, &one)?;
+        equal(blobs.owner().await?.as_ref(), Some(&one))?;
     }
     equal(listed(&*blobs, 10).await?, vec![])
 }

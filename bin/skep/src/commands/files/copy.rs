@@ -12,7 +12,7 @@ use crate::{
 use serde_json::json;
 use skep_application::{
     files::{BlobStore, CopiedContents, CopyContentsCommand, CopyReport, FileView, NotCopied},
-    kernel::{Actor, BoxError},
+    kernel::{Actor, BoxError, ListError, StoreError},
 };
 use skep_blobs::{DiskBlobs, S3Blobs};
 use skep_local::system_runtime;
@@ -37,11 +37,13 @@ pub(super) struct Places {
 }
 
 /// Opens both places. A target that cannot be used is found before anything is copied.
-pub(super) async fn open(config: &Config, Move { to, folder, .. }: &Move) -> Result<Places, BoxError> {
+pub(super) async fn open(config: &Config, Move { to, folder, dry_run, .. }: &Move) -> Result<Places, BoxError> {
     let Some(options) = &config.s3 else {
         return Err("set SKEP_S3_BUCKET and the settings of the bucket: contents are copied into it, or from it".into());
     };
-    if let Some(finding) = check::bucket(config).await.into_iter().find(|finding| finding.level == Level::Wrong) {
+    // The check writes, and a bucket that is only read may allow no writes.
+    let found = if *to == Place::S3 && !dry_run { check::bucket(config).await } else { vec![] };
+    if let Some(finding) = found.into_iter().find(|finding| finding.level == Level::Wrong) {
         return Err(match finding.remedy {
             Some(remedy) => format!("{}: {remedy}", finding.text).into(),
             None => finding.text.into(),
@@ -56,7 +58,10 @@ pub(super) async fn open(config: &Config, Move { to, folder, .. }: &Move) -> Res
     let contents: Arc<dyn BlobStore> = Arc::new(DiskBlobs::open(&folder).map_err(failed)?);
     match to {
         Place::S3 => Ok(Places { from: contents, to: bucket, _lock: None }),
-        Place::Folder => Ok(Places { from: bucket, to: contents, _lock: Some(lock(&folder)?) }),
+        Place::Folder => {
+            let lock = (!dry_run).then(|| lock(&folder)).transpose()?;
+            Ok(Places { from: bucket, to: contents, _lock: lock })
+        }
     }
 }
 
@@ -144,7 +149,13 @@ pub(super) async fn run(skep: &Skep, command: &Move, places: Places) -> Result<(
     written?;
     print(command, &so_far)?;
     copied.map_err(|error| {
-        format!("the copy has ended early; run the command again to go on: {}", with_causes(&error, ": "))
+        let causes = with_causes(&error, ": ");
+        match error {
+            ListError::Store(StoreError::Full(_) | StoreError::Unavailable(_)) => {
+                format!("the copy has ended early; run the command again to go on: {causes}")
+            }
+            _ => causes,
+        }
     })?;
     match so_far.not_copied {
         0 => Ok(()),
