@@ -4,6 +4,7 @@
 //! `ID.piece.…` are the pieces that have arrived.
 
 mod bucket;
+mod buffer;
 mod failure;
 mod head;
 mod lock;

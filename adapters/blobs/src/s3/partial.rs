@@ -2,6 +2,7 @@
 
 use super::{
     bucket::{Bucket, PART},
+    buffer::extend,
     head::{self, Piece, name_of_piece as object},
     lock::Lock,
     staged::S3Staged,
@@ -131,13 +132,13 @@ impl S3Partial {
         let (name, bucket, mut bytes) = (object(self.lock.id, last.name), Arc::clone(self.bucket()), vec![]);
         if let Some(mut open) = bucket.get(&name, Some(0..last.length)).await? {
             while let Some(next) = bucket.next(&mut open).await? {
-                bytes.extend_from_slice(&next);
+                extend(&mut bytes, &next);
             }
         }
         if bytes.len() as u64 != last.length {
             return Err(self.lock.missing().await);
         }
-        bytes.append(&mut self.waiting);
+        extend(&mut bytes, &self.waiting);
         self.waiting = bytes;
         self.pieces.pop();
         self.lock.strays.push(last.name);
@@ -148,7 +149,7 @@ impl S3Partial {
         self.lock.renew().await?;
         while !bytes.is_empty() {
             let (fitting, rest) = bytes.split_at(bytes.len().min(self.room().saturating_sub(self.waiting.len())));
-            self.waiting.extend_from_slice(fitting);
+            extend(&mut self.waiting, fitting);
             bytes = rest;
             while self.waiting.len() < PART && self.waiting.len() >= self.room() {
                 self.take_last().await?;

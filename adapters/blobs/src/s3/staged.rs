@@ -2,6 +2,7 @@
 
 use super::{
     bucket::{Bucket, PART},
+    buffer::extend,
     head,
     lock::Lock,
 };
@@ -86,7 +87,7 @@ impl S3Staged {
                 lock.renew().await?;
             }
             let (fitting, rest) = bytes.split_at(bytes.len().min(PART - self.waiting.len()));
-            self.waiting.extend_from_slice(fitting);
+            extend(&mut self.waiting, fitting);
             self.hash.update(fitting);
             self.size += fitting.len() as u64;
             bytes = rest;

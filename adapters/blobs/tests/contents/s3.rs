@@ -53,6 +53,8 @@ pub(crate) const TRIALS: &[(&str, Work)] = &[
     ("a_byte_is_written_again_only_a_few_times", |server| Box::pin(pieces::rewritten(server))),
     ("a_lock_alone_leaves_no_object", |server| Box::pin(pieces::lock_alone(server))),
     ("a_lock_alone_gives_no_upload_up", |server| Box::pin(pieces::lock_of_upload(server))),
+    ("a_content_that_is_dropped_late_leaves_the_note_of_the_next_one", |server| Box::pin(pieces::late_note(server))),
+    ("a_change_whose_answer_is_lost_loses_no_piece", |server| Box::pin(pieces::lost_answer(server))),
     ("a_rotten_content_is_never_read_to_its_end", |server| Box::pin(rotten_contents(server))),
     ("other_objects_of_the_bucket_are_not_listed", |server| Box::pin(other_objects(server))),
     ("a_wrong_secret_and_a_missing_bucket_are_named", |server| Box::pin(faults::refusals(server))),

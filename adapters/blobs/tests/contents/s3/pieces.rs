@@ -3,7 +3,7 @@
 use super::{Checked, LARGE, Objects as _, Server, an_hour_later, bytes, id, must, proxy::behind, read, resume, write};
 use skep_application::files::{BlobStore as _, StagedBlob};
 use skep_contract::Failure;
-use std::sync::atomic::Ordering::SeqCst;
+use std::{sync::atomic::Ordering::SeqCst, time::Duration};
 
 /// Ends an upload in pieces.
 async fn end(mut staged: Box<dyn StagedBlob>) -> Checked {
@@ -147,4 +147,40 @@ pub(super) async fn lock_of_upload(server: Server) -> Checked {
     }
     blobs.delete(id).await?;
     must(server.open_uploads(&options).await? == 0, "its name was known")
+}
+
+pub(super) async fn late_note(server: Server) -> Checked {
+    let ((blobs, options), id) = (server.opened(), id());
+    let (late, _) = write(&blobs, id, &bytes(LARGE)).await?;
+    let (next, _) = write(&blobs, id, &bytes(LARGE)).await?;
+    drop(late);
+    for _ in 0..50 {
+        let found = server.raw(&options).list_with_delimiter_of(&options).await?;
+        must(found == 1, "the note of the next one stays")?;
+    }
+    // It is killed.
+    std::mem::forget(next);
+    blobs.delete(id).await?;
+    must(server.open_uploads(&options).await? == 0, "its upload in parts is known")
+}
+
+pub(super) async fn lost_answer(server: Server) -> Checked {
+    let ((direct, mut options), id) = (server.opened(), id());
+    options.answer = Duration::from_secs(2);
+    let (blobs, rules) = behind(&server, &options).await?;
+    let mut partial = resume(&blobs, id, 0).await?;
+    partial.write(b"honey").await?;
+    partial.sync().await?;
+    // The two pieces become one.
+    partial.write(b", wax").await?;
+    rules.holds_heads.store(true, SeqCst);
+    must(partial.sync().await.is_err(), "the answer is lost")?;
+    rules.holds.notified().await;
+    rules.holds_heads.store(false, SeqCst);
+    drop(partial);
+    // The next lock waits until the last one has ended. The removal of its pieces may follow.
+    let mut partial = resume(&direct, id, 5).await?;
+    partial.write(b"!").await?;
+    end(partial.assemble().await?.staged).await?;
+    must(read(&direct, id).await? == Some(b"honey!".to_vec()), "what counts is there")
 }

@@ -23,6 +23,8 @@ pub(super) struct Rules {
     pub(super) keeps_uploads: AtomicBool,
     /// Whether the answer to the end of an upload in parts waits for `go_on`.
     pub(super) holds_ends: AtomicBool,
+    /// Whether the answer to a change of the head waits for `go_on`.
+    pub(super) holds_heads: AtomicBool,
     pub(super) holds: Notify,
     pub(super) go_on: Notify,
 }
@@ -85,6 +87,9 @@ async fn pass(client: TcpStream, server: TcpStream, rules: Arc<Rules>) -> std::i
             rules.sent.fetch_add(length.unwrap_or(0), SeqCst);
         }
         if line.starts_with("POST ") && line.contains("uploadId=") && rules.holds_ends.load(SeqCst) {
+            is_end.store(true, SeqCst);
+        }
+        if line.starts_with("PUT ") && line.contains(".head") && rules.holds_heads.load(SeqCst) {
             is_end.store(true, SeqCst);
         }
         if line.starts_with("DELETE ") && line.contains("uploadId=") && rules.keeps_uploads.load(SeqCst) {
