@@ -1,4 +1,4 @@
-//! Whose the contents are: to any other store of rows, all of them are without a file.
+//! The store that contents belong to. To any other store, all of them are without a file.
 
 use super::{BlobStore, FileQueries};
 use crate::{kernel::StoreError, operations::Migrations};
@@ -23,10 +23,10 @@ pub(super) struct ContentOwner {
 #[derive(Debug, thiserror::Error)]
 enum ForeignContents {
     #[error(
-        "the contents are those of the {owner}, and this is the {own}; check the address of the store and the place of \
+        "the contents belong to the {owner}, but here is the {this}; check the address of the store and the place of \
          the contents, or delete `owner` beside the contents if both belong together"
     )]
-    Owned { owner: String, own: String },
+    Owned { owner: String, this: String },
     #[error(
         "there are contents from before this store was made, and none of a file that it has; check the address of the \
          store and the place of the contents, or write `{own}` into `owner` beside the contents if both belong together"
@@ -85,5 +85,5 @@ fn mark(first: Timestamp) -> String {
 }
 
 fn same(owner: String, own: String) -> Result<(), StoreError> {
-    if owner == own { Ok(()) } else { Err(StoreError::Corrupt(ForeignContents::Owned { owner, own }.into())) }
+    if owner == own { Ok(()) } else { Err(StoreError::Corrupt(ForeignContents::Owned { owner, this: own }.into())) }
 }

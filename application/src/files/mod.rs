@@ -3,6 +3,7 @@
 //!
 //! Uses `identity`, which compares secrets in constant time and knows what the makers of links may read.
 //! Uses `jobs`, which make archives.
+//! Uses `operations`, whose migrations say how old the store is.
 
 mod blobs;
 mod complete_upload;

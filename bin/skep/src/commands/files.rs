@@ -67,7 +67,7 @@ pub(super) struct Move {
 enum Place {
     /// The bucket of SKEP_S3_BUCKET.
     S3,
-    /// The folder.
+    /// `files` in the data folder, or what --folder names.
     Folder,
 }
 
