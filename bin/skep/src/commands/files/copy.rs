@@ -200,7 +200,10 @@ mod tests {
         let printer = Printer::new(true);
         let printed_at = printer.state().printed_at;
         printer.progress(&CopiedContents { copied: 1, ..CopiedContents::default() });
-        assert_eq!((printer.state().printed_at, printer.state().so_far.copied), (printed_at, 1));
+        let State { printed_at: later, so_far, .. } = printer.state.into_inner().unwrap();
+        assert_eq!((later, so_far.copied), (printed_at, 1));
+
+        let printer = Printer::new(true);
         let long_ago = Instant::now().checked_sub(EVERY).unwrap();
         printer.state().printed_at = long_ago;
         printer.progress(&CopiedContents::default());
