@@ -30,7 +30,7 @@ pub(super) fn folder(deployment: &Deployment) -> PathBuf {
 fn paths(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).map(|entries| entries.flatten().collect()).unwrap_or_else(|_| vec![]);
     let paths = entries.iter().map(fs::DirEntry::path);
-    // The owner is beside the contents, and is none.
+    // The owner is beside the contents, and not one of them.
     let paths = paths.filter(|path| !path.ends_with("owner"));
     paths.flat_map(|path| if path.is_dir() { self::paths(&path) } else { vec![path] }).collect()
 }
