@@ -27,7 +27,7 @@ use uuid::Uuid;
 
 /// The end of the name of a content that is not published.
 const PART: &str = ".part";
-/// The file that says whose the contents are.
+/// The file with the mark of the store that the contents belong to.
 const OWNER: &str = "owner";
 /// The folders that contents are spread over. The last byte of an id is random.
 const SHARDS: u16 = 256;

@@ -33,7 +33,7 @@ use uuid::Uuid;
 
 /// What the object of a check has.
 const CHECKED: &[u8] = b"skep";
-/// The object that says whose the contents are.
+/// The object with the mark of the store that the contents belong to.
 const OWNER: &str = "owner";
 /// The most characters of a mark.
 const MARK: usize = 100;

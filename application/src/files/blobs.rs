@@ -92,8 +92,8 @@ pub trait BlobStore: Send + Sync {
     /// `Unavailable`.
     async fn list(&self, after: Option<FileId>, limit: u32) -> Result<Vec<KeptBlob>, StoreError>;
 
-    /// Says whose the contents are. They keep the first mark that they are given, a short line of text, and every caller
-    /// gets it. So contents without a row differ from those of another store of rows.
+    /// Marks the contents as those of a store of rows. They keep the first mark that they are given, a short line of text,
+    /// and every caller gets it. So contents without a row differ from those of another store of rows.
     ///
     /// # Errors
     /// `Full`, `Unavailable`.

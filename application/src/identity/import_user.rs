@@ -3,9 +3,8 @@
 use super::{
     Accounts, EmailTaken, ForeignHashRefusal, HashCaller, HasherBusy, IdentityTx, NewAccountError, OneTimeSecrets,
     RoleNotHeld, RoleQueries, UserQueries, UserView,
-    new_account::{NewAccount, lookups, taken},
-    role_fields::definitions,
-    set_user_roles::{all_defined, all_held, checked},
+    new_account::{NewAccount, lookups},
+    set_user_roles::{all_defined, checked},
 };
 use crate::kernel::{Actor, Authorized, Call, Command, Denied, FieldError, Invalid, KeyReused, permit, use_case_error};
 use skep_domain::{
@@ -218,14 +217,8 @@ impl Command for ImportUser {
         unit: &mut Self::Unit,
         authorized: Authorized<'_, ()>,
     ) -> Result<UserView, Self::Error> {
+        plan.account.insert_with_roles::<Self::Error>(unit, authorized.caller(), &plan.roles).await?;
         let user = plan.account.user();
-        let policy = definitions(unit, &user.roles).await?;
-        all_defined(&plan.roles, &[], &policy)?;
-        all_held(authorized.caller(), &user.roles, &policy)?;
-        if plan.account.find_other(unit).await?.is_some() {
-            return Err(EmailTaken.into());
-        }
-        unit.users().insert(user).await.map_err(taken::<Self::Error>)?;
         authorized.record(unit.outbox(), &UserRegistered::of(user), user.version, user.created_at).await?;
         Ok(UserView::from(user))
     }

@@ -4,9 +4,8 @@ use super::{
     AccountMails, Accounts, EmailTaken, HasherBusy, IdentityTx, InvitedInput, NewAccountError, OneTimeSecrets,
     RoleNotHeld, UserView,
     account_mails::{NewMail, Recipient},
-    new_account::{NewAccount, taken},
-    role_fields::definitions,
-    set_user_roles::{all_defined, all_held, checked},
+    new_account::NewAccount,
+    set_user_roles::checked,
 };
 use crate::kernel::{Authorized, Call, Command, Denied, Invalid, KeyReused, use_case_error};
 use skep_domain::{
@@ -102,14 +101,8 @@ impl Command for InviteUser {
         unit: &mut Self::Unit,
         authorized: Authorized<'_, ()>,
     ) -> Result<UserView, Self::Error> {
+        plan.account.insert_with_roles::<Self::Error>(unit, authorized.caller(), &plan.roles).await?;
         let user = plan.account.user();
-        let policy = definitions(unit, &user.roles).await?;
-        all_defined(&plan.roles, &[], &policy)?;
-        all_held(authorized.caller(), &user.roles, &policy)?;
-        if plan.account.find_other(unit).await?.is_some() {
-            return Err(EmailTaken.into());
-        }
-        unit.users().insert(user).await.map_err(taken::<Self::Error>)?;
         self.mails.store_new(unit, authorized.actor(), plan.mail, Recipient::owner(user)).await?;
         authorized.record(unit.outbox(), &UserRegistered::of(user), user.version, user.created_at).await?;
         Ok(UserView::from(user))

@@ -1,9 +1,13 @@
 //! Creates accounts, for registration, the setup and the operator's command.
 
-use super::{HashCaller, HashError, IdentityTx, PasswordHasher, UserView, constraints};
+use super::{
+    HashCaller, HashError, IdentityTx, PasswordHasher, RoleNotHeld, UserView, constraints,
+    role_fields::definitions,
+    set_user_roles::{all_defined, all_held},
+};
 use crate::kernel::{Actor, Attempt, FieldError, Invalid, OutboxEvent, Runtime, StoreError, refusal, use_case_error};
 use skep_domain::{
-    access::Role,
+    access::{Role, Subject},
     identity::{DISPLAY_NAME_MAX, PasswordOwner, PasswordPolicy, PasswordRefusal, User, events::UserRegistered},
     shared::{Email, EmailLookup, EventId, Text, UserId},
 };
@@ -184,6 +188,26 @@ impl NewAccount {
     /// An account that has the address already.
     pub(super) async fn find_other(&self, tx: &mut dyn IdentityTx) -> Result<Option<User>, StoreError> {
         find_owner(tx, &self.lookups).await
+    }
+
+    /// Stores the account, unless its address has one. Its roles must be defined and held by the caller. `named` are those
+    /// that the caller has named, in their order.
+    pub(super) async fn insert_with_roles<E>(
+        &self,
+        tx: &mut dyn IdentityTx,
+        caller: Subject<'_>,
+        named: &[Role],
+    ) -> Result<(), E>
+    where
+        E: From<Invalid> + From<RoleNotHeld> + From<EmailTaken> + From<StoreError>,
+    {
+        let policy = definitions(tx, &self.user.roles).await?;
+        all_defined(named, &[], &policy)?;
+        all_held(caller, &self.user.roles, &policy)?;
+        if self.find_other(tx).await?.is_some() {
+            return Err(EmailTaken.into());
+        }
+        tx.users().insert(&self.user).await.map_err(taken::<E>)
     }
 
     /// Returns the account if an earlier attempt has stored it after all.

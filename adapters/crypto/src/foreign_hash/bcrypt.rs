@@ -11,7 +11,7 @@ use std::fmt;
 
 const NAME: &str = "bcrypt";
 const LEAST_COST: u32 = 4;
-/// About a second.
+/// So many doublings of the work.
 const MAX_COST: u64 = 14;
 const SALT_CHARS: usize = 22;
 const TAG_BYTES: usize = 23;

@@ -9,7 +9,7 @@ use std::fmt;
 
 /// Lanes cost neither time nor memory here. Some systems make as many as they have cores.
 const MAX_LANES: u32 = 64;
-/// N·r·p, so 128 MiB at most, and about half a second. It is what OWASP recommends: N = 2^17, r = 8, p = 1.
+/// N·r·p, so 128 MiB at most. It is what OWASP recommends: N = 2^17, r = 8, p = 1.
 const MAX_SCRYPT: u64 = 1 << 20;
 /// The memory besides: 128 bytes for each of r·p, so 64 KiB at most.
 const MAX_SCRYPT_BLOCKS: u64 = 512;

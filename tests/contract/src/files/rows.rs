@@ -280,6 +280,7 @@ async fn deleted_files_and_old_uploads_are_removable(given: &Given) -> Checked {
     let removable = [&old, &edge, &deleted, &given_up, &expired];
     let mut expected: Vec<FileId> = removable.iter().map(|file| file.id).collect();
     expected.sort_by_key(|id| id.uuid());
+    let (deleted_ids, in_pieces_ids) = ([deleted.id, given_up.id], [expired.id, open.id]);
     let files = [new, given_up, ready(owner, sample::at(-9))?, edge, open, complete, deleted, expired, old];
     put(&*given.store, &files).await?;
     let list = async |after, limit| {
@@ -288,7 +289,13 @@ async fn deleted_files_and_old_uploads_are_removable(given: &Given) -> Checked {
     equal(list(None, 9).await?, expected.clone())?;
     equal(list(None, 2).await?, expected[..2].to_vec())?;
     equal(list(Some(expected[1]), 3).await?, expected[2..].to_vec())?;
-    equal(list(Some(expected[4]), 2).await?, vec![])
+    equal(list(Some(expected[4]), 2).await?, vec![])?;
+
+    // At the last of all times, every upload in pieces has expired, and at the first one, no other upload is old.
+    let mut expected = [deleted_ids, in_pieces_ids].concat();
+    expected.sort_by_key(|id| id.uuid());
+    let all = given.store.queries().list_removable_files(Timestamp::MIN, Timestamp::MAX, None, 9).await?;
+    equal(all, expected)
 }
 
 async fn ready_files_expire_at_their_time(given: &Given) -> Checked {
