@@ -1,12 +1,9 @@
-//! Links that give the content of a file to every client that has them, until they expire.
+//! Links that give the content of a file to every client that has them, until they expire, and the signatures of all links.
 
 use super::{FilePolicy, FileQueries, FileView};
 use crate::{
     identity::OneTimeSecrets,
-    kernel::{
-        Actor, Clock, Denied, Fingerprints, Invalid, NotFound, Reader, StoreError, account, hex, refusal,
-        use_case_error,
-    },
+    kernel::{Actor, Clock, Denied, Fingerprints, Invalid, NotFound, Reader, account, hex, refusal, use_case_error},
 };
 use skep_domain::{
     files::{FileDisposition, FileId, actions},
@@ -15,12 +12,12 @@ use skep_domain::{
 use std::{sync::Arc, time::Duration};
 
 refusal! {
-    /// The link to the content is not complete, was changed, or was signed with a key that is no longer used.
+    /// The link is not complete, was changed, or was signed with a key that is no longer used.
     FileLinkInvalid = Denied, "file_link_invalid";
 }
 
 refusal! {
-    /// The link to the content has expired; ask for another one.
+    /// The link has expired; ask for another one.
     FileLinkExpired = Gone, "file_link_expired";
 }
 
@@ -70,8 +67,18 @@ impl FileLinks {
             signer: signer.to_string(),
             expires: expires.to_string(),
             disposition: name.to_owned(),
-            signature: hex(&self.keyed.fingerprint(text.as_bytes())),
+            signature: self.signature(&text),
         }
+    }
+
+    /// The signature of a link: the HMAC of this text, in hexadecimal digits.
+    pub(super) fn signature(&self, text: &str) -> String {
+        hex(&self.keyed.fingerprint(text.as_bytes()))
+    }
+
+    /// Whether a link has this signature. The time does not depend on where they differ.
+    pub(super) fn is_signature(&self, right: &str, sent: &str) -> bool {
+        sent.len() == right.len() && self.secrets.same(&self.secrets.hash(right), &self.secrets.hash(sent))
     }
 
     /// Checks a link to this file. Only the spelling that was signed is valid.
@@ -80,16 +87,20 @@ impl FileLinks {
         let (Ok(signer), Ok(expires), Some(disposition)) = parts else { return Err(FileLinkInvalid.into()) };
         let signed = self.sign(id, signer, expires, disposition);
         let is_signed = (&link.signer, &link.expires) == (&signed.signer, &signed.expires)
-            && link.signature.len() == signed.signature.len()
-            && self.secrets.same(&self.secrets.hash(&signed.signature), &self.secrets.hash(&link.signature));
+            && self.is_signature(&signed.signature, &link.signature);
         if !is_signed {
             return Err(FileLinkInvalid.into());
         }
-        let left = expires.saturating_mul(1_000).saturating_sub(now.as_millis());
-        match u64::try_from(left) {
-            Ok(left) if left > 0 => Ok(LinkedUse { signer, left: Duration::from_secs(left / 1_000), disposition }),
-            _ => Err(FileLinkExpired.into()),
-        }
+        Ok(LinkedUse { signer, left: left(expires, now)?, disposition })
+    }
+}
+
+/// The time that a link is still valid, in whole seconds. `expires` is in seconds since 1970.
+pub(super) fn left(expires: i64, now: Timestamp) -> Result<Duration, FileLinkExpired> {
+    let left = expires.saturating_mul(1_000).saturating_sub(now.as_millis());
+    match u64::try_from(left) {
+        Ok(left) if left > 0 => Ok(Duration::from_secs(left / 1_000)),
+        _ => Err(FileLinkExpired),
     }
 }
 
@@ -161,15 +172,20 @@ impl SignFileLink {
         let file = files.find_file(file_id).await?.as_ref().and_then(FileView::of);
         file.filter(|file| own.admits(file.owner_id) && !file.purpose.is_for_its_owner_alone())
             .ok_or(NotFound("file"))?;
-        let most = seconds(self.policy.longest_link);
-        let lasts = expires_in.unwrap_or_else(|| seconds(self.policy.link_time).min(most));
-        if !(1..=most).contains(&lasts) {
-            let detail = format!("must be from 1 to {most} seconds");
-            return Err(Invalid::one("/expires_in", "out_of_range", detail).into());
-        }
-        let expires = self.clock.now().as_millis().div_euclid(1_000).saturating_add(lasts);
-        let expires_at = Timestamp::from_millis(expires.saturating_mul(1_000)).map_err(StoreError::unreadable)?;
+        let expires_at = expiry(&self.policy, expires_in, self.clock.now())?;
+        let expires = expires_at.as_millis().div_euclid(1_000);
         Ok(SignedFileLink { link: self.links.sign(file_id, signer, expires, disposition), expires_at })
+    }
+}
+
+/// The time at which a new link expires, in whole seconds. The caller asks for so many seconds from now.
+pub(super) fn expiry(policy: &FilePolicy, expires_in: Option<i64>, now: Timestamp) -> Result<Timestamp, Invalid> {
+    let most = seconds(policy.longest_link);
+    let lasts = expires_in.unwrap_or_else(|| seconds(policy.link_time).min(most));
+    let expires = now.as_millis().div_euclid(1_000).saturating_add(lasts).saturating_mul(1_000);
+    match Timestamp::from_millis(expires) {
+        Ok(expires) if (1..=most).contains(&lasts) => Ok(expires),
+        _ => Err(Invalid::one("/expires_in", "out_of_range", format!("must be from 1 to {most} seconds"))),
     }
 }
 

@@ -34,6 +34,9 @@ mod resumable;
 mod store_archive;
 mod sweep_expired_files;
 mod upload_file;
+#[cfg(test)]
+mod upload_link_tests;
+mod upload_links;
 mod upload_parts;
 mod verify_files;
 
@@ -75,6 +78,10 @@ pub use upload_file::{
     ContentMismatch, FileQuotaExceeded, FileTooLarge, MediaTypeNotAllowed, Upload, UploadFile, UploadFileCommand,
     UploadFileError, UploadGivenUp,
 };
+pub use upload_links::{
+    SignUploadLink, SignUploadLinkCommand, SignUploadLinkError, SignedUploadLink, UploadByLink, UploadByLinkError,
+    UploadLinkRevoked, UploadLinkUsed,
+};
 pub use upload_parts::{ReserveUploadError, UploadParts};
 pub use verify_files::{Damage, VerifiedFiles, VerifyFiles};
 
@@ -103,6 +110,10 @@ pub struct Files {
     pub get_image: GetImage,
     /// Makes a link to the content of a file.
     pub sign_file_link: SignFileLink,
+    /// Makes a link that stores a file.
+    pub sign_upload_link: SignUploadLink,
+    /// Stores a file by a link.
+    pub upload_by_link: UploadByLink,
     /// Returns a page of files.
     pub list_files: ListFiles,
     /// Deletes a file and its content.
@@ -142,9 +153,11 @@ impl Files {
             create_upload: CreateUpload::new(parts.clone(), &commands),
             get_upload: GetUpload::new(store.clone(), runtime.clock.clone()),
             list_uploads: ListUploads::new(store.clone(), runtime.clock.clone()),
-            append_upload: AppendUpload::new(parts),
+            append_upload: AppendUpload::new(parts.clone()),
             terminate_upload: TerminateUpload::new(store.clone(), delete_file.clone(), remove.clone()),
             get_file: GetFile::new(store.clone()),
+            upload_by_link: UploadByLink::new(parts, links.clone(), accounts.clone()),
+            sign_upload_link: SignUploadLink::new(links.clone(), policy, runtime.clone()),
             read_file: ReadFile::new(store.clone(), blobs.clone(), links.clone(), accounts, clock.clone()),
             get_image,
             sign_file_link: SignFileLink::new(store.clone(), links, policy, clock),

@@ -103,21 +103,8 @@ impl UploadFile {
         let (id, now) = (FileId::new(parts.runtime.ids.next()), parts.runtime.clock.now());
         let file = File::begin(id, owner, purpose, visibility, name, size.unwrap_or(most), now);
         parts.reserve(actor, &file).await?;
-        match parts.blobs.stage(id).await {
-            Ok(staged) => Ok(Upload {
-                parts: Arc::clone(parts),
-                file,
-                declared: size,
-                expected: checksum,
-                staged,
-                beginning: Vec::new(),
-                received: 0,
-            }),
-            Err(error) => {
-                let _ = parts.remove.remove(id).await;
-                Err(error.into())
-            }
-        }
+        let staged = parts.stage(id).await?;
+        Ok(Upload::new(Arc::clone(parts), file, (size, checksum), staged))
     }
 }
 
@@ -131,9 +118,34 @@ pub struct Upload {
     staged: Box<dyn StagedBlob>,
     beginning: Vec<u8>,
     received: u64,
+    /// The media type that the content must have.
+    media_type: Option<MediaType>,
+    /// The actor that stores the file, if it is not the caller.
+    by: Option<Actor>,
 }
 
 impl Upload {
+    /// An upload that is reserved, with the number of bytes and the checksum that were announced.
+    pub(super) fn new(
+        parts: Arc<UploadParts>,
+        file: File,
+        (declared, expected): (Option<u64>, Option<Checksum>),
+        staged: Box<dyn StagedBlob>,
+    ) -> Self {
+        let (beginning, received) = (Vec::new(), 0);
+        Self { parts, file, declared, expected, staged, beginning, received, media_type: None, by: None }
+    }
+
+    /// The content must have this media type.
+    pub(super) fn expecting(self, media_type: Option<MediaType>) -> Self {
+        Self { media_type, ..self }
+    }
+
+    /// This actor stores the file, and not the caller that sends it.
+    pub(super) fn stored_by(self, actor: Actor) -> Self {
+        Self { by: Some(actor), ..self }
+    }
+
     /// The id of the file, if the upload is not the repeat of another one.
     #[must_use]
     pub const fn id(&self) -> FileId {
@@ -181,8 +193,8 @@ impl Upload {
     }
 
     async fn complete(self, actor: &Actor, key: Option<&IdempotencyKey>) -> Result<FileView, UploadFileError> {
-        let Self { parts, file, declared, expected, staged, beginning, .. } = self;
-        let arrived = Arrived { file, declared, expected, holder: None, staged, beginning };
-        parts.finish(arrived, actor, key).await
+        let Self { parts, file, declared, expected, staged, beginning, received: _, media_type, by } = self;
+        let arrived = Arrived { file, declared, expected, holder: None, staged, beginning, media_type };
+        parts.finish(arrived, by.as_ref().unwrap_or(actor), key).await
     }
 }

@@ -9,7 +9,7 @@ use crate::kernel::{
     Actor, Attempt, Begin, Commands, IdempotencyKey, Key, Runtime, StoreError, TxMode, UseCase, run, use_case_error,
 };
 use skep_domain::{
-    files::{Checksum, File, FileContent, FilePurpose, FileUsage, MediaType},
+    files::{Checksum, File, FileContent, FileId, FilePurpose, FileUsage, MediaType},
     shared::LeaseToken,
 };
 use std::sync::Arc;
@@ -44,6 +44,8 @@ pub(super) struct Arrived {
     pub(super) staged: Box<dyn StagedBlob>,
     /// The first bytes, from which the media type is judged.
     pub(super) beginning: Vec<u8>,
+    /// The media type that the content must have.
+    pub(super) media_type: Option<MediaType>,
 }
 
 impl UploadParts {
@@ -69,6 +71,35 @@ impl UploadParts {
             attempt.end(unit, begun).await
         })
         .await
+    }
+
+    /// Stores the row of an upload whose id was chosen before. Returns `false` if there is a file with this id.
+    pub(super) async fn reserve_once(&self, actor: &Actor, file: &File) -> Result<bool, ReserveUploadError> {
+        run(&self.runtime, actor.deadline, |attempt| async move {
+            let keys = [Key(file.owner_id.uuid()), Key(file.id.uuid())];
+            let mut unit = self.store.begin(TxMode::Write, &keys).await?;
+            let begun = async {
+                let found = unit.files().find(file.id).await?;
+                let is_own = attempt.after_unknown && found.as_ref() == Some(file);
+                if found.is_none() {
+                    self.insert(&mut *unit, file).await?;
+                }
+                Ok(found.is_none() || is_own)
+            }
+            .await;
+            attempt.end(unit, begun).await
+        })
+        .await
+    }
+
+    /// Begins the content of an upload that is reserved. If that fails, the upload is removed.
+    pub(super) async fn stage(&self, id: FileId) -> Result<Box<dyn StagedBlob>, StoreError> {
+        let staged = self.blobs.stage(id).await;
+        if staged.is_err() {
+            // What is left over here is left to the sweep.
+            let _ = self.remove.remove(id).await;
+        }
+        staged
     }
 
     /// An attempt after an unknown outcome finds the row of the earlier one.
@@ -119,13 +150,16 @@ impl UploadParts {
         actor: &Actor,
         key: Option<&IdempotencyKey>,
     ) -> Result<FileView, UploadFileError> {
-        let Arrived { file, declared, expected, holder, mut staged, beginning } = arrived;
+        let Arrived { file, declared, expected, holder, mut staged, beginning, media_type: wanted } = arrived;
         let WrittenBlob { size, checksum } = staged.sync().await?;
         let is_expected = expected.is_none_or(|expected| expected == checksum);
         if !is_expected || declared.is_some_and(|declared| declared != size) {
             return Err(ContentMismatch.into());
         }
         let media_type = self.judge(file.purpose, &beginning)?;
+        if wanted.is_some_and(|wanted| wanted != media_type) {
+            return Err(MediaTypeNotAllowed { media_type }.into());
+        }
         staged.publish().await?;
         let File { id, purpose, visibility, name, .. } = file;
         let content = FileContent { size, media_type, checksum };

@@ -5,6 +5,7 @@ use super::{
     dto::{FILES, FileBody},
     links::{
         self, ContentSize, FileLinkBody, LinkDisposition, LinkExpires, LinkSignature, LinkSigner, SignFileLinkRequest,
+        SignUploadLinkRequest, UploadLink, UploadLinkBody,
     },
     parameters::ReprDigest,
     upload::Content,
@@ -32,6 +33,19 @@ enum LinkSigned {
     #[oai(status = 200)]
     Ok(
         Answer<FileLinkBody>,
+        /// `no-store`.
+        #[oai(header = "Cache-Control")]
+        String,
+    ),
+}
+
+/// 200 with a new link that stores a file.
+#[derive(ApiResponse)]
+enum UploadLinkSigned {
+    /// The link. Nothing was stored.
+    #[oai(status = 200)]
+    Ok(
+        Answer<UploadLinkBody>,
         /// `no-store`.
         #[oai(header = "Cache-Control")]
         String,
@@ -143,6 +157,44 @@ impl FilesApi {
         let signed = caller.app().files.sign_file_link.execute(&caller.actor, request.of(id.0)?).await?;
         let body = FileLinkBody::of(caller.state.public_url.as_deref(), id.0, &signed);
         Ok(LinkSigned::Ok(Answer(body), "no-store".to_owned()))
+    }
+
+    /// Make a link that stores a file
+    ///
+    /// Makes a link with which every caller stores one file of the caller, without a token, until it expires. Needs an
+    /// account. The link fixes the id, the name, the purpose and the audience of the file, its greatest size, and its media
+    /// type if the request names one. Nothing is reserved: the quota is judged when the content is sent. The link holds as
+    /// long as the account may store files, and until the secret of the instances is replaced.
+    #[oai(path = "/files/upload-links", method = "post", operation_id = "sign_upload_link")]
+    async fn sign_upload_link(
+        &self,
+        caller: SignedIn,
+        Strict(request): Strict<SignUploadLinkRequest>,
+    ) -> Result<UploadLinkSigned, Problem> {
+        let signed = caller.app().files.sign_upload_link.execute(&caller.actor, request.read()?)?;
+        let body = UploadLinkBody::of(caller.state.public_url.as_deref(), &signed);
+        Ok(UploadLinkSigned::Ok(Answer(body), "no-store".to_owned()))
+    }
+
+    /// Store a file by a link
+    ///
+    /// Stores the body as the file of a link from `POST /api/v1/files/upload-links`. Anyone may call it. The file belongs to
+    /// the account that made the link, and counts in its quota. A link stores one file: after that, and while another
+    /// client is sending the content, the answer is 409 `upload_link_used`. If the content does not arrive or is refused,
+    /// the link can be used again. A wrong link is refused whether the file exists or not.
+    #[oai(path = "/files/:id/content", method = "put", operation_id = "upload_by_link")]
+    async fn upload_by_link(
+        &self,
+        caller: Anyone,
+        Path(id): Path<Id<FileId>>,
+        Sent(link): Sent<UploadLink>,
+        Sent(digest): Sent<ReprDigest>,
+        content: Content<'_>,
+    ) -> Result<Created<FileBody>, Problem> {
+        let (link, size) = (link.0.unwrap_or_default(), content.length());
+        let begin = caller.app().files.upload_by_link.begin(&caller.actor, id.0, &link, size, digest.0);
+        let file = content.store_by_link(&caller.actor, begin).await?;
+        Ok(Created::at(path_of(FILES, file.id, ""), file.version, file))
     }
 
     /// Delete a file

@@ -3,7 +3,7 @@
 use crate::parts::{EXAMPLE_TIME, Schemas};
 use serde_json::json;
 use skep_application::Policies;
-use skep_domain::files::{FileDisposition, FilePurpose, FileVisibility};
+use skep_domain::files::{FILE_NAME_MAX, FileDisposition, FilePurpose, FileVisibility, MEDIA_TYPE_MAX};
 
 pub(super) fn complete(schemas: &mut Schemas<'_>, policies: &Policies) {
     schemas.values("File", "purpose", FilePurpose::NAMES.iter().copied());
@@ -27,6 +27,19 @@ pub(super) fn complete(schemas: &mut Schemas<'_>, policies: &Policies) {
     let query = format!("signer={id}&expires=1767226200&disposition=attachment&signature={signature}");
     let url = format!("https://shop.example/api/v1/files/{id}/content?{query}");
     schemas.example("FileLink", json!({ "url": url, "expires_at": EXAMPLE_TIME }));
+    let request = "SignUploadLinkRequest";
+    schemas.limit(&[request], "expires_in", &json!({ "minimum": 1, "maximum": most, "nullable": true }));
+    let most_bytes = FilePurpose::SENT.iter().map(|purpose| policies.files.most_bytes(*purpose)).max();
+    schemas.limit(&[request], "max_bytes", &json!({ "minimum": 1, "maximum": most_bytes, "nullable": true }));
+    schemas.limit(&[request], "name", &json!({ "minLength": 1, "maxLength": FILE_NAME_MAX }));
+    schemas.limit(&[request], "media_type", &json!({ "maxLength": MEDIA_TYPE_MAX, "nullable": true }));
+    schemas.values(request, "purpose", FilePurpose::SENT.iter().map(|purpose| purpose.name()));
+    schemas.values(request, "visibility", FileVisibility::NAMES.iter().copied());
+    let asked =
+        json!({ "name": "report.txt", "max_bytes": 1_000, "media_type": "text/plain", "expires_in": most.min(600) });
+    schemas.example(request, asked);
+    let url = format!("https://shop.example/api/v1/files/{id}/content?link=7b7d.{signature}");
+    schemas.example("UploadLink", json!({ "file_id": id, "url": url, "expires_at": EXAMPLE_TIME }));
     schemas.example("File", file);
     let links = json!({ "self": format!("/api/v1/uploads/{id}"), "file": format!("/api/v1/files/{id}") });
     let upload = json!({

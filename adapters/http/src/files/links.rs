@@ -1,8 +1,8 @@
-//! Links to the contents of files, in bodies and in queries.
+//! Links to the contents of files and links that store files, in bodies and in queries.
 
-use super::parameters::in_query;
+use super::parameters::{UNNAMED, in_query};
 use crate::{
-    parts::{Parameter, content_path},
+    parts::{Id, Parameter, content_path},
     problem::{FieldError, Problem},
 };
 use poem::Request;
@@ -11,14 +11,15 @@ use poem_openapi::{
     registry::{MetaParamIn, MetaSchema},
 };
 use serde::{Deserialize, Serialize};
-use skep_application::files::{FileLink, SignFileLinkCommand, SignedFileLink};
-use skep_domain::files::{FileDisposition, FileId};
+use skep_application::files::{FileLink, SignFileLinkCommand, SignUploadLinkCommand, SignedFileLink, SignedUploadLink};
+use skep_domain::files::{FileDisposition, FileId, FileName, FilePurpose, FileVisibility};
 
 const SIGNER: &str = "signer";
 const EXPIRES: &str = "expires";
 const DISPOSITION: &str = "disposition";
 const SIGNATURE: &str = "signature";
 const SIZE: &str = "size";
+const UPLOAD_LINK: &str = "link";
 
 /// The link that a caller asks for.
 #[derive(Debug, Object, Deserialize)]
@@ -75,6 +76,94 @@ impl FileLinkBody {
     }
 }
 
+/// The link that a caller asks for, which stores a file.
+#[derive(Debug, Object, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SignUploadLinkRequest {
+    /// The name under which the file is downloaded, without a folder.
+    #[oai(default = "unnamed")]
+    #[serde(default = "unnamed")]
+    name: String,
+    /// What the file is for.
+    #[oai(default = "attachment")]
+    #[serde(default = "attachment")]
+    purpose: String,
+    /// The audience: `private` for the owner and admins, or `public` for every caller that knows the id.
+    #[oai(default = "private")]
+    #[serde(default = "private")]
+    visibility: String,
+    /// The greatest size of the file in bytes. If it is absent, the file may be as large as its purpose allows.
+    #[serde(default)]
+    max_bytes: Option<i64>,
+    /// The media type that the content must have, judged by the content. If it is absent, it may have any that its purpose
+    /// allows.
+    #[serde(default)]
+    media_type: Option<String>,
+    /// The number of seconds after which the link expires. If it is absent, the server chooses.
+    #[serde(default)]
+    expires_in: Option<i64>,
+}
+
+fn unnamed() -> String {
+    UNNAMED.to_owned()
+}
+
+fn attachment() -> String {
+    FilePurpose::Attachment.name().to_owned()
+}
+
+fn private() -> String {
+    FileVisibility::Private.name().to_owned()
+}
+
+impl SignUploadLinkRequest {
+    /// The command.
+    ///
+    /// # Errors
+    /// 422 with each field that cannot be read.
+    pub(super) fn read(self) -> Result<SignUploadLinkCommand, Problem> {
+        let wrong = |field: &str, detail: String| FieldError::at(format!("/{field}"), "invalid_value", detail);
+        let one_of = |names: Vec<&str>| format!("must be one of {}", names.join(", "));
+        let name = FileName::parse(&self.name).map_err(|error| wrong("name", error.to_string()));
+        let sent = || FilePurpose::SENT.iter().map(|purpose| purpose.name()).collect();
+        let purpose = FilePurpose::sent(&self.purpose).ok_or_else(|| wrong("purpose", one_of(sent())));
+        let visibility = FileVisibility::from_name(&self.visibility)
+            .ok_or_else(|| wrong("visibility", one_of(FileVisibility::NAMES.to_vec())));
+        let Self { max_bytes: most_bytes, media_type, expires_in, .. } = self;
+        match (name, purpose, visibility) {
+            (Ok(name), Ok(purpose), Ok(visibility)) => {
+                Ok(SignUploadLinkCommand { name, purpose, visibility, most_bytes, media_type, expires_in })
+            }
+            (name, purpose, visibility) => {
+                let faults = [name.err(), purpose.err(), visibility.err()];
+                Err(Problem::validation(faults.into_iter().flatten().collect()))
+            }
+        }
+    }
+}
+
+/// A link that stores a file.
+#[derive(Object, Serialize)]
+#[oai(rename = "UploadLink")]
+pub(super) struct UploadLinkBody {
+    /// The id that the file will have.
+    file_id: Id<FileId>,
+    /// The URL to which one PUT sends the content, without a token. It is a secret as long as it is valid. It is a path if
+    /// the server does not know its public address.
+    url: String,
+    /// The time at which it expires.
+    expires_at: String,
+}
+
+impl UploadLinkBody {
+    /// The URL below this address.
+    pub(super) fn of(public_url: Option<&str>, signed: &SignedUploadLink) -> Self {
+        let (path, link) = (content_path(signed.file_id), &signed.link);
+        let url = format!("{}{path}?{UPLOAD_LINK}={link}", public_url.unwrap_or_default());
+        Self { file_id: Id(signed.file_id), url, expires_at: signed.expires_at.to_string() }
+    }
+}
+
 /// A part of a link in the query.
 macro_rules! part {
     ($(#[$doc:meta])* $type:ident = $name:ident, $description:literal, $example:literal) => {
@@ -125,6 +214,13 @@ part! {
 part! {
     /// The size in which a picture is shown.
     ContentSize = SIZE, "The name of a size in which a picture is shown, such as `small`. Without it, the content is returned as it was sent.", "small"
+}
+
+part! {
+    /// A link that stores a file.
+    UploadLink = UPLOAD_LINK,
+    "The link, with what it allows and its signature, as `POST /api/v1/files/upload-links` returns it.",
+    "7b7d.5c4c1b3f2c0f1a7e7c0e0a8d6b5f4e3d2c1b0a99887766554433221100ffeedd"
 }
 
 /// The link of a request. `None` if it has no part of one.

@@ -17,7 +17,7 @@ use poem_openapi::{
     registry::{MetaMediaType, MetaRequest, MetaSchema, MetaSchemaRef},
 };
 use skep_application::{
-    files::{FileView, Upload, UploadFile, UploadFileCommand},
+    files::{FileView, Upload, UploadByLinkError, UploadFile, UploadFileCommand},
     kernel::{Actor, IdempotencyKey},
 };
 use std::{io, pin::pin};
@@ -77,18 +77,20 @@ impl<'a> Content<'a> {
         key: Option<&IdempotencyKey>,
         command: UploadFileCommand,
     ) -> Result<FileView, Problem> {
-        let mut counted = Counted::new("skep_file_uploads_total", LEFT);
-        let stored = self.store_one(upload_file, actor, key, command).await;
-        counted.1 = match &stored {
-            Ok(Stored { file, is_repeat: false }) => {
-                counted.count_bytes(file.size);
-                "stored"
-            }
-            Ok(_) => "repeated",
-            Err(problem) if problem.status().is_client_error() => "refused",
-            Err(_) => "failed",
-        };
-        stored.map(|stored| stored.file)
+        count(self.store_one(upload_file, actor, key, command)).await
+    }
+
+    /// Stores the content of an upload that a link begins, as it arrives.
+    pub(super) async fn store_by_link(
+        self,
+        actor: &Actor,
+        begin: impl Future<Output = Result<Upload, UploadByLinkError>>,
+    ) -> Result<FileView, Problem> {
+        count(async {
+            let Self { request, body } = self;
+            receive(request, begin.await?, Source::Body(body), actor, None).await
+        })
+        .await
     }
 
     async fn store_one(
@@ -109,27 +111,54 @@ impl<'a> Content<'a> {
                 (begun?, Source::Form(Box::new((form, file))))
             }
         };
-        let mut begun = Begun::new(upload, endings(request));
-        let received = async {
-            match source {
-                Source::Body(body) => begun.receive(body).await?,
-                Source::Form(parts) => {
-                    let (form, file) = *parts;
-                    begun.receive_pieces(form::content(file)).await?;
-                    form.end().await?;
-                }
-            }
-            turn_after_body(request).await
-        };
-        if let Err(problem) = received.await {
-            begun.leave().await;
-            return Err(problem);
-        }
-        let upload = begun.take().ok_or_else(|| Problem::internal("an upload is finished once"))?;
-        let id = upload.id();
-        let file = upload.finish(actor, key).await?;
-        Ok(Stored { is_repeat: file.id != id, file })
+        receive(request, upload, source, actor, key).await
     }
+}
+
+/// Counts an upload with its outcome.
+async fn count(storing: impl Future<Output = Result<Stored, Problem>>) -> Result<FileView, Problem> {
+    let mut counted = Counted::new("skep_file_uploads_total", LEFT);
+    let stored = storing.await;
+    counted.1 = match &stored {
+        Ok(Stored { file, is_repeat: false }) => {
+            counted.count_bytes(file.size);
+            "stored"
+        }
+        Ok(_) => "repeated",
+        Err(problem) if problem.status().is_client_error() => "refused",
+        Err(_) => "failed",
+    };
+    stored.map(|stored| stored.file)
+}
+
+/// Receives the content of an upload and stores it. If it does not arrive, the upload is removed.
+async fn receive(
+    request: &Request,
+    upload: Upload,
+    source: Source,
+    actor: &Actor,
+    key: Option<&IdempotencyKey>,
+) -> Result<Stored, Problem> {
+    let mut begun = Begun::new(upload, endings(request));
+    let received = async {
+        match source {
+            Source::Body(body) => begun.receive(body).await?,
+            Source::Form(parts) => {
+                let (form, file) = *parts;
+                begun.receive_pieces(form::content(file)).await?;
+                form.end().await?;
+            }
+        }
+        turn_after_body(request).await
+    };
+    if let Err(problem) = received.await {
+        begun.leave().await;
+        return Err(problem);
+    }
+    let upload = begun.take().ok_or_else(|| Problem::internal("an upload is finished once"))?;
+    let id = upload.id();
+    let file = upload.finish(actor, key).await?;
+    Ok(Stored { is_repeat: file.id != id, file })
 }
 
 /// The place of the content in a request.

@@ -261,7 +261,7 @@ impl Appending {
         let finished = async {
             let assembled = content.assemble().await?;
             let (staged, beginning) = (assembled.staged, assembled.beginning);
-            let arrived = Arrived { file, declared, expected: None, holder, staged, beginning };
+            let arrived = Arrived { file, declared, expected: None, holder, staged, beginning, media_type: None };
             hold.parts.finish(arrived, actor, None).await
         };
         match finished.await {

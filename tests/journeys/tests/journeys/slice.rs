@@ -28,6 +28,7 @@ mod rush;
 mod schedules;
 mod search;
 mod sessions;
+mod upload_links;
 mod uploads;
 mod users;
 
@@ -68,6 +69,7 @@ pub(crate) const CONTEXTS: &[Context] = &[
     images::CONTEXT,
     forms::CONTEXT,
     uploads::CONTEXT,
+    upload_links::CONTEXT,
     open_uploads::CONTEXT,
     search::CONTEXT,
 ];
