@@ -70,13 +70,12 @@ impl SearchSource for ProductSource {
 
     async fn show(&self, ids: &[Uuid]) -> Result<Vec<SearchCard>, StoreError> {
         let ids: Vec<_> = ids.iter().map(|id| ProductId::new(*id)).collect();
-        let products = self.products.find_products(&ids).await?.into_iter().filter(Product::is_on_sale);
-        let card = |product: Product| SearchCard {
-            kind: PRODUCT_KIND,
-            id: product.id.uuid(),
-            title: product.name.as_str().to_owned(),
+        let card = |product: &Product| {
+            let fields = product.document()?.fields;
+            let title = product.name.as_str().to_owned();
+            Some(SearchCard { kind: PRODUCT_KIND, id: product.id.uuid(), title, fields })
         };
-        Ok(products.map(card).collect())
+        Ok(self.products.find_products(&ids).await?.iter().filter_map(card).collect())
     }
 
     async fn batch(&self, after: Option<String>) -> Result<SearchBatch, StoreError> {

@@ -14,7 +14,7 @@ mod writing;
 pub use builds::{SearchBuilds, advance};
 pub use ports::*;
 pub use posting_index::{PostingIndex, SearchPolicy};
-pub use search_documents::{SearchDocuments, SearchError, search_visible};
+pub use search_documents::{SearchDocuments, SearchDocumentsQuery, SearchError, SearchResult, search_visible};
 #[cfg(any(test, feature = "testing"))]
 pub use source::MockSearchSource;
 pub use source::{SearchBatch, SearchCard, SearchSource};

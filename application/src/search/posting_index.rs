@@ -111,7 +111,7 @@ mod tests {
 
     fn postings(texts: &[&str]) -> Vec<Posting> {
         let document = |(id, text): (u128, &&str)| {
-            let fields = vec![SearchField { weight: 1, text: (*text).to_owned() }];
+            let fields = vec![SearchField { name: "text", weight: 1, text: (*text).to_owned() }];
             SearchDocument { kind: KIND, id: Uuid::from_u128(id), owner: None, fields }.postings()
         };
         let mut all: Vec<_> = (1..).zip(texts).flat_map(document).collect();

@@ -5,7 +5,7 @@ use crate::kernel::{
     Actor, Denied, Page, PageRequest, Position, Scope, SortValue, StoreError, Total, permit, scope, use_case_error,
 };
 use skep_domain::{
-    search::{Hit, SearchKind, SearchQuery, Space, actions},
+    search::{Highlight, Hit, SearchKind, SearchQuery, Space, actions},
     shared::Action,
 };
 use std::{collections::BTreeMap, sync::Arc};
@@ -59,6 +59,26 @@ impl Ranking {
     }
 }
 
+/// What a caller searches for.
+#[derive(Debug, Clone, Copy)]
+pub struct SearchDocumentsQuery<'a> {
+    /// The only kind of the results. `None` for all kinds.
+    pub kind: Option<SearchKind>,
+    /// What the results match.
+    pub query: &'a SearchQuery,
+    /// Whether the results show where they match.
+    pub is_highlighted: bool,
+}
+
+/// A result of a search.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SearchResult {
+    /// What was found.
+    pub card: SearchCard,
+    /// Its fields with words of the query. `None` if they were not asked for.
+    pub highlights: Option<Vec<Highlight>>,
+}
+
 /// Searches the documents of all contexts.
 pub struct SearchDocuments {
     index: Arc<dyn SearchIndex>,
@@ -77,7 +97,7 @@ impl SearchDocuments {
         self.sources.iter().map(|source| source.kind())
     }
 
-    /// Finds documents of this kind, or of all kinds, the best match first. A kind that the actor may not list has no
+    /// Finds documents, the best match first. A kind that the actor may not list has no
     /// matches. A page has fewer items than its limit if things were deleted meanwhile.
     ///
     /// # Errors
@@ -85,11 +105,11 @@ impl SearchDocuments {
     pub async fn execute(
         &self,
         actor: &Actor,
-        kind: Option<SearchKind>,
-        query: &SearchQuery,
+        asked: SearchDocumentsQuery<'_>,
         page: &PageRequest,
-    ) -> Result<Page<SearchCard>, SearchError> {
+    ) -> Result<Page<SearchResult>, SearchError> {
         permit(actor, actions::SEARCH)?;
+        let SearchDocumentsQuery { kind, query, is_highlighted } = asked;
         let mut ranking = Ranking { hits: vec![], is_exact: true };
         let mut kinds: BTreeMap<Uuid, SearchKind> = BTreeMap::new();
         for source in self.sources.iter().filter(|source| kind.is_none_or(|kind| kind == source.kind())) {
@@ -106,7 +126,11 @@ impl SearchDocuments {
                 cards.extend(source.show(&ids).await?.into_iter().map(|card| (card.id, card)));
             }
         }
-        let items = page.items.iter().filter_map(|hit| cards.remove(&hit.id)).collect();
+        let result = |card: SearchCard| {
+            let highlights = || card.fields.iter().filter_map(|field| query.highlight(field)).collect();
+            SearchResult { highlights: is_highlighted.then(highlights), card }
+        };
+        let items = page.items.iter().filter_map(|hit| cards.remove(&hit.id)).map(result).collect();
         Ok(Page { items, next: page.next, total: page.total })
     }
 }
@@ -118,7 +142,10 @@ mod tests {
         search::{MockSearchIndex, MockSearchSource},
         testing::*,
     };
-    use skep_domain::shared::{BuiltInRole, PageLimit};
+    use skep_domain::{
+        search::{SearchField, TextPart},
+        shared::{BuiltInRole, PageLimit},
+    };
 
     const THING: SearchKind = SearchKind::new("thing");
     const OTHER: SearchKind = SearchKind::new("other");
@@ -134,7 +161,14 @@ mod tests {
         source.expect_show().returning(move |ids| {
             // Thing 9 was deleted meanwhile.
             let left = ids.iter().filter(|id| id.as_u128() != 9);
-            Ok(left.map(|id| SearchCard { kind, id: *id, title: String::new() }).collect())
+            Ok(left
+                .map(|id| SearchCard {
+                    kind,
+                    id: *id,
+                    title: String::new(),
+                    fields: vec![SearchField { name: "text", weight: 1, text: "x, y".to_owned() }],
+                })
+                .collect())
         });
         Arc::new(source)
     }
@@ -164,8 +198,21 @@ mod tests {
 
     async fn found(actor: &Actor, kind: Option<SearchKind>) -> (Vec<u128>, Option<Total>) {
         let query = SearchQuery::parse("x").unwrap();
-        let page = searching().execute(actor, kind, &query, &request(10)).await.unwrap();
-        (page.items.iter().map(|card| card.id.as_u128()).collect(), page.total)
+        let asked = SearchDocumentsQuery { kind, query: &query, is_highlighted: false };
+        let page = searching().execute(actor, asked, &request(10)).await.unwrap();
+        assert!(page.items.iter().all(|item| item.highlights.is_none()));
+        (page.items.iter().map(|item| item.card.id.as_u128()).collect(), page.total)
+    }
+
+    #[tokio::test]
+    async fn results_show_where_they_match_if_they_are_asked_to() {
+        let query = SearchQuery::parse("x").unwrap();
+        let asked = SearchDocumentsQuery { kind: Some(THING), query: &query, is_highlighted: true };
+        let page = searching().execute(&visitor(), asked, &request(10)).await.unwrap();
+        let part = |text: &str, is_match| TextPart { text: text.to_owned(), is_match };
+        let parts = vec![part("x", true), part(", y", false)];
+        let expected = vec![Highlight { field: "text", parts }];
+        assert!(page.items.iter().all(|item| item.highlights.as_ref() == Some(&expected)));
     }
 
     #[tokio::test]

@@ -3,7 +3,7 @@
 use crate::kernel::StoreError;
 use async_trait::async_trait;
 use skep_domain::{
-    search::{SearchBuild, SearchKind},
+    search::{SearchBuild, SearchField, SearchKind},
     shared::Action,
 };
 use uuid::Uuid;
@@ -17,6 +17,8 @@ pub struct SearchCard {
     pub id: Uuid,
     /// What names it for users, one line.
     pub title: String,
+    /// The texts by which it is found, in which words of a query can be highlighted.
+    pub fields: Vec<SearchField>,
 }
 
 /// The ids of things that are indexed together, also of those that have no document.

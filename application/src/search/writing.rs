@@ -48,7 +48,7 @@ mod tests {
     use uuid::Uuid;
 
     fn document(text: &str) -> SearchDocument {
-        let fields = vec![SearchField { weight: 1, text: text.to_owned() }];
+        let fields = vec![SearchField { name: "text", weight: 1, text: text.to_owned() }];
         SearchDocument { kind: SearchKind::new("thing"), id: Uuid::nil(), owner: None, fields }
     }
 

@@ -13,9 +13,12 @@ impl Product {
     /// The document by which the product is found. `None` if it is not on sale.
     #[must_use]
     pub fn document(&self) -> Option<SearchDocument> {
-        let field = |weight, text: &str| SearchField { weight, text: text.to_owned() };
-        let (name, sku) = (field(TITLE_WEIGHT, self.name.as_str()), field(TITLE_WEIGHT, self.sku.as_str()));
-        let fields = vec![name, sku, field(1, self.description.as_str())];
+        let field = |name, weight, text: &str| SearchField { name, weight, text: text.to_owned() };
+        let fields = vec![
+            field("name", TITLE_WEIGHT, self.name.as_str()),
+            field("sku", TITLE_WEIGHT, self.sku.as_str()),
+            field("description", 1, self.description.as_str()),
+        ];
         let document = SearchDocument { kind: PRODUCT_KIND, id: self.id.uuid(), owner: None, fields };
         self.is_on_sale().then_some(document)
     }

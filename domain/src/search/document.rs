@@ -62,6 +62,8 @@ impl Space {
 /// A text of a document, and how much a match in it counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SearchField {
+    /// The name, as highlights show it.
+    pub name: &'static str,
     /// What one occurrence of a term counts: 1 to 100.
     pub weight: u32,
     /// What users wrote, in any script.
@@ -164,7 +166,8 @@ pub(super) mod tests {
     use super::*;
 
     pub(in crate::search) fn document(fields: &[(u32, &str)], owner: Option<UserId>) -> SearchDocument {
-        let field = |(weight, text): &(u32, &str)| SearchField { weight: *weight, text: (*text).to_owned() };
+        let field =
+            |(weight, text): &(u32, &str)| SearchField { name: "text", weight: *weight, text: (*text).to_owned() };
         let kind = SearchKind::new("thing");
         SearchDocument { kind, id: Uuid::from_u128(7), owner, fields: fields.iter().map(field).collect() }
     }

@@ -6,12 +6,14 @@
 pub mod actions;
 mod build;
 mod document;
+mod highlight;
 mod matching;
 mod query;
 mod terms;
 
 pub use build::{REVISION, SearchBuild, SearchBuildId};
 pub use document::{FIELDS_MAX, Positions, Posting, SearchDocument, SearchField, SearchKind, Space, TERM_COUNTED};
+pub use highlight::{HIGHLIGHT_MAX, Highlight, TextPart};
 pub use matching::{Hit, Hits};
 pub use query::{Clause, InvalidQuery, QUERY_MAX, SearchQuery, TermRange, WORDS_MAX, Word};
 pub use terms::{TERM_MAX, TERMS_MAX, terms};

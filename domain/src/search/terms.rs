@@ -28,8 +28,12 @@ pub fn terms(text: &str) -> Vec<String> {
 /// Accents of letters and points of Hebrew and Arabic, which many writers leave out, and characters that show nothing.
 /// The marks of other scripts stay, because they distinguish syllables.
 fn is_dropped(character: char) -> bool {
-    matches!(canonical_combining_class(character), 10..=36 | 200..)
-        || CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(character)
+    matches!(canonical_combining_class(character), 10..=36 | 200..) || is_ignorable(character)
+}
+
+/// Characters that show nothing, such as a soft hyphen.
+pub(super) fn is_ignorable(character: char) -> bool {
+    CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(character)
 }
 
 fn category(character: char) -> GeneralCategory {
@@ -41,7 +45,7 @@ fn is_mark(character: char) -> bool {
     matches!(category(character), NonspacingMark | SpacingMark | EnclosingMark)
 }
 
-fn is_part(character: char) -> bool {
+pub(super) fn is_part(character: char) -> bool {
     character.is_alphanumeric() || is_mark(character)
 }
 

@@ -6,6 +6,7 @@ use crate::{
     problem::Problem,
 };
 use poem_openapi::{OpenApi, Tags, registry::MetaSchema};
+use skep_application::search::SearchDocumentsQuery;
 use skep_domain::search::SearchKind;
 
 #[derive(Tags)]
@@ -57,13 +58,36 @@ impl Filter for Kind {
     }
 }
 
+/// The wish to see where results match.
+struct Highlighted;
+
+impl std::fmt::Display for Highlighted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("true")
+    }
+}
+
+impl Filter for Highlighted {
+    const NAME: &'static str = "highlight";
+    const MEANING: &'static str = "With `true`, results show their fields in which words of the query are.";
+
+    fn schema() -> MetaSchema {
+        MetaSchema { enum_items: vec!["true".into()], ..MetaSchema::new("string") }
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        if text == "true" { Ok(Self) } else { Err("must be true".to_owned()) }
+    }
+}
+
 #[OpenApi(prefix_path = "/api/v1", tag = "Tag::Search")]
 impl SearchApi {
     /// Search
     ///
     /// Finds what the caller may see, the best match first and then the newest. Anyone may call it. `q` must be given.
     /// Of a common word or a short beginning, a bounded number of items of each type is searched (10,000 by default). With
-    /// `count=exact`, `page.total_is_exact` is then false.
+    /// `count=exact`, `page.total_is_exact` is then false. With `highlight=true`, each result has the fields that have words
+    /// of the query, with the text around the first one and a mark for each word.
     #[oai(path = "/search", method = "get", operation_id = "list_search_results")]
     async fn search(
         &self,
@@ -71,10 +95,13 @@ impl SearchApi {
         Sent(list): List<Rank>,
         Sent(asked): Sent<Asked>,
         Sent(kind): FilterOf<Kind>,
+        Sent(highlight): FilterOf<Highlighted>,
     ) -> Result<Listed<SearchResultBody>, Problem> {
-        let list = list.open_ranked(&caller, SEARCH, format!("q={asked}&{}", kind.query()))?;
+        let list = list.open_ranked(&caller, SEARCH, format!("q={asked}&{}{}", kind.query(), highlight.query()))?;
         let search = &caller.app().search.search_documents;
-        let kind = kind.0.map(|kind| kind.0);
-        Ok(list.answer(search.execute(&caller.actor, kind, &asked.query, &list.page).await?))
+        let (kind, is_highlighted) = (kind.0.map(|kind| kind.0), highlight.0.is_some());
+        let wanted = SearchDocumentsQuery { kind, query: &asked.query, is_highlighted };
+        let page = search.execute(&caller.actor, wanted, &list.page).await?;
+        Ok(list.answer(page))
     }
 }

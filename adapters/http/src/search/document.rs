@@ -9,4 +9,7 @@ pub(super) fn complete(schemas: &mut Schemas<'_>, _: &Policies) {
     let path = format!("/api/v1/products/{id}");
     let found = json!({ "type": "product", "id": id, "title": "Linden honey", "links": { "self": path } });
     schemas.example("SearchResult", found);
+    let parts = json!([{ "text": "Linden ", "is_match": false }, { "text": "honey", "is_match": true }]);
+    schemas.example("HighlightPart", parts[1].clone());
+    schemas.example("Highlight", json!({ "field": "name", "parts": parts }));
 }

@@ -88,7 +88,8 @@ impl Numbers {
     }
 
     fn document(&mut self, owners: &[UserId]) -> SearchDocument {
-        let fields = [(8, 4), (1, 12)].map(|(weight, most)| SearchField { weight, text: self.text(most) });
+        let fields =
+            [(8, 4), (1, 12)].map(|(weight, most)| SearchField { name: "text", weight, text: self.text(most) });
         let owner = owners.get(self.next(owners.len() + 1)).copied();
         SearchDocument { kind: KIND, id: world::uuid(), owner, fields: fields.to_vec() }
     }

@@ -29,7 +29,7 @@ type Given = clause::Given<dyn SearchStore>;
 const KIND: SearchKind = SearchKind::new("suite_thing");
 
 fn document(text: &str) -> SearchDocument {
-    let fields = vec![SearchField { weight: 3, text: text.to_owned() }];
+    let fields = vec![SearchField { name: "text", weight: 3, text: text.to_owned() }];
     SearchDocument { kind: KIND, id: world::uuid(), owner: None, fields }
 }
 

@@ -73,6 +73,16 @@ fn products_are_found_as_they_are(store: &Store) {
     let expected =
         json!({ "type": "product", "id": linden, "title": "Linden honey", "links": { "self": path(&linden) } });
     assert_eq!(result, expected);
+    let highlighted = format!("{}&highlight=true", asked(SEARCH, "forest linden"));
+    let parts = visitor.get(&highlighted).send().ok().json()["data"][0]["highlights"].clone();
+    let part = |text: &str, is_match: bool| json!({ "text": text, "is_match": is_match });
+    let expected = json!([
+        { "field": "name", "parts": [part("Linden", true), part(" honey", false)] },
+        { "field": "description",
+          "parts": [part("Sweet, from the ", false), part("forest", true), part(". 500 g", false)] },
+    ]);
+    assert_eq!(parts, expected);
+    visitor.get(format!("{}&highlight=1", asked(SEARCH, "linden"))).send().refused(400, "invalid_parameter");
     assert_eq!(all(&visitor, &format!("{}&type=product", asked(SEARCH, "honey"))).len(), 3);
 
     // The index changes with the product.
