@@ -79,8 +79,8 @@ pub use upload_file::{
     UploadFileError, UploadGivenUp,
 };
 pub use upload_links::{
-    SignUploadLink, SignUploadLinkCommand, SignUploadLinkError, SignedUploadLink, UploadByLink, UploadByLinkError,
-    UploadLinkRevoked, UploadLinkUsed,
+    SignUploadLink, SignUploadLinkCommand, SignUploadLinkError, SignedUploadLink, UploadLinkRevoked, UploadLinkUsed,
+    UploadLinkedFile, UploadLinkedFileError,
 };
 pub use upload_parts::{ReserveUploadError, UploadParts};
 pub use verify_files::{Damage, VerifiedFiles, VerifyFiles};
@@ -113,7 +113,7 @@ pub struct Files {
     /// Makes a link that stores a file.
     pub sign_upload_link: SignUploadLink,
     /// Stores a file by a link.
-    pub upload_by_link: UploadByLink,
+    pub upload_linked_file: UploadLinkedFile,
     /// Returns a page of files.
     pub list_files: ListFiles,
     /// Deletes a file and its content.
@@ -156,7 +156,7 @@ impl Files {
             append_upload: AppendUpload::new(parts.clone()),
             terminate_upload: TerminateUpload::new(store.clone(), delete_file.clone(), remove.clone()),
             get_file: GetFile::new(store.clone()),
-            upload_by_link: UploadByLink::new(parts, links.clone(), accounts.clone()),
+            upload_linked_file: UploadLinkedFile::new(parts, links.clone(), accounts.clone()),
             sign_upload_link: SignUploadLink::new(links.clone(), policy, runtime.clone()),
             read_file: ReadFile::new(store.clone(), blobs.clone(), links.clone(), accounts, clock.clone()),
             get_image,

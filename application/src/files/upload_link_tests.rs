@@ -45,7 +45,7 @@ fn uploading(
     media_type: &'static str,
     signers: Vec<User>,
     later: i64,
-) -> UploadByLink {
+) -> UploadLinkedFile {
     let (runtime, clock) = fixed_runtime();
     clock.jump_to(now().plus_millis(later));
     let mut types = MockContentTypes::new();
@@ -58,7 +58,7 @@ fn uploading(
     let mut users = MockUserQueries::new();
     users.expect_find_user().returning(move |_, id| Ok(signers.iter().find(|user| user.id == id).map(UserView::from)));
     let accounts = AccountScopes::new(Arc::new(users), Arc::new(MockRoleQueries::new()));
-    UploadByLink::new(Arc::new(parts), links(), accounts)
+    UploadLinkedFile::new(Arc::new(parts), links(), accounts)
 }
 
 fn owner() -> User {
@@ -66,10 +66,10 @@ fn owner() -> User {
 }
 
 /// Begins an upload of a visitor in this cabinet.
-async fn begin(cabinet: &Cabinet, id: FileId, link: &str, size: Option<u64>) -> Result<Upload, UploadByLinkError> {
+async fn begin(cabinet: &Cabinet, link: &str, size: Option<u64>) -> Result<Upload, UploadLinkedFileError> {
     let store = Scripted::of([cabinet.open()]);
     let upload = uploading(&store, &Shelves::default(), "text/plain", vec![owner()], 0);
-    upload.begin(&visitor(), id, link, size, None).await
+    upload.begin(&visitor(), link, size, None).await
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn a_link_is_made_within_the_limits_of_its_purpose() {
 async fn a_visitor_stores_one_file_of_the_account_that_made_the_link() {
     let SignedUploadLink { file_id, link, .. } = sign(&user(1), asked()).unwrap();
     let first = Cabinet::default();
-    begin(&first, file_id, &link, Some(5)).await.ok().unwrap();
+    begin(&first, &link, Some(5)).await.ok().unwrap();
     let (row, usage): (File, FileUsage) = (first.seen.one("files.insert"), first.seen.one("file_usage.insert"));
     assert_eq!((row.id, row.owner_id, row.size), (file_id, user_id(1), 5));
     assert_eq!((row.name.as_str(), row.visibility), ("a.txt", FileVisibility::Public));
@@ -116,7 +116,7 @@ async fn a_visitor_stores_one_file_of_the_account_that_made_the_link() {
     let shelves = Shelves::default();
     let units = Scripted::of([Cabinet::default().open(), second.open()]);
     let store = uploading(&units, &shelves, "text/plain", vec![owner()], 0);
-    let mut upload = store.begin(&visitor(), file_id, &link, None, None).await.ok().unwrap();
+    let mut upload = store.begin(&visitor(), &link, None, None).await.ok().unwrap();
     upload.write(b"honey").await.unwrap();
     let file = upload.finish(&visitor(), None).await.unwrap();
     assert_eq!((file.id, file.owner_id, shelves.contents()), (file_id, user_id(1), vec![(file_id, b"honey".to_vec())]));
@@ -124,16 +124,16 @@ async fn a_visitor_stores_one_file_of_the_account_that_made_the_link() {
 
     for state in [FileState::Uploading, FileState::Ready, FileState::Deleted] {
         let there = Cabinet { files: vec![File { state, ..row.clone() }], ..Cabinet::default() };
-        assert_eq!(code(&begin(&there, file_id, &link, Some(5)).await), "upload_link_used");
+        assert_eq!(code(&begin(&there, &link, Some(5)).await), "upload_link_used");
         assert_eq!(there.seen.calls(), ["files.find"]);
     }
 }
 
 #[tokio::test]
 async fn of_two_uploads_at_once_one_begins() {
-    let SignedUploadLink { file_id, link, .. } = sign(&user(1), asked()).unwrap();
+    let SignedUploadLink { link, .. } = sign(&user(1), asked()).unwrap();
     let probe = Cabinet::default();
-    begin(&probe, file_id, &link, None).await.ok().unwrap();
+    begin(&probe, &link, None).await.ok().unwrap();
     let other: File = probe.seen.one("files.insert");
     let mut raced = Cabinet::default().looking();
     raced.file_usage.expect_insert().returning(|_| Ok(()));
@@ -141,31 +141,31 @@ async fn of_two_uploads_at_once_one_begins() {
     let there = Cabinet { files: vec![other.clone()], ..Cabinet::default() };
     let store = Scripted::of([raced, there.looking()]);
     let upload = uploading(&store, &Shelves::default(), "text/plain", vec![owner()], 0);
-    assert_eq!(code(&upload.begin(&visitor(), file_id, &link, None, None).await), "upload_link_used");
+    assert_eq!(code(&upload.begin(&visitor(), &link, None, None).await), "upload_link_used");
 
     // An attempt after an unknown outcome knows its own row.
     let (first, landed) = (Cabinet::default(), Cabinet { files: vec![other], ..Cabinet::default() });
     let store = Scripted::of([first.failing(unknown()), landed.looking()]);
     let upload = uploading(&store, &Shelves::default(), "text/plain", vec![owner()], 0);
-    assert!(upload.begin(&visitor(), file_id, &link, None, None).await.is_ok());
+    assert!(upload.begin(&visitor(), &link, None, None).await.is_ok());
 }
 
 #[tokio::test]
 async fn a_content_that_the_link_does_not_allow_is_refused() {
-    let SignedUploadLink { file_id, link, .. } = sign(&user(1), asked()).unwrap();
-    assert_eq!(code(&begin(&Cabinet::default(), file_id, &link, Some(6)).await), "file_too_large");
-    let mut upload = begin(&Cabinet::default(), file_id, &link, None).await.ok().unwrap();
+    let SignedUploadLink { link, .. } = sign(&user(1), asked()).unwrap();
+    assert_eq!(code(&begin(&Cabinet::default(), &link, Some(6)).await), "file_too_large");
+    let mut upload = begin(&Cabinet::default(), &link, None).await.ok().unwrap();
     assert_eq!(code(&upload.write(b"nectar").await), "file_too_large");
 
     let (first, shelves) = (Cabinet::default(), Shelves::default());
-    begin(&first, file_id, &link, None).await.ok().unwrap();
+    begin(&first, &link, None).await.ok().unwrap();
     let (row, usage) = (first.seen.one::<File>("files.insert"), first.seen.one::<FileUsage>("file_usage.insert"));
     let begun = Cabinet { files: vec![row], usage: Some(usage), ..Cabinet::default() };
     let mut given_up = begun.clone();
     given_up.files[0].remove(Timestamp::MIN);
     let store = Scripted::of([Cabinet::default().open(), begun.open(), given_up.open()]);
     let by_link = uploading(&store, &shelves, "image/png", vec![owner()], 0);
-    let mut upload = by_link.begin(&visitor(), file_id, &link, None, None).await.ok().unwrap();
+    let mut upload = by_link.begin(&visitor(), &link, None, None).await.ok().unwrap();
     upload.write(b"honey").await.unwrap();
     assert_eq!(code(&upload.finish(&visitor(), None).await), "media_type_not_allowed");
     assert_eq!((shelves.contents(), given_up.seen.all::<File>("files.delete").len()), (vec![], 1));
@@ -173,10 +173,10 @@ async fn a_content_that_the_link_does_not_allow_is_refused() {
 
 #[tokio::test]
 async fn a_link_ends_with_its_time_and_with_its_account() {
-    let SignedUploadLink { file_id, link, .. } = sign(&user(1), asked()).unwrap();
+    let SignedUploadLink { link, .. } = sign(&user(1), asked()).unwrap();
     let refused = async |signers, later| {
         let store = uploading(&Scripted::untouched(), &Shelves::default(), "text/plain", signers, later);
-        code(&store.begin(&visitor(), file_id, &link, None, None).await)
+        code(&store.begin(&visitor(), &link, None, None).await)
     };
     assert_eq!(refused(vec![owner()], 10_000).await, "file_link_expired");
     let at = Some(Timestamp::MIN);
@@ -214,10 +214,8 @@ async fn a_wrong_link_is_refused_before_anything_is_read() {
     }
     let store = uploading(&Scripted::untouched(), &Shelves::default(), "text/plain", vec![], 0);
     for link in wrong {
-        assert_eq!(code(&store.begin(&user(1), file_id, &link, None, None).await), "file_link_invalid", "{link}");
+        assert_eq!(code(&store.begin(&user(1), &link, None, None).await), "file_link_invalid", "{link}");
     }
-    let other = FileId::new(uuid::Uuid::from_u128(7));
-    assert_eq!(code(&store.begin(&user(1), other, &link, None, None).await), "file_link_invalid");
 }
 
 /// A link that gives the content of this file.

@@ -1,7 +1,8 @@
 //! Links with which every client that has them stores one file for the account that made them, until they expire.
 
 use super::{
-    FileLinkExpired, FileLinkInvalid, FileLinks, FilePolicy, FileTooLarge, Upload, UploadFileError, UploadParts,
+    ContentMismatch, FileLinkExpired, FileLinkInvalid, FileLinks, FilePolicy, FileTooLarge, MediaTypeNotAllowed,
+    ReserveUploadError, Upload, UploadGivenUp, UploadParts,
     file_links::{expiry, left},
 };
 use crate::{
@@ -41,6 +42,8 @@ struct LinkedFile {
 /// What a link says. Later programs read the links of earlier ones until they expire, so fields are only added.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 struct Terms {
+    /// The id that the file will have.
+    id: FileId,
     /// The account that made the link, and that will own the file.
     signer: UserId,
     /// In seconds since 1970.
@@ -50,16 +53,16 @@ struct Terms {
 
 impl FileLinks {
     /// The text of a link, which goes into a URL: the terms in JSON and their signature, both in hexadecimal digits.
-    fn sign_upload(&self, id: FileId, terms: &Terms) -> Result<String, StoreError> {
+    fn sign_upload(&self, terms: &Terms) -> Result<String, StoreError> {
         let terms = hex(&serde_json::to_vec(terms).map_err(StoreError::unreadable)?);
-        let signature = self.upload_signature(id, &terms);
+        let signature = self.upload_signature(&terms);
         Ok(format!("{terms}.{signature}"))
     }
 
     /// Nothing of the terms is read before their signature was compared.
-    fn check_upload(&self, id: FileId, link: &str, now: Timestamp) -> Result<Terms, UploadByLinkError> {
+    fn check_upload(&self, link: &str, now: Timestamp) -> Result<Terms, UploadLinkedFileError> {
         let (terms, signature) = link.split_once('.').ok_or(FileLinkInvalid)?;
-        if !self.is_signature(&self.upload_signature(id, terms), signature) {
+        if !self.is_signature(&self.upload_signature(terms), signature) {
             return Err(FileLinkInvalid.into());
         }
         let json = from_hex(terms).ok_or(FileLinkInvalid)?;
@@ -68,8 +71,8 @@ impl FileLinks {
         Ok(terms)
     }
 
-    fn upload_signature(&self, id: FileId, terms: &str) -> String {
-        self.signature(&format!("file upload\0PUT\0{id}\0{terms}"))
+    fn upload_signature(&self, terms: &str) -> String {
+        self.signature(&format!("file upload\0POST\0{terms}"))
     }
 }
 
@@ -141,10 +144,10 @@ impl SignUploadLink {
         permit(actor, actions::UPLOAD_FILE)?;
         let signer = account(actor, actions::UPLOAD_FILE)?;
         let expires_at = expiry(&self.policy, command.expires_in, self.runtime.clock.now())?;
-        let file_id = FileId::new(self.runtime.ids.next());
-        let terms = Terms { signer, expires: expires_at.as_millis().div_euclid(1_000), file: self.file(command)? };
-        let link = self.links.sign_upload(file_id, &terms)?;
-        Ok(SignedUploadLink { file_id, link, expires_at })
+        let id = FileId::new(self.runtime.ids.next());
+        let terms = Terms { id, signer, expires: expires_at.as_millis().div_euclid(1_000), file: self.file(command)? };
+        let link = self.links.sign_upload(&terms)?;
+        Ok(SignedUploadLink { file_id: id, link, expires_at })
     }
 
     fn file(&self, command: SignUploadLinkCommand) -> Result<LinkedFile, Invalid> {
@@ -168,59 +171,63 @@ impl SignUploadLink {
 }
 
 use_case_error! {
-    /// The reason why a link stores no file.
-    UploadByLinkError {
+    /// The reason why a link stores no file. It also lists the refusals with which an upload ends that a link has begun.
+    UploadLinkedFileError {
+        Denied(Denied),
         LinkInvalid(FileLinkInvalid),
         LinkExpired(FileLinkExpired),
         Revoked(UploadLinkRevoked),
         Used(UploadLinkUsed),
-        Upload(UploadFileError),
+        TooLarge(FileTooLarge),
+        Reserve(ReserveUploadError),
+        MediaType(MediaTypeNotAllowed),
+        Mismatch(ContentMismatch),
+        GivenUp(UploadGivenUp),
     }
 }
 
 /// Stores files by links, for every caller.
-pub struct UploadByLink {
+pub struct UploadLinkedFile {
     parts: Arc<UploadParts>,
     links: FileLinks,
     accounts: AccountScopes,
 }
 
-impl UploadByLink {
+impl UploadLinkedFile {
     /// Uploads with these ports and rules. `accounts` decides which links still hold.
     #[must_use]
     pub const fn new(parts: Arc<UploadParts>, links: FileLinks, accounts: AccountScopes) -> Self {
         Self { parts, links, accounts }
     }
 
-    /// Begins the upload of the file with this id, in the name of the account that made the link. The link is checked
+    /// Begins the upload of the file of this link, in the name of the account that made the link. The link is checked
     /// first, so a wrong one says nothing about the file or the account. The link stores one file: if an upload fails, the
     /// link can be used again until it expires.
     ///
     /// # Errors
-    /// [`UploadByLinkError`].
+    /// [`UploadLinkedFileError`].
     pub async fn begin(
         &self,
         actor: &Actor,
-        id: FileId,
         link: &str,
         size: Option<u64>,
         checksum: Option<Checksum>,
-    ) -> Result<Upload, UploadByLinkError> {
-        permit(actor, actions::UPLOAD_BY_LINK).map_err(UploadFileError::from)?;
+    ) -> Result<Upload, UploadLinkedFileError> {
+        permit(actor, actions::UPLOAD_LINKED_FILE)?;
         let parts = &self.parts;
         let now = parts.runtime.clock.now();
-        let Terms { signer: owner, file: linked, .. } = self.links.check_upload(id, link, now)?;
+        let Terms { id, signer: owner, file: linked, .. } = self.links.check_upload(link, now)?;
         if self.accounts.find(owner, actions::UPLOAD_FILE).await? == Scope::None {
             return Err(UploadLinkRevoked.into());
         }
         // The limits of the deployment may be lower than when the link was made.
-        let most = parts.most_bytes(linked.purpose).map_err(UploadFileError::from)?.min(linked.most_bytes);
+        let most = parts.most_bytes(linked.purpose)?.min(linked.most_bytes);
         if size.is_some_and(|size| size > most) {
-            return Err(UploadFileError::from(FileTooLarge { most }).into());
+            return Err(FileTooLarge { most }.into());
         }
         let LinkedFile { name, purpose, visibility, media_type, .. } = linked;
         let file = File::begin(id, owner, purpose, visibility, name, size.unwrap_or(most), now);
-        if !parts.reserve_once(actor, &file).await.map_err(UploadFileError::from)? {
+        if !parts.reserve_once(actor, &file).await? {
             return Err(UploadLinkUsed.into());
         }
         let staged = parts.stage(id).await?;

@@ -8,7 +8,7 @@ use crate::shared::{
 /// Store a file, in one piece or in several. Only the owner of an upload adds to it or ends it.
 pub const UPLOAD_FILE: Action = Action::account("files.file.upload");
 /// Store a file by a link, for the account that made the link.
-pub const UPLOAD_BY_LINK: Action = Action::everyone("files.upload_link.use");
+pub const UPLOAD_LINKED_FILE: Action = Action::everyone("files.upload_link.use");
 /// Read a file that is private, and list files.
 pub const READ_FILE: Action = Action::account("files.file.read").of_others(&[Moderator, Auditor]);
 /// Read a file that is public.
@@ -17,4 +17,4 @@ pub const READ_PUBLIC_FILE: Action = Action::everyone("files.public_file.read");
 pub const DELETE_FILE: Action = Action::account("files.file.delete").of_others(&[Moderator]);
 
 /// Every action of this context.
-pub const ALL: &[Action] = &[UPLOAD_FILE, UPLOAD_BY_LINK, READ_FILE, READ_PUBLIC_FILE, DELETE_FILE];
+pub const ALL: &[Action] = &[UPLOAD_FILE, UPLOAD_LINKED_FILE, READ_FILE, READ_PUBLIC_FILE, DELETE_FILE];

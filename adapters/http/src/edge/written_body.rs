@@ -26,6 +26,19 @@ impl WrittenBody {
         Self { full: vec![], last: Vec::with_capacity(USUAL) }
     }
 
+    /// Writes bytes for which the last block has no room.
+    #[cold]
+    fn write_over(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            if self.last.len() == BLOCK {
+                self.full.push(std::mem::replace(&mut self.last, Vec::with_capacity(BLOCK)));
+            }
+            let (taken, rest) = bytes.split_at(bytes.len().min(BLOCK - self.last.len()));
+            self.last.extend_from_slice(taken);
+            bytes = rest;
+        }
+    }
+
     /// The body, in one piece.
     pub(crate) fn finish(self) -> Vec<u8> {
         let Self { mut full, last } = self;
@@ -40,12 +53,19 @@ impl WrittenBody {
 
 impl Write for WrittenBody {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.last.len() == BLOCK {
-            self.full.push(std::mem::replace(&mut self.last, Vec::with_capacity(BLOCK)));
+        self.write_all(bytes).map(|()| bytes.len())
+    }
+
+    /// A serializer writes a few bytes at a time, a hundred times for one product of a list. Most of them take this short
+    /// way, which is compiled into the serializer.
+    #[inline]
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if bytes.len() <= BLOCK - self.last.len() {
+            self.last.extend_from_slice(bytes);
+        } else {
+            self.write_over(bytes);
         }
-        let taken = bytes.len().min(BLOCK - self.last.len());
-        self.last.extend_from_slice(&bytes[..taken]);
-        Ok(taken)
+        Ok(())
     }
 
     fn flush(&mut self) -> io::Result<()> {

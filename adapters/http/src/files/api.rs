@@ -182,17 +182,16 @@ impl FilesApi {
     /// the account that made the link, and counts in its quota. A link stores one file: after that, and while another
     /// client is sending the content, the answer is 409 `upload_link_used`. If the content does not arrive or is refused,
     /// the link can be used again. A wrong link is refused whether the file exists or not.
-    #[oai(path = "/files/:id/content", method = "put", operation_id = "upload_by_link")]
-    async fn upload_by_link(
+    #[oai(path = "/files/linked", method = "post", operation_id = "upload_linked_file")]
+    async fn upload_linked_file(
         &self,
         caller: Anyone,
-        Path(id): Path<Id<FileId>>,
         Sent(link): Sent<UploadLink>,
         Sent(digest): Sent<ReprDigest>,
         content: Content<'_>,
     ) -> Result<Created<FileBody>, Problem> {
         let (link, size) = (link.0.unwrap_or_default(), content.length());
-        let begin = caller.app().files.upload_by_link.begin(&caller.actor, id.0, &link, size, digest.0);
+        let begin = caller.app().files.upload_linked_file.begin(&caller.actor, &link, size, digest.0);
         let file = content.store_by_link(&caller.actor, begin).await?;
         Ok(Created::at(path_of(FILES, file.id, ""), file.version, file))
     }

@@ -2,7 +2,7 @@
 
 use super::parameters::{UNNAMED, in_query};
 use crate::{
-    parts::{Id, Parameter, content_path},
+    parts::{FILES, Id, Parameter, content_path},
     problem::{FieldError, Problem},
 };
 use poem::Request;
@@ -148,7 +148,7 @@ impl SignUploadLinkRequest {
 pub(super) struct UploadLinkBody {
     /// The id that the file will have.
     file_id: Id<FileId>,
-    /// The URL to which one PUT sends the content, without a token. It is a secret as long as it is valid. It is a path if
+    /// The URL to which one POST sends the content, without a token. It is a secret as long as it is valid. It is a path if
     /// the server does not know its public address.
     url: String,
     /// The time at which it expires.
@@ -158,8 +158,7 @@ pub(super) struct UploadLinkBody {
 impl UploadLinkBody {
     /// The URL below this address.
     pub(super) fn of(public_url: Option<&str>, signed: &SignedUploadLink) -> Self {
-        let (path, link) = (content_path(signed.file_id), &signed.link);
-        let url = format!("{}{path}?{UPLOAD_LINK}={link}", public_url.unwrap_or_default());
+        let url = format!("{}{FILES}/linked?{UPLOAD_LINK}={}", public_url.unwrap_or_default(), signed.link);
         Self { file_id: Id(signed.file_id), url, expires_at: signed.expires_at.to_string() }
     }
 }

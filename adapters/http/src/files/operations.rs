@@ -7,11 +7,11 @@ use crate::{
 use skep_application::{
     files::{
         AppendUploadError, CreateUploadError, DeleteFileError, GetUploadError, ShowContentError, SignFileLinkError,
-        SignUploadLinkError, TerminateUploadError, UploadByLinkError, UploadFileError,
+        SignUploadLinkError, TerminateUploadError, UploadFileError, UploadLinkedFileError,
     },
     kernel::{GetError, ListError},
 };
-use skep_domain::files::actions::{DELETE_FILE, READ_FILE, READ_PUBLIC_FILE, UPLOAD_BY_LINK, UPLOAD_FILE};
+use skep_domain::files::actions::{DELETE_FILE, READ_FILE, READ_PUBLIC_FILE, UPLOAD_FILE, UPLOAD_LINKED_FILE};
 
 /// The largest file that a client can send. A sender may be slower than 16 KiB per second for 30 s in all.
 const CONTENT: BodyLimit = BodyLimit::streamed(100 << 10, 30, 16);
@@ -27,7 +27,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation::new("get_file_content", READ_PUBLIC_FILE, ShowContentError::REFUSALS),
     Operation::new("sign_file_link", READ_FILE, SignFileLinkError::REFUSALS).body(LINK),
     Operation::new("sign_upload_link", UPLOAD_FILE, SignUploadLinkError::REFUSALS).body(LINK),
-    Operation::new("upload_by_link", UPLOAD_BY_LINK, UploadByLinkError::REFUSALS).body(CONTENT),
+    Operation::new("upload_linked_file", UPLOAD_LINKED_FILE, UploadLinkedFileError::REFUSALS).body(CONTENT),
     Operation::new("delete_file", DELETE_FILE, DeleteFileError::REFUSALS),
     Operation::new("create_upload", UPLOAD_FILE, CreateUploadError::REFUSALS),
     Operation::new("list_uploads", UPLOAD_FILE, ListError::REFUSALS).cost(Cost::Page),

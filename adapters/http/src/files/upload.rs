@@ -17,7 +17,7 @@ use poem_openapi::{
     registry::{MetaMediaType, MetaRequest, MetaSchema, MetaSchemaRef},
 };
 use skep_application::{
-    files::{FileView, Upload, UploadByLinkError, UploadFile, UploadFileCommand},
+    files::{FileView, Upload, UploadFile, UploadFileCommand, UploadLinkedFileError},
     kernel::{Actor, IdempotencyKey},
 };
 use std::{io, pin::pin};
@@ -84,7 +84,7 @@ impl<'a> Content<'a> {
     pub(super) async fn store_by_link(
         self,
         actor: &Actor,
-        begin: impl Future<Output = Result<Upload, UploadByLinkError>>,
+        begin: impl Future<Output = Result<Upload, UploadLinkedFileError>>,
     ) -> Result<FileView, Problem> {
         count(async {
             let Self { request, body } = self;
