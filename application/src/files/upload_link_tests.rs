@@ -88,10 +88,10 @@ fn a_link_is_made_within_the_limits_of_its_purpose() {
     }
     let media_type = |text: &str| SignUploadLinkCommand { media_type: Some(text.to_owned()), ..image(None) };
     for (wrong, place, fault) in [
-        (image(Some(most + 1)), "/max_bytes", "out_of_range"),
+        (image(Some(most + 1)), "/max_bytes", "too_large"),
         (image(Some(0)), "/max_bytes", "out_of_range"),
         (image(Some(-1)), "/max_bytes", "out_of_range"),
-        (media_type("text/plain"), "/media_type", "invalid_value"),
+        (media_type("text/plain"), "/media_type", "media_type_not_allowed"),
         (media_type("image"), "/media_type", "invalid_value"),
         (media_type(""), "/media_type", "invalid_value"),
         (SignUploadLinkCommand { expires_in: Some(101), ..asked() }, "/expires_in", "out_of_range"),

@@ -155,17 +155,17 @@ impl SignUploadLink {
         let allowed = self.policy.most_bytes(purpose);
         let most_bytes = match most_bytes {
             None => allowed,
-            Some(bytes) => {
-                u64::try_from(bytes).ok().filter(|bytes| (1..=allowed).contains(bytes)).ok_or_else(|| {
-                    Invalid::one("/max_bytes", "out_of_range", format!("must be from 1 to {allowed} for this purpose"))
-                })?
-            }
+            Some(bytes) if bytes < 1 => return Err(Invalid::one("/max_bytes", "out_of_range", "must be at least 1")),
+            Some(bytes) => u64::try_from(bytes).ok().filter(|bytes| *bytes <= allowed).ok_or_else(|| {
+                Invalid::one("/max_bytes", "too_large", format!("must be at most {allowed} for this purpose"))
+            })?,
         };
         let media_type = media_type.map(|text| MediaType::parse(&text)).transpose();
-        let media_type = media_type.ok().filter(|named| named.as_ref().is_none_or(|named| purpose.takes(named)));
-        let media_type = media_type.ok_or_else(|| {
-            Invalid::one("/media_type", "invalid_value", "must be a media type that the purpose allows")
-        })?;
+        let media_type = media_type.map_err(|error| Invalid::one("/media_type", "invalid_value", error.to_string()))?;
+        if media_type.as_ref().is_some_and(|named| !purpose.takes(named)) {
+            let detail = "must be one that a file for this purpose can have";
+            return Err(Invalid::one("/media_type", "media_type_not_allowed", detail));
+        }
         Ok(LinkedFile { name, purpose, visibility, most_bytes, media_type })
     }
 }

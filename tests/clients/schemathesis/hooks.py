@@ -40,7 +40,7 @@ SCHEDULES = {
 # lacks, and which contents are pictures that can be shown in sizes.
 FILES = {
     "repeated_file", "content_mismatch", "media_type_not_allowed", "checksum_mismatch", "piece_too_long",
-    "unknown_image_size", "not_an_image", "image_too_large", "image_unreadable",
+    "unknown_image_size", "not_an_image", "image_too_large", "image_unreadable", "too_large",
 }
 
 

@@ -5,6 +5,11 @@ use serde_json::json;
 use skep_application::Policies;
 use skep_domain::files::{FILE_NAME_MAX, FileDisposition, FilePurpose, FileVisibility, MEDIA_TYPE_MAX};
 
+/// A line with a character that is neither a space nor a dot, and without the characters that divide folders.
+const NAME: &str = r"^[^\x00-\x1f\x7f-\x9f/\\]*[^\x00-\x20\x7f-\xa0/\\.][^\x00-\x1f\x7f-\x9f/\\]*$";
+/// A media type without parameters.
+const MEDIA_TYPE: &str = r"^[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]*/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]*$";
+
 pub(super) fn complete(schemas: &mut Schemas<'_>, policies: &Policies) {
     schemas.values("File", "purpose", FilePurpose::NAMES.iter().copied());
     schemas.values("File", "visibility", FileVisibility::NAMES.iter().copied());
@@ -31,8 +36,12 @@ pub(super) fn complete(schemas: &mut Schemas<'_>, policies: &Policies) {
     schemas.limit(&[request], "expires_in", &json!({ "minimum": 1, "maximum": most, "nullable": true }));
     let most_bytes = FilePurpose::SENT.iter().map(|purpose| policies.files.most_bytes(*purpose)).max();
     schemas.limit(&[request], "max_bytes", &json!({ "minimum": 1, "maximum": most_bytes, "nullable": true }));
-    schemas.limit(&[request], "name", &json!({ "minLength": 1, "maxLength": FILE_NAME_MAX }));
-    schemas.limit(&[request], "media_type", &json!({ "maxLength": MEDIA_TYPE_MAX, "nullable": true }));
+    schemas.limit(&[request], "name", &json!({ "minLength": 1, "maxLength": FILE_NAME_MAX, "pattern": NAME }));
+    schemas.limit(
+        &[request],
+        "media_type",
+        &json!({ "maxLength": MEDIA_TYPE_MAX, "pattern": MEDIA_TYPE, "nullable": true }),
+    );
     schemas.values(request, "purpose", FilePurpose::SENT.iter().map(|purpose| purpose.name()));
     schemas.values(request, "visibility", FileVisibility::NAMES.iter().copied());
     let asked =

@@ -18,6 +18,9 @@ pub(super) async fn ask(World { server, buyer, costs, .. }: &mut World) {
     costs.add("GET /api/v1/files/{id}/content", &read);
     let link = server.send("POST", &format!("{path}/links"), &buyer, Some(&json!({}))).await;
     costs.add("POST /api/v1/files/{id}/links", &link);
+    let signed = server.send("POST", &format!("{list}/upload-links"), &buyer, Some(&json!({}))).await;
+    costs.add("POST /api/v1/files/upload-links", &signed);
+    costs.add("POST /api/v1/files/linked", &server.send("POST", &signed.text("url"), &[], Some(&content)).await);
     let read = server.send("GET", &link.text("url"), &[], None).await;
     costs.add("GET /api/v1/files/{id}/content, by a link", &read);
     costs.add("GET /api/v1/files", &server.send("GET", list, &buyer, None).await);

@@ -16,9 +16,9 @@ pub(crate) const JOURNEYS: &[Journey] = &[
     Journey::new("openapi::policies", the_served_document_has_the_rules_of_the_deployment).needing(Needs::NoServer),
 ];
 
-/// Answers that need a mail, another setting or a cookie. `slice::links`, `slice::email_change`, `slice::invitations` and
-/// `slice::cookies` get them.
-const OF_OTHER_JOURNEYS: [&str; 9] = [
+/// Answers that need a mail, a link, another setting or a cookie. `slice::links`, `slice::email_change`,
+/// `slice::invitations`, `slice::cookies` and `slice::upload_links` get them.
+const OF_OTHER_JOURNEYS: [&str; 10] = [
     "register_user 202",
     "reset_password 204",
     "verify_email 204",
@@ -28,6 +28,7 @@ const OF_OTHER_JOURNEYS: [&str; 9] = [
     "resend_invitation 200",
     "get_csrf_token 200",
     "delete_account 202",
+    "upload_linked_file 201",
 ];
 
 /// Every journey checks every answer against the document. This one checks that each operation gives each of its
