@@ -57,7 +57,7 @@ fn a_link_stores_one_file_without_a_token(store: &Store) {
     assert_eq!((stored.text("/owner_id"), stored.text("/visibility")), (owner, "private".to_owned()));
     assert_eq!(ada.get(content_of(&id)).send().expect(200).body, b"honey");
     // The link gives nothing to read.
-    visitor.get(at(&id)).send().refused(401, "unauthenticated");
+    visitor.get(at(&id)).send().refused(404, "not_found");
     visitor.get(path).send().refused(405, "method_not_allowed");
     bob.get(at(&id)).send().refused(404, "not_found");
     for client in [&visitor, &bob, &ada] {
@@ -94,8 +94,9 @@ fn a_link_stores_only_what_it_allows(store: &Store) {
     send(&visitor, &text, "nectar").refused(413, "file_too_large");
     send(&visitor, &text, b"\x89PNG\r\n\x1a\n".as_slice()).refused(413, "file_too_large");
     send(&visitor, &text, b"%PDF-".as_slice()).refused(422, "media_type_not_allowed");
+    // That of `honey`.
     let digest = "sha-256=:pV4uOEalH2rQq/373qK6Dl4MdrXM+oqSCJX+3q6JqLY=:";
-    let checked = visitor.post(&text).header("Repr-Digest", digest).text("application/octet-stream", "honey");
+    let checked = visitor.post(&text).header("Repr-Digest", digest).text("application/octet-stream", "bees!");
     checked.send().refused(422, "content_mismatch");
     let image = url(&ada, json!({ "purpose": "image" }));
     send(&visitor, &image, "honey").refused(422, "media_type_not_allowed");
