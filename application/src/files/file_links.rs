@@ -1,6 +1,6 @@
 //! Links that give the content of a file to every client that has them, until they expire.
 
-use super::{FilePolicy, FileQueries, FileView};
+use super::{FileInfected, FilePolicy, FileQuarantined, FileQueries, FileView, NotReady};
 use crate::{
     identity::OneTimeSecrets,
     kernel::{
@@ -106,7 +106,19 @@ use_case_error! {
     SignFileLinkError {
         Denied(Denied),
         NotFound(NotFound),
+        Quarantined(FileQuarantined),
+        Infected(FileInfected),
         Invalid(Invalid),
+    }
+}
+
+impl From<NotReady> for SignFileLinkError {
+    fn from(error: NotReady) -> Self {
+        match error {
+            NotReady::Quarantined(refused) => refused.into(),
+            NotReady::Infected(refused) => refused.into(),
+            NotReady::Store(error) => error.into(),
+        }
     }
 }
 
@@ -160,7 +172,8 @@ impl SignFileLink {
         let SignFileLinkCommand { file_id, expires_in, disposition } = command;
         let file = files.find_file(file_id).await?.as_ref().and_then(FileView::of);
         file.filter(|file| own.admits(file.owner_id) && !file.purpose.is_for_its_owner_alone())
-            .ok_or(NotFound("file"))?;
+            .ok_or(NotFound("file"))?
+            .check_ready()?;
         let most = seconds(self.policy.longest_link);
         let lasts = expires_in.unwrap_or_else(|| seconds(self.policy.link_time).min(most));
         if !(1..=most).contains(&lasts) {

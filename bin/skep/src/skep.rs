@@ -17,6 +17,7 @@ use crate::{
     keys::Keys,
     later::{AddHandlers, AddSubscribers, Later},
     mail::post,
+    scanning::scanner,
     start_error::StartError,
     stores::{self, OpenStore},
     waiting::{open_store, refuse_defects},
@@ -174,6 +175,7 @@ impl Builder {
         let tokens = Arc::new(ring.tokens(issuer.clone(), AUDIENCE)?);
         let post = post(&config, &data, runtime.clone()).map_err(StartError::Mail)?;
         post.announce();
+        let scanner = scanner(&config, runtime.clone()).map_err(StartError::Scanner)?;
         let ports = Ports {
             store: store.store.clone(),
             runtime: runtime.clone(),
@@ -188,6 +190,7 @@ impl Builder {
             blobs: contents(&config, &data, runtime.clone())?,
             content_types: content_types(),
             image_scaler: Arc::new(pools.scaler.clone()),
+            scanner: scanner.map(|(scanner, _)| scanner),
         };
         let (token_lifetime, public_url) = (config.policies.sessions.token_lifetime, config.public_url);
         let app = Arc::new(App::new(ports, config.policies));

@@ -3,17 +3,19 @@
 use crate::parts::{EXAMPLE_TIME, Schemas};
 use serde_json::json;
 use skep_application::Policies;
-use skep_domain::files::{FileDisposition, FilePurpose, FileVisibility};
+use skep_domain::files::{FileDisposition, FilePurpose, FileState, FileVisibility};
 
 pub(super) fn complete(schemas: &mut Schemas<'_>, policies: &Policies) {
     schemas.values("File", "purpose", FilePurpose::NAMES.iter().copied());
     schemas.values("File", "visibility", FileVisibility::NAMES.iter().copied());
+    let shown = FileState::ALL.iter().filter(|state| !matches!(state, FileState::Uploading | FileState::Deleted));
+    schemas.values("File", "state", shown.map(|state| state.name()));
     schemas.limit(&["File"], "sha256", &json!({ "pattern": "^[0-9a-f]{64}$" }));
     let id = "019a9d3c-5a00-7000-8000-000000000003";
     let links = json!({ "self": format!("/api/v1/files/{id}"), "content": format!("/api/v1/files/{id}/content") });
     let file = json!({
         "id": id, "owner_id": "019a9d3c-5a00-7000-8000-000000000004", "purpose": "attachment", "visibility": "private",
-        "name": "report.txt", "size": 5, "media_type": "text/plain",
+        "state": "ready", "name": "report.txt", "size": 5, "media_type": "text/plain",
         "sha256": "a55e2e3846a51f6ad0abfdfbdea2ba0e5e0c76b5ccfa8a920895fedeae89a8b6",
         "created_at": EXAMPLE_TIME, "links": links.clone(),
     });
