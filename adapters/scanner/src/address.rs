@@ -9,7 +9,7 @@ pub enum ScannerAddress {
     Tcp {
         /// A name or an address.
         host: String,
-        /// The port.
+        /// [`ScannerAddress::PORT`], or the one that the text names.
         port: u16,
     },
     /// A socket in the file system.

@@ -35,19 +35,16 @@ pub(super) fn removing(store: &Arc<Scripted<dyn FilesTx>>, shelves: &Shelves) ->
     Arc::new(RemoveFiles::new(store.clone(), Arc::new(shelves.clone()), fixed_runtime().0))
 }
 
-fn uploading(
-    store: &Arc<Scripted<dyn FilesTx>>,
-    shelves: &Shelves,
-    media_type: &'static str,
-    policy: FilePolicy,
-) -> UploadFile {
+type Units = Arc<Scripted<dyn FilesTx>>;
+
+fn uploading(store: &Units, shelves: &Shelves, media_type: &'static str, policy: FilePolicy) -> UploadFile {
     completing(CompleteUpload::default(), store, shelves, media_type, policy)
 }
 
 /// Uploads that this command ends.
 pub(super) fn completing(
     complete: CompleteUpload,
-    store: &Arc<Scripted<dyn FilesTx>>,
+    store: &Units,
     shelves: &Shelves,
     media_type: &'static str,
     policy: FilePolicy,

@@ -25,7 +25,7 @@ use std::sync::Arc;
 /// The arguments of the job that asks the scanner about a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct FileScan {
-    /// The file.
+    /// The file to judge.
     pub file_id: FileId,
 }
 

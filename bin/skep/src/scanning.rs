@@ -12,11 +12,17 @@ use skep_outbound::{AddressFilter, BreakerPolicy, SystemResolver};
 use skep_scanner::{Clamd, ScanTimes};
 use std::{sync::Arc, time::Duration};
 
-/// Builds the scanner, if there is one, and its address for people. Opens no connection.
+/// The scanner, and its address for people.
+pub(crate) struct NamedScanner {
+    pub(crate) scanner: Arc<dyn Scanner>,
+    pub(crate) place: String,
+}
+
+/// Builds the scanner, if there is one. Opens no connection.
 ///
 /// # Errors
 /// TLS cannot be set up.
-pub(crate) fn scanner(config: &Config, runtime: Runtime) -> Result<Option<(Arc<dyn Scanner>, String)>, BoxError> {
+pub(crate) fn scanner(config: &Config, runtime: Runtime) -> Result<Option<NamedScanner>, BoxError> {
     let Some(address) = config.scanner.address.clone() else { return Ok(None) };
     let filter = AddressFilter::allowing(config.scanner.networks.iter().copied());
     let place = address.to_string();
@@ -24,7 +30,7 @@ pub(crate) fn scanner(config: &Config, runtime: Runtime) -> Result<Option<(Arc<d
     let total = config.scanner.patience;
     let times = ScanTimes { connect: usual.connect.min(total), write: usual.write.min(total), total };
     let clamd = Clamd::new(address, (filter, Arc::new(SystemResolver)), times, BreakerPolicy::default(), runtime)?;
-    Ok(Some((Arc::new(clamd), place)))
+    Ok(Some(NamedScanner { scanner: Arc::new(clamd), place }))
 }
 
 /// Runs the jobs that ask the scanner.

@@ -2,6 +2,8 @@
 //!
 //! `cargo test -p skep-scanner --test clamd`.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 mod server;
 
 use async_trait::async_trait;

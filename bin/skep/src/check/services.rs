@@ -234,7 +234,7 @@ pub(super) async fn scanner(config: &Config) -> Option<Finding> {
     const NAME: &str = "scanner";
     let remedy = "check that clamd runs and listens there, and SKEP_SCANNER and SKEP_SCANNER_NETWORKS; until then, new \
                   files stay quarantined";
-    let (scanner, place) = match scanning::scanner(config, system_runtime()) {
+    let scanning::NamedScanner { scanner, place } = match scanning::scanner(config, system_runtime()) {
         Ok(scanner) => scanner?,
         Err(error) => return Some(Finding::wrong(NAME, with_causes(&*error, ": "), remedy)),
     };
