@@ -5,7 +5,7 @@ use crate::{
     catalog::{Catalog, ProductSource},
     events::{EventPolicy, Events, PlaceEvents, SweepEvents},
     files::{
-        BlobStore, ContentTypes, ExportFiles, ExportUploads, FilePolicy, Files, ImagePolicy, ImageScaler,
+        BlobStore, ContentTypes, ExportFiles, ExportUploads, FilePolicy, Files, ImagePolicy, ImageScaler, Scanner,
         SweepExpiredFiles, SweepFiles, SweepOrphanBlobs,
     },
     identity::{
@@ -52,6 +52,8 @@ pub struct Ports {
     pub content_types: Arc<dyn ContentTypes>,
     /// Makes smaller pictures.
     pub image_scaler: Arc<dyn ImageScaler>,
+    /// Judges whether contents are harmful. Without one, files are ready as soon as they are stored.
+    pub scanner: Option<Arc<dyn Scanner>>,
 }
 
 /// The rules that a deployment can configure.
@@ -118,7 +120,7 @@ impl App {
     #[must_use]
     pub fn new(ports: Ports, policies: Policies) -> Self {
         let ordering = Ordering::new(&ports, policies.orders.clone());
-        let files = Files::new(&ports, policies.files, policies.images.clone());
+        let files = Files::new(&ports, policies.files, policies.images.clone(), policies.jobs);
         // What each context erases of a user, before identity erases the account.
         let erasures: Vec<Arc<dyn EraseUser>> = vec![files.erase_files.clone()];
         let (store, runtime) = (ports.store.clone(), ports.runtime.clone());

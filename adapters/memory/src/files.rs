@@ -148,12 +148,20 @@ impl FileQueries for MemoryStore {
         let is_removable = |file: &&File| match file.state {
             FileState::Uploading if file.resumable.is_some() => file.is_expired(now),
             FileState::Uploading => file.created_at <= until,
-            FileState::Ready => false,
+            FileState::Quarantined | FileState::Ready => false,
+            FileState::Infected => file.is_overdue(now),
             FileState::Deleted => true,
         };
         let follows = |id: &FileId| after.is_none_or(|after| after < *id);
         let removable = state.files.rows().filter(is_removable).map(|file| file.id).filter(follows);
         Ok(removable.take(limit as usize).collect())
+    }
+    async fn list_quarantined_files(&self, after: Option<FileId>, limit: u32) -> Done<Vec<FileId>> {
+        let state = self.state();
+        let is_quarantined = |file: &&File| file.state == FileState::Quarantined;
+        let follows = |id: &FileId| after.is_none_or(|after| after < *id);
+        let quarantined = state.files.rows().filter(is_quarantined).map(|file| file.id).filter(follows);
+        Ok(quarantined.take(limit as usize).collect())
     }
     async fn list_expired_files(&self, now: Timestamp, limit: u32) -> Done<Vec<FileId>> {
         let state = self.state();

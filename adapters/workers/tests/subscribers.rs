@@ -78,6 +78,7 @@ impl Scene {
             blobs: Arc::new(MockBlobStore::new()),
             content_types: Arc::new(MockContentTypes::new()),
             image_scaler: Arc::new(MockImageScaler::new()),
+            scanner: None,
         };
         let app = Arc::new(App::new(ports, Policies::default()));
         let stop = CancellationToken::new();

@@ -135,6 +135,7 @@ impl Scene {
             blobs: Arc::new(MockBlobStore::new()),
             content_types: Arc::new(MockContentTypes::new()),
             image_scaler: Arc::new(MockImageScaler::new()),
+            scanner: None,
             renderer: Arc::new(MockRenderer::new()),
         };
         let app = Arc::new(App::new(ports, Policies { leases, ..Policies::default() }));

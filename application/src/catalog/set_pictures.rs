@@ -126,7 +126,7 @@ async fn check_files(unit: &mut dyn CatalogTx, actor: &Actor, pictures: &[Pictur
     let files = unit.files().find_many(&ids).await?;
     let fault = |id: &FileId| {
         let file = files.iter().find(|file| file.id == *id);
-        let seen = file.filter(|file| is_shown(actor, file.visibility, file.owner_id));
+        let seen = file.filter(|file| is_shown(actor, file));
         seen.map_or(Err(UnfitFile::NotReady), Picture::check_file).err()
     };
     let faults = ids.iter().enumerate().filter_map(|(place, id)| Some((place, fault(id)?)));
@@ -137,6 +137,7 @@ async fn check_files(unit: &mut dyn CatalogTx, actor: &Actor, pictures: &[Pictur
 const fn fault_code(fault: UnfitFile) -> &'static str {
     match fault {
         UnfitFile::NotReady => "unknown_file",
+        UnfitFile::Quarantined => "file_quarantined",
         UnfitFile::NotPublic => "file_not_public",
         UnfitFile::NotAnImage => "file_not_image",
     }

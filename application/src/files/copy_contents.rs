@@ -147,6 +147,7 @@ impl CopyContents {
         }
         let copying = Copying { files, command, report, counts: Mutex::default() };
         self.copy_all(&copying, scope).await?;
+        self.copy_quarantined(&copying).await?;
         copying.count_open_uploads().await?;
         let so_far = copying.counts().so_far;
         Ok(so_far)
@@ -168,6 +169,25 @@ impl CopyContents {
                 return Ok(());
             }
             (page.after, page.count_up_to) = (found.next, None);
+        }
+    }
+
+    /// Copies the contents that wait for the scanner. They come last, so one that was judged meanwhile is copied, too.
+    async fn copy_quarantined(&self, copying: &Copying<'_>) -> Result<(), StoreError> {
+        let (limit, mut last) = (100, None);
+        loop {
+            let found = copying.files.list_quarantined_files(last, limit).await?;
+            for id in &found {
+                let file = copying.files.find_file(*id).await?.filter(|file| file.state != FileState::Infected);
+                let Some(file) = file.as_ref().and_then(FileView::of) else { continue };
+                let content = Described { id: *id, expected: file.written(), file, side: None };
+                copying.copy_one(&content).await?;
+                copying.count(|so_far| so_far.files += 1);
+            }
+            if found.len() < limit as usize {
+                return Ok(());
+            }
+            last = found.last().copied();
         }
     }
 
@@ -301,7 +321,10 @@ impl Copying<'_> {
             Some(side) => {
                 self.files.find_image(content.file.id, side).await?.is_some_and(|image| image.id == content.id)
             }
-            None => self.files.find_file(content.id).await?.is_some_and(|now| now.state == FileState::Ready),
+            None => {
+                let file = self.files.find_file(content.id).await?;
+                file.is_some_and(|now| matches!(now.state, FileState::Quarantined | FileState::Ready))
+            }
         })
     }
 

@@ -49,6 +49,11 @@ fn queries(files: Vec<File>) -> MockFileQueries {
 
 fn no_uploads(mut queries: MockFileQueries) -> MockFileQueries {
     queries.expect_list_removable_files().returning(|_, _, _, _| Ok(vec![]));
+    no_quarantine(queries)
+}
+
+fn no_quarantine(mut queries: MockFileQueries) -> MockFileQueries {
+    queries.expect_list_quarantined_files().returning(|_, _| Ok(vec![]));
     queries
 }
 
@@ -291,7 +296,7 @@ async fn open_uploads_of_which_bytes_have_arrived_are_counted() {
     };
     let mut files: Vec<File> = (1..=100).map(|number| upload(number, 3)).collect();
     files.extend([upload(101, 0), File { state: FileState::Deleted, ..file(102) }, upload(103, 1)]);
-    let mut found = MockFileQueries::new();
+    let mut found = no_quarantine(MockFileQueries::new());
     found.expect_list_files().returning(|_, _, _| Ok(Page { items: vec![], next: None, total: None }));
     let all: Vec<FileId> = files.iter().map(|file| file.id).collect();
     found.expect_list_removable_files().times(2).returning(move |_, _, after, limit| {
@@ -300,6 +305,29 @@ async fn open_uploads_of_which_bytes_have_arrived_are_counted() {
     found.expect_find_file().returning(move |id| Ok(files.iter().find(|file| file.id == id).cloned()));
     let command = to(&Shelves::default(), Arc::new(Shelves::default()));
     assert_eq!(copy(found, vec![], &command).await.0.unwrap().open_uploads, 101);
+}
+
+#[tokio::test]
+async fn contents_that_wait_for_the_scanner_are_copied_too() {
+    let waits = |number| File { state: FileState::Quarantined, ..honey(number) };
+    let mut files: Vec<File> = (1..=101).map(waits).collect();
+    // Two are judged, and one is deleted, after they were found.
+    files[1].state = FileState::Ready;
+    files[2].state = FileState::Infected;
+    files[3].state = FileState::Deleted;
+    let (source, target) = (full_of(1..=101, b"honey"), Shelves::default());
+    let mut found = MockFileQueries::new();
+    found.expect_list_removable_files().returning(|_, _, _, _| Ok(vec![]));
+    found.expect_list_files().returning(|_, _, _| Ok(Page { items: vec![], next: None, total: None }));
+    found.expect_list_known_files().returning(|ids| Ok(ids.to_vec()));
+    let all: Vec<FileId> = files.iter().map(|file| file.id).collect();
+    found.expect_list_quarantined_files().times(2).returning(move |after, limit| {
+        Ok(all.iter().filter(|id| after.is_none_or(|after| **id > after)).take(limit as usize).copied().collect())
+    });
+    found.expect_find_file().returning(move |id| Ok(files.iter().find(|file| file.id == id).cloned()));
+    let copied = copy(found, vec![], &to(&source, Arc::new(target.clone()))).await.0.unwrap();
+    assert_eq!((copied.copied, copied.files, ids(&target).len()), (99, 99, 99));
+    assert!(!ids(&target).contains(&file_id(3)) && !ids(&target).contains(&file_id(4)));
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use crate::kernel::{
     UseCase, use_case_error,
 };
 use skep_domain::{
-    files::{File, FileId, FileState, actions, events::FileDeleted},
+    files::{File, FileId, actions, events::FileDeleted},
     shared::Action,
 };
 use std::sync::Arc;
@@ -50,7 +50,7 @@ impl Command for MarkFileDeleted {
     }
 
     async fn load(&self, plan: &Self::Plan, unit: &mut Self::Unit) -> Result<File, Self::Error> {
-        let file = unit.files().find(plan.file_id).await?.filter(|file| file.state == FileState::Ready);
+        let file = unit.files().find(plan.file_id).await?.filter(File::is_complete);
         Ok(file.ok_or(NotFound("file"))?)
     }
 

@@ -1,6 +1,6 @@
 //! Links that give the content of a file to every client that has them, until they expire, and the signatures of all links.
 
-use super::{FilePolicy, FileQueries, FileView};
+use super::{FileInfected, FilePolicy, FileQuarantined, FileQueries, FileView, NotReady};
 use crate::{
     identity::OneTimeSecrets,
     kernel::{Actor, Clock, Denied, Fingerprints, Invalid, NotFound, Reader, account, hex, refusal, use_case_error},
@@ -117,7 +117,19 @@ use_case_error! {
     SignFileLinkError {
         Denied(Denied),
         NotFound(NotFound),
+        Quarantined(FileQuarantined),
+        Infected(FileInfected),
         Invalid(Invalid),
+    }
+}
+
+impl From<NotReady> for SignFileLinkError {
+    fn from(error: NotReady) -> Self {
+        match error {
+            NotReady::Quarantined(refused) => refused.into(),
+            NotReady::Infected(refused) => refused.into(),
+            NotReady::Store(error) => error.into(),
+        }
     }
 }
 
@@ -171,7 +183,8 @@ impl SignFileLink {
         let SignFileLinkCommand { file_id, expires_in, disposition } = command;
         let file = files.find_file(file_id).await?.as_ref().and_then(FileView::of);
         file.filter(|file| own.admits(file.owner_id) && !file.purpose.is_for_its_owner_alone())
-            .ok_or(NotFound("file"))?;
+            .ok_or(NotFound("file"))?
+            .check_ready()?;
         let expires_at = expiry(&self.policy, expires_in, self.clock.now())?;
         let expires = expires_at.as_millis().div_euclid(1_000);
         Ok(SignedFileLink { link: self.links.sign(file_id, signer, expires, disposition), expires_at })

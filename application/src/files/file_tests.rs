@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    kernel::{Commands, Page, Precondition, Round},
+    kernel::{Commands, Page, Precondition, Round, UseCase},
     operations::{MigrationStatus, MockMigrations},
     testing::*,
 };
@@ -18,7 +18,7 @@ use std::sync::{
 };
 
 /// A cabinet with one file in this state, of user 1.
-fn with(state: FileState) -> Cabinet {
+pub(super) fn with(state: FileState) -> Cabinet {
     let file = File { state, ..file(1) };
     let uploads = u32::from(state == FileState::Uploading);
     let usage = FileUsage { files: 1, bytes: file.size, uploads, ..FileUsage::none(user_id(1)) };
@@ -31,12 +31,20 @@ fn types(name: &'static str) -> Arc<dyn ContentTypes> {
     Arc::new(types)
 }
 
-fn removing(store: &Arc<Scripted<dyn FilesTx>>, shelves: &Shelves) -> Arc<RemoveFiles> {
+pub(super) fn removing(store: &Arc<Scripted<dyn FilesTx>>, shelves: &Shelves) -> Arc<RemoveFiles> {
     Arc::new(RemoveFiles::new(store.clone(), Arc::new(shelves.clone()), fixed_runtime().0))
 }
 
-fn uploading(
-    store: &Arc<Scripted<dyn FilesTx>>,
+type Units = Arc<Scripted<dyn FilesTx>>;
+
+fn uploading(store: &Units, shelves: &Shelves, media_type: &'static str, policy: FilePolicy) -> UploadFile {
+    completing(CompleteUpload::default(), store, shelves, media_type, policy)
+}
+
+/// Uploads that this command ends.
+pub(super) fn completing(
+    complete: CompleteUpload,
+    store: &Units,
     shelves: &Shelves,
     media_type: &'static str,
     policy: FilePolicy,
@@ -44,11 +52,12 @@ fn uploading(
     let runtime = fixed_runtime().0;
     let commands = Commands::new(store.clone() as Arc<_>, fingerprints(), runtime.clone());
     let contents: (Arc<dyn BlobStore>, _) = (Arc::new(shelves.clone()), types(media_type));
-    let parts = UploadParts::new(store.clone(), contents, &commands, removing(store, shelves), runtime, policy);
+    let complete = UseCase::new(complete, &commands);
+    let parts = UploadParts::new(store.clone(), contents, complete, removing(store, shelves), runtime, policy);
     UploadFile::new(Arc::new(parts))
 }
 
-fn text(size: Option<u64>) -> UploadFileCommand {
+pub(super) fn text(size: Option<u64>) -> UploadFileCommand {
     UploadFileCommand {
         name: FileName::parse("a.txt").unwrap(),
         purpose: FilePurpose::Attachment,
@@ -151,7 +160,7 @@ async fn a_begin_with_an_unknown_outcome_finds_its_own_row() {
 }
 
 /// What removes an upload: it is given up in one unit, and its row goes in another one.
-fn removal(cabinet: &Cabinet) -> Vec<MockFilesTx> {
+pub(super) fn removal(cabinet: &Cabinet) -> Vec<MockFilesTx> {
     let mut given_up = cabinet.clone();
     for file in &mut given_up.files {
         file.remove(Timestamp::MIN);
@@ -231,7 +240,7 @@ async fn a_repeat_gets_the_first_file_and_its_own_content_is_removed() {
     assert_eq!((shelves.contents(), cabinet.seen.events().len()), (vec![], 0));
 }
 
-fn complete() -> CompleteUploadCommand {
+pub(super) fn complete() -> CompleteUploadCommand {
     let content = file(1).ready().unwrap();
     let (purpose, visibility) = (FilePurpose::Attachment, FileVisibility::Private);
     CompleteUploadCommand { file_id: file_id(1), holder: None, purpose, visibility, name: file(1).name, content }
@@ -243,7 +252,7 @@ fn delete() -> DeleteFileCommand {
 
 #[tokio::test]
 async fn the_commands_obey_the_frame() {
-    obeys_the_frame(&with(FileState::Uploading), || CompleteUpload, &user(1), complete).await;
+    obeys_the_frame(&with(FileState::Uploading), CompleteUpload::default, &user(1), complete).await;
     obeys_the_frame(&with(FileState::Ready), || MarkFileDeleted, &user(1), delete).await;
 }
 
@@ -367,7 +376,7 @@ async fn every_file_without_its_content_is_reported() {
     assert_eq!(code(&untouched.execute(&visitor(), &mut |_, _| {}).await), "unauthenticated");
 }
 
-async fn sweep(sweep: &dyn crate::kernel::SweepAll) -> (u64, &'static str) {
+pub(super) async fn sweep(sweep: &dyn crate::kernel::SweepAll) -> (u64, &'static str) {
     let runtime = fixed_runtime().0;
     let never = || false;
     let mut round = Round::new(&runtime, 2, &never);

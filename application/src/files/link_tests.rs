@@ -28,7 +28,7 @@ fn now() -> Timestamp {
     fixed_runtime().0.clock.now()
 }
 
-async fn sign(
+pub(super) async fn sign(
     found: Option<File>,
     actor: &Actor,
     expires_in: Option<i64>,
@@ -43,12 +43,12 @@ async fn sign(
     sign_file_link.execute(actor, SignFileLinkCommand { file_id: file_id(1), expires_in, disposition }).await
 }
 
-async fn link(expires_in: i64) -> FileLink {
+pub(super) async fn link(expires_in: i64) -> FileLink {
     sign(Some(file(1)), &user(1), Some(expires_in)).await.unwrap().link
 }
 
 /// Reads by links that these accounts have made.
-fn reader(files: Arc<MockFileQueries>, signers: Vec<User>, clock: Arc<dyn Clock>) -> ReadFile {
+pub(super) fn reader(files: Arc<MockFileQueries>, signers: Vec<User>, clock: Arc<dyn Clock>) -> ReadFile {
     let (mut users, roles) = (MockUserQueries::new(), Arc::new(MockRoleQueries::new()));
     users.expect_find_user().returning(move |_, id| Ok(signers.iter().find(|user| user.id == id).map(UserView::from)));
     ReadFile::new(files, Arc::new(Shelves::default()), links(), AccountScopes::new(Arc::new(users), roles), clock)
@@ -63,7 +63,12 @@ async fn read_by(signers: Vec<User>, found: File, link: &FileLink) -> Result<Lin
     read_file.find_linked(&visitor(), file_id(1), link).await.map(|(_, linked)| linked)
 }
 
-async fn read(found: Option<File>, id: FileId, link: &FileLink, later: i64) -> Result<LinkedUse, ReadFileError> {
+pub(super) async fn read(
+    found: Option<File>,
+    id: FileId,
+    link: &FileLink,
+    later: i64,
+) -> Result<LinkedUse, ReadFileError> {
     let (runtime, clock) = fixed_runtime();
     clock.jump_to(now().plus_millis(later));
     let read_file = reader(queries(found), vec![owner()], runtime.clock);

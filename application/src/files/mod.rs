@@ -2,7 +2,7 @@
 //! such that a crash never leaves a file that is shown without its content.
 //!
 //! Uses `identity`, which compares secrets in constant time and knows what the makers of links may read.
-//! Uses `jobs`, which make archives.
+//! Uses `jobs`, which make archives and ask the scanner.
 //! Uses `operations`, whose migrations say how old the store is.
 
 mod blobs;
@@ -27,10 +27,15 @@ mod image_scaler;
 mod image_tests;
 #[cfg(test)]
 mod link_tests;
+mod not_ready;
 mod ports;
 mod queries;
 mod remove_files;
 mod resumable;
+mod scan_file;
+#[cfg(test)]
+mod scan_tests;
+mod scanner;
 mod store_archive;
 mod sweep_expired_files;
 mod upload_file;
@@ -46,7 +51,7 @@ pub use blobs::{
 };
 #[cfg(any(test, feature = "testing"))]
 pub use blobs::{MockBlobStore, MockContentTypes};
-pub use complete_upload::{CompleteUpload, CompleteUploadCommand};
+pub use complete_upload::{CompleteUpload, CompleteUploadCommand, CompleteUploadPlan};
 pub use copy_contents::{CopiedContents, CopyContents, CopyContentsCommand, CopyReport, NotCopied};
 pub use delete_file::{DeleteFile, DeleteFileCommand, DeleteFileError, MarkFileDeleted};
 pub use erase_files::EraseFiles;
@@ -63,6 +68,7 @@ pub use get_image::{
 #[cfg(any(test, feature = "testing"))]
 pub use image_scaler::MockImageScaler;
 pub use image_scaler::{ImageBounds, ImagePolicy, ImageScaler, ScaleError, ScaledImage};
+pub use not_ready::{FileInfected, FileQuarantined, NotReady};
 pub use ports::*;
 pub(crate) use queries::is_shown;
 pub use queries::{GetFile, ListFiles, ReadFile, ReadFileError, ShownContent};
@@ -72,6 +78,10 @@ pub use resumable::{
     CreateUploadError, GetUpload, GetUploadError, ListUploads, PieceMismatch, PieceTooLong, StoreUpload,
     TerminateUpload, TerminateUploadError, UploadComplete, UploadExpired, UploadLocked, WrongOffset,
 };
+pub use scan_file::{FileScan, NotScanned, ScanFile, Scanned};
+#[cfg(any(test, feature = "testing"))]
+pub use scanner::MockScanner;
+pub use scanner::{ScanError, Scanner};
 pub use store_archive::{Archive, ArchiveEnd, StoreArchive, StoreArchiveError, StoredArchive};
 pub use sweep_expired_files::SweepExpiredFiles;
 pub use upload_file::{
@@ -85,7 +95,12 @@ pub use upload_links::{
 pub use upload_parts::{ReserveUploadError, UploadParts};
 pub use verify_files::{Damage, VerifiedFiles, VerifyFiles};
 
-use crate::{app::Ports, identity::AccountScopes, kernel::Commands};
+use crate::{
+    app::Ports,
+    identity::AccountScopes,
+    jobs::JobPolicy,
+    kernel::{Commands, UseCase},
+};
 use std::sync::Arc;
 
 /// The use cases of files.
@@ -118,6 +133,8 @@ pub struct Files {
     pub list_files: ListFiles,
     /// Deletes a file and its content.
     pub delete_file: Arc<DeleteFile>,
+    /// Asks the scanner about files.
+    pub scan_file: ScanFile,
     /// Compares the contents of all files with their checksums.
     pub verify_files: VerifyFiles,
     /// Copies the contents of all files to another store.
@@ -133,9 +150,10 @@ pub struct Files {
 impl Files {
     /// Builds the use cases over these ports.
     #[must_use]
-    pub fn new(ports: &Ports, policy: FilePolicy, images: ImagePolicy) -> Self {
-        let Ports { store, runtime, fingerprints, blobs, content_types, image_scaler, link_key, secrets, .. } =
-            ports.clone();
+    pub fn new(ports: &Ports, policy: FilePolicy, images: ImagePolicy, jobs: JobPolicy) -> Self {
+        let Ports {
+            store, runtime, fingerprints, blobs, content_types, image_scaler, scanner, link_key, secrets, ..
+        } = ports.clone();
         let (links, clock) = (FileLinks::new(link_key, secrets), runtime.clock.clone());
         let accounts = AccountScopes::new(store.clone(), store.clone());
         let commands = Commands::<dyn FilesTx>::new(store.clone(), fingerprints, runtime.clone());
@@ -145,8 +163,12 @@ impl Files {
         let contents = (blobs.clone(), content_types);
         let delete_file = Arc::new(DeleteFile::new(&commands, remove.clone()));
         let erase_files = Arc::new(EraseFiles::new(store.clone(), &commands, remove.clone()));
-        let parts = UploadParts::new(store.clone(), contents, &commands, remove.clone(), runtime.clone(), policy);
+        let complete = CompleteUpload { scans: scanner.is_some().then_some(jobs) };
+        let complete = UseCase::new(complete, &commands);
+        let parts = UploadParts::new(store.clone(), contents, complete, remove.clone(), runtime.clone(), policy);
         let parts = Arc::new(parts);
+        let stores = (store.clone() as Arc<_>, store.clone() as Arc<_>);
+        let scan_file = ScanFile::new(stores, blobs.clone(), scanner, runtime.clone());
         Self {
             upload_file: UploadFile::new(parts.clone()),
             store_archive: Arc::new(StoreArchive::new(parts.clone(), erase_files.clone())),
@@ -160,6 +182,7 @@ impl Files {
             sign_upload_link: SignUploadLink::new(links.clone(), policy, runtime.clone()),
             read_file: ReadFile::new(store.clone(), blobs.clone(), links.clone(), accounts, clock.clone()),
             get_image,
+            scan_file,
             sign_file_link: SignFileLink::new(store.clone(), links, policy, clock),
             verify_files: VerifyFiles::new(store.clone(), blobs),
             copy_contents: CopyContents::new(store.clone(), store.clone(), store.clone(), runtime.clone()),

@@ -89,7 +89,7 @@ pub trait FileImageRepository: Send {
     async fn delete_many(&mut self, ids: &[FileId]) -> Result<(), StoreError>;
 }
 
-/// A file that is ready, as use cases return it. Idempotency keys store this form.
+/// A complete file, as use cases return it. Idempotency keys store this form.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct FileView {
     /// The id in URLs and events.
@@ -100,6 +100,9 @@ pub struct FileView {
     pub purpose: FilePurpose,
     /// The audience.
     pub visibility: FileVisibility,
+    /// Whether it is quarantined, ready or infected. Answers that earlier versions have kept are about ready files.
+    #[serde(default = "ready")]
+    pub state: FileState,
     /// The name under which it is downloaded.
     pub name: FileName,
     /// The size in bytes.
@@ -110,22 +113,27 @@ pub struct FileView {
     pub checksum: Checksum,
     /// When the upload began.
     pub created_at: Timestamp,
-    /// When the file became ready.
+    /// When the file entered its state.
     pub updated_at: Timestamp,
-    /// Two for a new file, because it begins as an upload. More if it arrived in pieces.
+    /// Two for a new file, because it begins as an upload. More if it arrived in pieces, or was judged.
     pub version: Version,
 }
 
+const fn ready() -> FileState {
+    FileState::Ready
+}
+
 impl FileView {
-    /// The view of a file. `None` unless it is ready.
+    /// The view of a file. `None` unless it is complete.
     #[must_use]
     pub fn of(file: &File) -> Option<Self> {
-        let content = file.ready()?;
+        let content = file.described()?;
         Some(Self {
             id: file.id,
             owner_id: file.owner_id,
             purpose: file.purpose,
             visibility: file.visibility,
+            state: file.state,
             name: file.name.clone(),
             size: content.size,
             media_type: content.media_type,
@@ -158,13 +166,13 @@ pub struct UploadView {
     pub name: FileName,
     /// The metadata as it was sent.
     pub metadata: UploadMetadata,
-    /// The number of bytes that are stored. It is the length exactly if the file is ready.
+    /// The number of bytes that are stored. It is the length exactly if the upload is complete.
     pub offset: u64,
     /// The number of bytes that were announced.
     pub length: u64,
     /// When the upload began.
     pub created_at: Timestamp,
-    /// The time at which the upload is given up. `None` if the file is ready.
+    /// The time at which the upload is given up. `None` if it is complete.
     pub expires_at: Option<Timestamp>,
 }
 
@@ -173,7 +181,6 @@ impl UploadView {
     #[must_use]
     pub fn of(file: &File) -> Option<Self> {
         let resumable = file.resumable.as_ref().filter(|_| file.state != FileState::Deleted)?;
-        let is_ready = file.state == FileState::Ready;
         Some(Self {
             id: file.id,
             name: file.name.clone(),
@@ -181,7 +188,7 @@ impl UploadView {
             offset: resumable.offset,
             length: file.size,
             created_at: file.created_at,
-            expires_at: (!is_ready).then_some(resumable.expires_at),
+            expires_at: (!file.is_complete()).then_some(resumable.expires_at),
         })
     }
 }
@@ -195,8 +202,9 @@ pub fn file_position(file: &File) -> Position {
 /// Reads files outside a unit of work.
 ///
 /// 1. A list has the files that are ready, and no others.
-/// 2. The files to remove are those that are deleted, the uploads that began at `uploads_until` or before, and the uploads
-///    in pieces that expire at `now` or before. They are in the order of their ids.
+/// 2. The files to remove are those that are deleted, the uploads that began at `uploads_until` or before, the uploads in
+///    pieces that expire at `now` or before, and the infected files that have a `delete_at` at `now` or before it. They are
+///    in the order of their ids.
 /// 3. Of several ids, exactly those are returned that a file in any state has, or a picture of a file in a size.
 /// 4. A list of open uploads has the uploads in pieces of the owner that are neither complete nor deleted, and that expire
 ///    after `now`.
@@ -204,6 +212,7 @@ pub fn file_position(file: &File) -> Position {
 /// 6. The expired files are those that are ready and have a `delete_at` at `now` or before it, in the order of that time
 ///    and the id.
 /// 7. A picture is found by its file and its side.
+/// 8. The quarantined files are in the order of their ids.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait FileQueries: Send + Sync {
@@ -234,6 +243,8 @@ pub trait FileQueries: Send + Sync {
         after: Option<FileId>,
         limit: u32,
     ) -> Result<Vec<FileId>, StoreError>;
+    /// At most `limit` quarantined files: the first ones, or those that follow `after`.
+    async fn list_quarantined_files(&self, after: Option<FileId>, limit: u32) -> Result<Vec<FileId>, StoreError>;
     /// The first `limit` expired files.
     async fn list_expired_files(&self, now: Timestamp, limit: u32) -> Result<Vec<FileId>, StoreError>;
     /// At most `limit` files of this user, in any order.

@@ -1,8 +1,8 @@
 //! Reading files and their contents.
 
 use super::{
-    BlobReader, BlobStore, FileLink, FileLinkExpired, FileLinkInvalid, FileLinks, FileQueries, FileView, LinkedUse,
-    ReadLinkError,
+    BlobReader, BlobStore, FileInfected, FileLink, FileLinkExpired, FileLinkInvalid, FileLinks, FileQuarantined,
+    FileQueries, FileView, LinkedUse, NotReady, ReadLinkError,
 };
 use crate::identity::AccountScopes;
 use crate::kernel::{
@@ -10,12 +10,13 @@ use crate::kernel::{
     permit, scope, use_case_error,
 };
 use skep_domain::{
-    files::{FileContent, FileId, FileImage, FileVisibility, actions},
-    shared::{Direction, UserId},
+    files::{File, FileContent, FileId, FileImage, FileState, FileVisibility, actions},
+    shared::Direction,
 };
 use std::{ops::Range, sync::Arc};
 
-/// Returns one file. A public file is shown to every caller, and a private one to its owner and to admins.
+/// Returns one file. A public file is shown to every caller, and a private one to its owner and to admins. A file that is
+/// quarantined or infected is shown as a private one, whatever its audience.
 pub struct GetFile(Reader<dyn FileQueries>);
 
 impl GetFile {
@@ -25,19 +26,20 @@ impl GetFile {
         Self(Reader::new(actions::READ_PUBLIC_FILE, files))
     }
 
-    /// Reads the file with this id. A file that the actor may not see, and one that is not ready, counts as not found.
+    /// Reads the file with this id. A file that the actor may not see, and one that is not complete, counts as not found.
     ///
     /// # Errors
     /// [`GetError`].
     pub async fn execute(&self, actor: &Actor, id: FileId) -> Result<FileView, GetError> {
-        let file = self.0.open(actor)?.find_file(id).await?.as_ref().and_then(FileView::of);
-        Ok(file.filter(|file| is_shown(actor, file.visibility, file.owner_id)).ok_or(NotFound("file"))?)
+        let file = self.0.open(actor)?.find_file(id).await?.filter(|file| is_shown(actor, file));
+        Ok(file.as_ref().and_then(FileView::of).ok_or(NotFound("file"))?)
     }
 }
 
-/// Whether this actor sees a file of this owner.
-pub(crate) fn is_shown(actor: &Actor, visibility: FileVisibility, owner_id: UserId) -> bool {
-    visibility == FileVisibility::Public || scope(actor, actions::READ_FILE).admits(owner_id)
+/// Whether this actor sees a file.
+pub(crate) fn is_shown(actor: &Actor, file: &File) -> bool {
+    let is_public = file.visibility == FileVisibility::Public && file.state == FileState::Ready;
+    is_public || scope(actor, actions::READ_FILE).admits(file.owner_id)
 }
 
 /// A content that is shown: that of a file, or a picture of it in a size.
@@ -76,6 +78,8 @@ use_case_error! {
     ReadFileError {
         Denied(Denied),
         NotFound(NotFound),
+        Quarantined(FileQuarantined),
+        Infected(FileInfected),
         LinkInvalid(FileLinkInvalid),
         LinkExpired(FileLinkExpired),
     }
@@ -87,6 +91,16 @@ impl From<GetError> for ReadFileError {
             GetError::Denied(denied) => denied.into(),
             GetError::NotFound(missing) => missing.into(),
             GetError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<NotReady> for ReadFileError {
+    fn from(error: NotReady) -> Self {
+        match error {
+            NotReady::Quarantined(refused) => refused.into(),
+            NotReady::Infected(refused) => refused.into(),
+            NotReady::Store(error) => error.into(),
         }
     }
 }
@@ -126,14 +140,15 @@ impl ReadFile {
         Self { get_file: GetFile::new(files.clone()), files, blobs, links, accounts, clock }
     }
 
-    /// Reads the file, as [`GetFile::execute`] does. The export of another user counts as not found.
+    /// Reads the file, as [`GetFile::execute`] does. The export of another user counts as not found. A file that is not
+    /// ready is refused.
     ///
     /// # Errors
-    /// [`GetError`].
-    pub async fn find(&self, actor: &Actor, id: FileId) -> Result<FileView, GetError> {
+    /// [`ReadFileError`].
+    pub async fn find(&self, actor: &Actor, id: FileId) -> Result<FileView, ReadFileError> {
         let file = self.get_file.execute(actor, id).await?;
         let gives = file.gives_content_to(actor.user_id());
-        Ok(Some(file).filter(|_| gives).ok_or(NotFound("file"))?)
+        Ok(Some(file).filter(|_| gives).ok_or(NotFound("file"))?.check_ready()?)
     }
 
     /// Reads the file of a link, for any actor. The link is checked first, so a wrong one says nothing about the file. A
@@ -157,8 +172,8 @@ impl ReadFile {
     }
 
     async fn ready(&self, id: FileId) -> Result<FileView, GetError> {
-        let file = self.files.find_file(id).await?.as_ref().and_then(FileView::of);
-        Ok(file.ok_or(NotFound("file"))?)
+        let file = self.files.find_file(id).await?.filter(|file| file.ready().is_some());
+        Ok(file.as_ref().and_then(FileView::of).ok_or(NotFound("file"))?)
     }
 
     /// Opens a content that was found, or a range of its bytes. A whole content is compared with its checksum while it is

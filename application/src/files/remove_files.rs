@@ -34,8 +34,9 @@ impl RemoveFiles {
         Self { store, blobs, runtime }
     }
 
-    /// Removes the content of a file that is not ready, and its row. An upload is given up first, so that it cannot
-    /// become ready meanwhile. Returns whether a row was removed: `false` if the file is ready, or no longer exists.
+    /// Removes the content of a deleted file, and its row. An upload is given up first, so that it cannot become ready
+    /// meanwhile, and so is an infected file whose time is over. Returns whether a row was removed: `false` if the file is
+    /// still shown, or no longer exists.
     ///
     /// # Errors
     /// The store's error.
@@ -63,7 +64,7 @@ impl RemoveFiles {
         .await
     }
 
-    /// Gives the file up if it is an upload. If its content may be deleted, returns the ids of its pictures in sizes.
+    /// Gives the file up if it is an upload, or infected and its time is over. If its content may be deleted, returns the ids of its pictures in sizes.
     async fn give_up(&self, id: FileId) -> Result<Option<Vec<FileId>>, StoreError> {
         let now = self.runtime.clock.now();
         run(&self.runtime, None, |attempt| async move {
@@ -82,6 +83,9 @@ async fn give_up(unit: &mut dyn FilesTx, id: FileId, now: Timestamp) -> Result<O
         let mut usage = usage(unit, &file).await?;
         usage.end(file.size, &file);
         unit.file_usage().save(&usage).await?;
+        unit.files().save(&file).await?;
+    } else if file.is_overdue(now) {
+        file.remove(now);
         unit.files().save(&file).await?;
     }
     if file.state != FileState::Deleted {
@@ -115,7 +119,8 @@ fn before(now: Timestamp, age: Duration) -> Timestamp {
     now.plus_millis(-i64::try_from(age.as_millis()).unwrap_or(i64::MAX))
 }
 
-/// Removes deleted files, uploads that were given up, and uploads in pieces that have expired.
+/// Removes deleted files, uploads that were given up, uploads in pieces that have expired, and infected files whose time is
+/// over.
 pub struct SweepFiles {
     files: Arc<dyn FileQueries>,
     remove: Arc<RemoveFiles>,

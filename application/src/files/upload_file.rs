@@ -2,12 +2,16 @@
 //!
 //! 1. A unit of work stores the row of the upload, which counts in the usage of its owner.
 //! 2. The content is written, made durable, and published under the id of the file.
-//! 3. A unit of work makes the file ready, with its event.
+//! 3. A unit of work makes the file ready, with its event. If there is a scanner, it quarantines the file, and stores the
+//!    job that asks the scanner.
 //!
 //! After a crash between two steps there is an upload that no caller sees, and the sweep removes it with its content.
 
 use super::{FileView, ReserveUploadError, SNIFFED_BYTES, StagedBlob, UploadParts, upload_parts::Arrived};
-use crate::kernel::{Actor, Denied, IdempotencyKey, KeyReused, account, permit, refusal, use_case_error};
+use crate::{
+    jobs::EnqueueError,
+    kernel::{Actor, Denied, IdempotencyKey, KeyReused, account, permit, refusal, use_case_error},
+};
 use skep_domain::files::{
     Checksum, File, FileId, FileName, FilePurpose, FileVisibility, MediaType, QuotaExceeded, actions,
 };
@@ -71,6 +75,7 @@ use_case_error! {
         MediaType(MediaTypeNotAllowed),
         Mismatch(ContentMismatch),
         GivenUp(UploadGivenUp),
+        Enqueue(EnqueueError),
         KeyReused(KeyReused),
     }
 }

@@ -6,7 +6,7 @@ use super::{
     constraints::{FILE_ID, FILE_USAGE_OWNER},
 };
 use crate::kernel::{
-    Actor, Attempt, Begin, Commands, IdempotencyKey, Key, Runtime, StoreError, TxMode, UseCase, run, use_case_error,
+    Actor, Attempt, Begin, IdempotencyKey, Key, Runtime, StoreError, TxMode, UseCase, run, use_case_error,
 };
 use skep_domain::{
     files::{Checksum, File, FileContent, FileId, FilePurpose, FileUsage, MediaType},
@@ -49,17 +49,16 @@ pub(super) struct Arrived {
 }
 
 impl UploadParts {
-    /// Stores rows in the one store and contents in the other.
+    /// Stores rows in the one store and contents in the other. `complete` ends the uploads.
     #[must_use]
     pub fn new(
         store: Arc<dyn Begin<dyn FilesTx>>,
         (blobs, types): (Arc<dyn BlobStore>, Arc<dyn ContentTypes>),
-        commands: &Commands<dyn FilesTx>,
+        complete: UseCase<CompleteUpload>,
         remove: Arc<RemoveFiles>,
         runtime: Runtime,
         policy: FilePolicy,
     ) -> Self {
-        let complete = UseCase::new(CompleteUpload, commands);
         Self { store, blobs, remove, runtime, policy, types, complete }
     }
 
@@ -143,7 +142,7 @@ impl UploadParts {
         }
     }
 
-    /// Judges the content, publishes it, and makes the file ready, once per key.
+    /// Judges the content, publishes it, and ends the upload, once per key.
     pub(super) async fn finish(
         &self,
         arrived: Arrived,

@@ -31,6 +31,8 @@ pub struct Cabinet {
     pub usage: Option<FileUsage>,
     /// The only job, if there is one.
     pub job: Option<Job>,
+    /// How many jobs of the same kind wait for the owner.
+    pub waiting: u64,
     /// The calls that the units of work have received.
     pub seen: Seen,
 }
@@ -56,6 +58,8 @@ impl World for Cabinet {
         unit.file_usage.expect_find().returning(seen.finds("file_usage.find", usages, |usage| usage.owner_id));
         let jobs = Vec::from_iter(self.job.clone());
         unit.jobs.expect_find().returning(seen.finds("jobs.find", jobs.clone(), |job| job.id));
+        let waiting = self.waiting;
+        unit.jobs.expect_count_waiting().returning(move |_, _, _| Ok(waiting));
         unit.jobs.expect_find_many().returning(seen.finds_many("jobs.find_many", jobs, |job| job.id));
         unit
     }
@@ -114,6 +118,11 @@ impl Shelves {
     /// Keeps a content.
     pub fn put(&self, id: FileId, content: &[u8]) {
         self.kept().contents.insert(id.uuid(), content.to_vec());
+    }
+
+    /// Removes a content.
+    pub fn remove(&self, id: FileId) {
+        self.kept().contents.remove(&id.uuid());
     }
 
     /// What is kept of a content that arrives in pieces.

@@ -34,6 +34,7 @@ pub(crate) async fn everything(config: Result<Config, ConfigError>) -> Vec<Findi
     findings.extend(services::store(&config, secrets.as_ref()).await);
     findings.extend(services::redis(&config).await);
     findings.extend(services::bucket(&config).await);
+    findings.extend(services::scanner(&config).await);
     findings.push(services::mail(&config).await);
     findings.push(services::port(&config).await);
     findings.extend(services::metrics_port(&config).await);

@@ -16,7 +16,7 @@ pub use fault::{ConfigError, Fault, Location};
 pub use setting::{Setting, Shape};
 pub use settings::SETTINGS;
 pub(crate) use values::StoreServer;
-pub use values::{LogFormat, MailServer, Secret, StoreChoice, Traces};
+pub use values::{LogFormat, MailServer, ScannerServer, Secret, StoreChoice, Traces};
 
 use http::HeaderName;
 use parse::{a_minute, list, one_of, seconds};
@@ -114,6 +114,8 @@ pub struct Config {
     pub files_dir: Option<PathBuf>,
     /// The bucket of the contents of files, instead of a folder.
     pub s3: Option<S3Options>,
+    /// The scanner of files.
+    pub scanner: ScannerServer,
     /// Settings of the use cases.
     pub policies: Policies,
 }
@@ -239,6 +241,7 @@ impl Config {
             files_dir: settings::files::folder(&mut source),
             scaler: settings::files::scaler(&mut source),
             s3: settings::s3::bucket(&mut source),
+            scanner: settings::files::scanner(&mut source),
             policies,
         };
         let connections = config.store.server().map(|_| config.store_connections);

@@ -4,10 +4,11 @@ use crate::{
     check::{self, Level},
     config::Config,
     data_dir::DataDir,
+    scanning,
     start_error::StartError,
 };
 use skep_application::{
-    files::{BlobStore, ContentTypes},
+    files::{BlobStore, ContentTypes, Scanner},
     kernel::Runtime,
 };
 use skep_blobs::{DiskBlobs, S3Blobs, SniffedTypes};
@@ -37,6 +38,15 @@ pub(crate) async fn report_bucket(config: Config) {
             finding.text
         );
     }
+}
+
+/// The scanner of files, if there is one. It is asked for the first time when it is used.
+///
+/// # Errors
+/// Its client cannot be set up.
+pub(crate) fn scanner(config: &Config, runtime: Runtime) -> Result<Option<Arc<dyn Scanner>>, StartError> {
+    let scanner = scanning::scanner(config, runtime).map_err(StartError::Scanner)?;
+    Ok(scanner.map(|named| named.scanner))
 }
 
 /// Judges contents by their first bytes.

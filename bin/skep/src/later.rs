@@ -1,6 +1,7 @@
 //! What happens after a commit: the handlers of jobs, the subscribers of events, and the workers that run both.
 
 use crate::{
+    scanning::ScanHandler,
     start_error::StartError,
     stores::OpenStore,
     sweeping::{Sweeper, ask_for_sweeps},
@@ -47,6 +48,7 @@ impl Later {
         let account_mails = app.notifications.account_mail_handler(runtime.clone());
         let exports = ExportAccountHandler::new(app.export_account.clone());
         let ours = Handlers::default().with(Sweeper(app.clone())).with(mails).with(account_mails).with(exports);
+        let ours = ours.with(ScanHandler(app.clone()));
         let handlers = match handlers {
             Some(add) => add(app, ours),
             None => ours,
@@ -66,11 +68,13 @@ impl Later {
         Ok(Self { handlers, subscribers })
     }
 
-    /// Runs workers until `stop`, and asks for sweeps. Mails have workers beside those of the other queues, half as many,
-    /// and exports have one, unless the options name these queues.
+    /// Runs workers until `stop`, and asks for sweeps. Mails and scans have workers beside those of the other queues,
+    /// half as many, and exports have one, unless the options name these queues.
     pub(crate) async fn work(&self, app: &Arc<App>, mut options: WorkerOptions, stop: CancellationToken) {
         let slots = options.queues.iter().map(|(_, slots)| *slots).max().unwrap_or(1);
-        for (own, slots) in [(QueueName::mails(), slots.div_ceil(2)), (QueueName::exports(), 1)] {
+        let half = slots.div_ceil(2);
+        let scans = app.ports.scanner.as_ref().map(|_| (QueueName::scans(), half));
+        for (own, slots) in [(QueueName::mails(), half), (QueueName::exports(), 1)].into_iter().chain(scans) {
             if options.queues.iter().all(|(queue, _)| *queue != own) {
                 options.queues.push((own, slots));
             }

@@ -13,6 +13,7 @@ mod keys;
 mod later;
 mod listen;
 mod mail;
+mod scanning;
 mod skep;
 mod start_error;
 mod stores;

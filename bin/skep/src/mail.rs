@@ -19,10 +19,11 @@ pub(crate) struct Post {
 
 impl Post {
     /// Logs that mails go to a folder, if they do.
-    pub(crate) fn announce(&self) {
+    pub(crate) fn announced(self) -> Self {
         if !self.is_sent {
             tracing::info!(folder = self.place, "mails are written to a folder: SKEP_MAIL_URL is not set");
         }
+        self
     }
 }
 

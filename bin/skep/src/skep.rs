@@ -12,7 +12,7 @@
 use crate::{
     config::Config,
     data_dir::{DataDir, NamedSecrets, ServerLock},
-    files::{content_types, contents},
+    files::{content_types, contents, scanner},
     gauges::{Gauges, Pools},
     keys::Keys,
     later::{AddHandlers, AddSubscribers, Later},
@@ -172,8 +172,7 @@ impl Builder {
         let (pools, cursor_key) = (Pools::of(&config), ring.cursor_key());
         let issuer = issuer.or_else(|| config.public_url.clone()).unwrap_or_else(|| ISSUER.to_owned());
         let tokens = Arc::new(ring.tokens(issuer.clone(), AUDIENCE)?);
-        let post = post(&config, &data, runtime.clone()).map_err(StartError::Mail)?;
-        post.announce();
+        let post = post(&config, &data, runtime.clone()).map_err(StartError::Mail)?.announced();
         let ports = Ports {
             store: store.store.clone(),
             runtime: runtime.clone(),
@@ -188,6 +187,7 @@ impl Builder {
             blobs: contents(&config, &data, runtime.clone())?,
             content_types: content_types(),
             image_scaler: Arc::new(pools.scaler.clone()),
+            scanner: scanner(&config, runtime.clone())?,
         };
         let (token_lifetime, public_url) = (config.policies.sessions.token_lifetime, config.public_url);
         let app = Arc::new(App::new(ports, config.policies));

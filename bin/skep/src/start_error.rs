@@ -72,6 +72,9 @@ pub enum StartError {
     /// The mailer cannot be set up.
     #[error("mails cannot be sent: check SKEP_MAIL_CA_FILE")]
     Mail(#[source] BoxError),
+    /// The client of the scanner cannot be set up.
+    #[error("the scanner of files cannot be asked: check SKEP_SCANNER and the certificates of this machine")]
+    Scanner(#[source] BoxError),
     /// The schema could not be brought up to date.
     #[error("the schema of the store could not be brought up to date")]
     Migration(#[from] MigrationError),

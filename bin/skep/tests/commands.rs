@@ -256,6 +256,35 @@ fn a_bucket_that_cannot_be_used_is_named_with_the_reason() {
 }
 
 #[test]
+fn a_scanner_that_cannot_be_used_is_named_with_the_reason_and_does_not_stop_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let check = |variables: &[(&str, &str)]| {
+        skep(folder.path(), &["check"]).env("PORT", "0").envs(variables.iter().copied()).output().unwrap()
+    };
+    let none = check(&[]);
+    assert!(code(&none) == 0 && !out(&none).contains("scanner"), "{}", out(&none));
+    // Nothing listens on this port.
+    let scanner = ("SKEP_SCANNER", "tcp://127.0.0.1:1");
+    let near = check(&[scanner]);
+    assert!(code(&near) == 0 && out(&near).contains("must not be reached"), "{}", out(&near));
+    let away = check(&[scanner, ("SKEP_SCANNER_NETWORKS", "127.0.0.1")]);
+    assert!(code(&away) == 0 && out(&away).contains("cannot connect to 127.0.0.1:1"), "{}", out(&away));
+    assert!(out(&away).contains("stay quarantined"), "{}", out(&away));
+    let missing = check(&[("SKEP_SCANNER", "unix:/no/such/socket")]);
+    assert!(code(&missing) == 0 && out(&missing).contains("cannot connect to the socket"), "{}", out(&missing));
+    for (name, wrong) in [
+        ("SKEP_SCANNER", "clamd:3310"),
+        ("SKEP_SCANNER", "unix:clamd.ctl"),
+        ("SKEP_SCANNER_NETWORKS", "clamd"),
+        ("SKEP_SCANNER_SECONDS", "0"),
+        ("SKEP_SCANNER_SECONDS", "601"),
+    ] {
+        let fault = check(&[(name, wrong)]);
+        assert!(code(&fault) == 1 && out(&fault).contains(name), "{}", out(&fault));
+    }
+}
+
+#[test]
 fn a_mail_server_that_cannot_be_used_is_named_with_the_reason() {
     let folder = tempfile::tempdir().unwrap();
     let with = |arguments: &[&str], variables: &[(&str, &str)]| {

@@ -2,7 +2,7 @@
 
 use super::Product;
 use crate::{
-    files::{File, FileId, FilePurpose, FileVisibility},
+    files::{File, FileId, FilePurpose, FileState, FileVisibility},
     shared::{InvalidText, Text, Timestamp},
 };
 
@@ -38,9 +38,12 @@ pub enum PicturesRefusal {
 /// Why a file cannot be a picture of a product.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum UnfitFile {
-    /// The upload is not complete, or the file is deleted.
+    /// The upload is not complete, the file is infected, or it is deleted.
     #[error("the file does not exist")]
     NotReady,
+    /// No scanner has judged the file yet, so visitors do not see it.
+    #[error("the file waits for the scanner, try again later")]
+    Quarantined,
     /// Visitors do not see the file.
     #[error("the file must be public")]
     NotPublic,
@@ -66,6 +69,9 @@ impl Picture {
     /// # Errors
     /// [`UnfitFile`].
     pub fn check_file(file: &File) -> Result<(), UnfitFile> {
+        if file.state == FileState::Quarantined {
+            return Err(UnfitFile::Quarantined);
+        }
         if file.ready().is_none() {
             return Err(UnfitFile::NotReady);
         }

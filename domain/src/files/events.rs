@@ -1,6 +1,6 @@
 //! The events of files.
 
-use super::{Checksum, File, FileContent, FileId, FilePurpose, FileVisibility, MediaType};
+use super::{Checksum, File, FileContent, FileId, FilePurpose, FileVisibility, MediaType, ThreatName};
 use crate::shared::{UserId, events};
 
 events! {
@@ -18,6 +18,31 @@ events! {
         media_type: MediaType,
         /// The size of the content in bytes.
         size: i64,
+        /// The SHA-256 of the content, in lower-case hexadecimal digits.
+        sha256: Checksum,
+    }
+
+    /// A file was uploaded, and waits until a scanner has judged it. Its content is stored, and no user gets it. If the
+    /// scanner finds nothing, `files.file_uploaded.v1` follows, and otherwise `files.file_infected.v1`.
+    FileQuarantined = "files.file_quarantined.v1" of file_id {
+        /// The new file.
+        file_id: FileId,
+        /// The user that stored it.
+        owner_id: UserId,
+        /// What it is for.
+        purpose: FilePurpose,
+    }
+
+    /// A scanner has found something harmful in a file that was quarantined. Its content is deleted after that.
+    FileInfected = "files.file_infected.v1" of file_id {
+        /// The file that was judged.
+        file_id: FileId,
+        /// The user that stored it.
+        owner_id: UserId,
+        /// What it was for.
+        purpose: FilePurpose,
+        /// The name that the scanner has for what it has found.
+        threat: ThreatName,
         /// The SHA-256 of the content, in lower-case hexadecimal digits.
         sha256: Checksum,
     }
@@ -46,6 +71,23 @@ impl FileUploaded {
             size: i64::try_from(content.size).unwrap_or(i64::MAX),
             sha256: content.checksum,
         }
+    }
+}
+
+impl FileQuarantined {
+    /// The event of this file, whose upload is complete.
+    #[must_use]
+    pub const fn of(file: &File) -> Self {
+        Self { file_id: file.id, owner_id: file.owner_id, purpose: file.purpose }
+    }
+}
+
+impl FileInfected {
+    /// The event of this file, in whose content a scanner has found this.
+    #[must_use]
+    pub fn of(file: &File, content: &FileContent, threat: &ThreatName) -> Self {
+        let (file_id, owner_id, purpose) = (file.id, file.owner_id, file.purpose);
+        Self { file_id, owner_id, purpose, threat: threat.clone(), sha256: content.checksum }
     }
 }
 
@@ -78,6 +120,13 @@ mod tests {
         });
         assert_payload(&FileUploaded::of(&file, &content), uuid, &payload);
         let payload = json!({ "file_id": uuid, "owner_id": owner, "purpose": "image" });
+        assert_payload(&FileQuarantined::of(&file), uuid, &payload);
         assert_payload(&FileDeleted::of(&file), uuid, &payload);
+        let payload = json!({
+            "file_id": uuid, "owner_id": owner, "purpose": "image", "threat": "Eicar-Test-Signature",
+            "sha256": "ab".repeat(32),
+        });
+        let threat = ThreatName::of("Eicar-Test-Signature");
+        assert_payload(&FileInfected::of(&file, &content, &threat), uuid, &payload);
     }
 }

@@ -10,12 +10,18 @@ typed_id! {
 
 named! {
     /// The state of a file. A file begins as an upload, is then ready, and ends deleted; an upload that is given up is
-    /// deleted without having been ready.
+    /// deleted without having been ready. With a scanner, a file is quarantined before it is ready, and an infected one is
+    /// never ready.
     FileState {
         /// The content is being received. No user sees the file.
         Uploading = "uploading",
+        /// The content is complete and stored, and waits until a scanner has judged it. Only the owner and admins see the
+        /// file, and no user gets its content.
+        Quarantined = "quarantined",
         /// The content is complete and stored.
         Ready = "ready",
+        /// A scanner has found something harmful in the content, which is deleted. Only the owner and admins see the file.
+        Infected = "infected",
         /// No user sees the file any more. It waits until its content is deleted.
         Deleted = "deleted",
     }
@@ -75,12 +81,12 @@ pub struct File {
     pub size: u64,
     /// The media type and the checksum. `None` until the upload is complete.
     pub content: Option<(MediaType, Checksum)>,
-    /// Whether it is being uploaded, ready or deleted.
+    /// Whether it is being uploaded, quarantined, ready, infected or deleted.
     pub state: FileState,
     /// The facts about an upload that arrives in pieces. They stay when the file is ready.
     pub resumable: Option<Resumable>,
-    /// The time from which on a sweep deletes the file, once it is ready. `None` for a file that stays until a user deletes
-    /// it.
+    /// The time from which on a sweep deletes the file, once it is ready or infected. `None` for a file that stays until a
+    /// user deletes it.
     pub delete_at: Option<Timestamp>,
     /// When the upload began.
     pub created_at: Timestamp,
@@ -132,6 +138,17 @@ impl File {
         content: FileContent,
         now: Timestamp,
     ) -> Result<(), NotUploading> {
+        self.end_upload(holder, content, FileState::Ready, now)
+    }
+
+    /// Ends the upload with its content, which is stored. The file is in this state then.
+    pub(super) fn end_upload(
+        &mut self,
+        holder: Option<LeaseToken>,
+        content: FileContent,
+        state: FileState,
+        now: Timestamp,
+    ) -> Result<(), NotUploading> {
         let held = self.resumable.as_ref().map(|resumable| resumable.appender.map(|appender| appender.token));
         let is_held = match held {
             None => holder.is_none(),
@@ -145,7 +162,7 @@ impl File {
         }
         self.size = content.size;
         self.content = Some((content.media_type, content.checksum));
-        self.enter(FileState::Ready, now);
+        self.enter(state, now);
         Ok(())
     }
 
@@ -158,7 +175,7 @@ impl File {
         is_there
     }
 
-    fn enter(&mut self, state: FileState, now: Timestamp) {
+    pub(super) fn enter(&mut self, state: FileState, now: Timestamp) {
         self.state = state;
         self.updated_at = now.not_before(self.updated_at);
     }

@@ -9,6 +9,7 @@ mod media_type;
 mod name;
 mod purpose;
 mod resumable;
+mod scan;
 mod usage;
 
 pub use checksum::{Checksum, InvalidChecksum};
@@ -22,4 +23,5 @@ pub use purpose::FilePurpose;
 pub use resumable::{
     APPEND_TERM_MILLIS, AppendRefused, Appender, InvalidUploadMetadata, Resumable, UPLOAD_METADATA_MAX, UploadMetadata,
 };
+pub use scan::{INFECTED_KEPT_MILLIS, NotQuarantined, ThreatName, Verdict};
 pub use usage::{FileQuota, FileUsage, QuotaExceeded};

@@ -51,7 +51,7 @@ pub struct Appender {
 pub struct Resumable {
     /// The metadata as it was sent.
     pub metadata: UploadMetadata,
-    /// The number of bytes that are stored durably. It reaches the length only when the file becomes ready, so a client
+    /// The number of bytes that are stored durably. It reaches the length only when the upload is complete, so a client
     /// never takes an upload for complete that is not.
     pub offset: u64,
     /// The time at which the upload is given up.
@@ -91,7 +91,7 @@ impl File {
         Self { resumable: Some(resumable), ..self }
     }
 
-    /// Whether the upload has reached its end of time. A file that is ready has not.
+    /// Whether the upload has reached its end of time. A complete one has not.
     #[must_use]
     pub fn is_expired(&self, now: Timestamp) -> bool {
         let is_over = |resumable: &Resumable| resumable.expires_at <= now;
@@ -114,7 +114,7 @@ impl File {
         let resumable = self.resumable.as_mut().ok_or(AppendRefused::Unknown)?;
         match self.state {
             FileState::Deleted => return Err(AppendRefused::Unknown),
-            FileState::Ready => return Err(AppendRefused::Complete),
+            FileState::Quarantined | FileState::Ready | FileState::Infected => return Err(AppendRefused::Complete),
             FileState::Uploading if is_expired => return Err(AppendRefused::Expired),
             FileState::Uploading => {}
         }

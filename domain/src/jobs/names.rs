@@ -90,6 +90,12 @@ impl QueueName {
     pub fn exports() -> Self {
         Self("exports".to_owned())
     }
+
+    /// The queue of files that a scanner judges. They have workers of their own, because a scanner can be slow or away.
+    #[must_use]
+    pub fn scans() -> Self {
+        Self("scans".to_owned())
+    }
 }
 
 impl ScheduleName {

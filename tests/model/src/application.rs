@@ -54,6 +54,7 @@ impl Application {
             blobs: Arc::new(testing::Shelves::default()),
             content_types: Arc::new(MockContentTypes::new()),
             image_scaler: Arc::new(MockImageScaler::new()),
+            scanner: None,
         };
         Self { app: App::new(ports, policies()), clock, patience: None }
     }

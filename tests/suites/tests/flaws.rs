@@ -76,6 +76,11 @@ const CAUGHT: &[(SqlFlaw, &str, &str)] = &[
     (flaw("files.file.list_removable", "state = 'deleted' OR ", ""), "files", REMOVABLE),
     (flaw("files.file.list_removable", " AND id > $3", " AND $3 = $3"), "files", REMOVABLE),
     (flaw("files.file.list_removable", "ORDER BY id", "ORDER BY id DESC"), "files", REMOVABLE),
+    (flaw("files.file.list_removable", "delete_at <= $2", "delete_at < $2"), "files", VERDICTS),
+    (flaw("files.file.list_removable", "state = 'uploading' AND (", "("), "files", VERDICTS),
+    (flaw("files.file.list_quarantined", " AND state = 'quarantined'", ""), "files", QUARANTINED),
+    (flaw("files.file.list_quarantined", "id > $1", "$1 = $1"), "files", QUARANTINED),
+    (flaw("files.file.list_quarantined", "ORDER BY id", "ORDER BY id DESC"), "files", QUARANTINED),
     (flaw("files.file.list_expired", "delete_at <= $1", "delete_at < $1"), "files", EXPIRED),
     (flaw("files.file.list_expired", "state = 'ready' AND ", ""), "files", EXPIRED),
     (flaw("files.file.list_expired", "ORDER BY delete_at, id", "ORDER BY id"), "files", EXPIRED),
@@ -378,6 +383,8 @@ const IMAGES_OF: &str = "the_pictures_of_a_file_are_listed_and_deleted";
 const READY_ONLY: &str = "only_files_that_are_ready_are_listed";
 const OPEN_ONLY: &str = "only_open_uploads_in_pieces_are_listed_as_such";
 const EXPIRED: &str = "ready_files_expire_at_their_time";
+const QUARANTINED: &str = "only_files_that_wait_for_a_verdict_are_quarantined";
+const VERDICTS: &str = "a_verdict_is_kept_and_an_infected_file_is_removable_later";
 const REMOVABLE: &str = "deleted_files_and_old_uploads_are_removable";
 const TRANSLATIONS: &str = "the_translations_of_a_kind_are_found_and_no_others";
 const RAISED: &str = "every_change_raises_the_version_at_once_on_every_instance";

@@ -72,6 +72,7 @@ fn app(store: Arc<dyn Store>) -> Arc<App> {
         blobs: Arc::new(MockBlobStore::new()),
         content_types: Arc::new(MockContentTypes::new()),
         image_scaler: Arc::new(MockImageScaler::new()),
+        scanner: None,
     };
     Arc::new(App::new(ports, Policies::default()))
 }

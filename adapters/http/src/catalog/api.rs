@@ -156,8 +156,9 @@ impl CatalogApi {
     /// the product.
     ///
     /// Each file is a public file with the purpose `image`, of any owner. Otherwise the answer is 422 with the code
-    /// `unknown_file`, `file_not_public` or `file_not_image` at the `file_id`. A file that the caller may not see counts as
-    /// unknown. A file can be deleted later: the product keeps the picture, and its content is answered 404.
+    /// `unknown_file`, `file_quarantined`, `file_not_public` or `file_not_image` at the `file_id`. A file that the caller may
+    /// not see counts as unknown. A file can be deleted later: the product keeps the picture, and its content is answered
+    /// 404.
     ///
     /// If nothing is different afterwards, the `ETag` stays the same, and the files are not checked again. For an archived
     /// product, the answer is 404.

@@ -62,7 +62,7 @@ impl FilesApi {
     /// Stores the body as a file of the caller. Needs an account. The body is the content itself, or a form
     /// (`multipart/form-data`) whose last part is the content; its fields then take the place of the parameters. The media
     /// type is judged by the content, and the one that the request names does not count. The answer comes when the file is
-    /// stored durably. A user can keep a limited number of files and bytes; above that, the answer is
+    /// stored durably. If the deployment has a scanner, the `state` is `quarantined` until it has judged the content. A user can keep a limited number of files and bytes; above that, the answer is
     /// 409 `file_quota_exceeded`. Every call stores another file, unless it repeats an `Idempotency-Key` with the same
     /// content.
     #[expect(clippy::too_many_arguments, reason = "the parameters of the operation")]
@@ -85,7 +85,7 @@ impl FilesApi {
 
     /// List files
     ///
-    /// Lists the caller's files; an admin gets the files of all users. Needs an account.
+    /// Lists the caller's files that are ready; an admin gets the files of all users. Needs an account.
     #[oai(path = "/files", method = "get", operation_id = "list_files")]
     async fn list(&self, caller: SignedIn, Sent(list): List<()>) -> Result<Listed<FileBody>, Problem> {
         let list = list.open(&caller, FILES)?;
@@ -96,7 +96,8 @@ impl FilesApi {
     /// Get a file
     ///
     /// Returns the facts about a file. Anyone may call it for a public file. Callers with an account also get their own
-    /// files, and admins get every file. For any other file, the answer is 404, as if it did not exist.
+    /// files, and admins get every file. For any other file, the answer is 404, as if it did not exist. So is a public file
+    /// that the scanner has not found clean, except for its owner and admins.
     #[oai(path = "/files/:id", method = "get", operation_id = "get_file")]
     async fn get(&self, caller: Anyone, Path(id): Path<Id<FileId>>) -> Result<Shown<FileBody>, Problem> {
         let file = caller.app().files.get_file.execute(&caller.actor, id.0).await?;
@@ -110,6 +111,9 @@ impl FilesApi {
     /// any other content is downloaded. The content never changes, so caches keep that of a public file. A link from
     /// `POST /api/v1/files/{id}/links` gives it to every caller until it expires, the file is deleted, or the account that
     /// made the link may no longer read the file. A wrong link is refused whether the file exists or not.
+    ///
+    /// The content of a file that waits for the scanner is answered 409 `file_quarantined`, and that of an infected one 410
+    /// `file_infected`, to the callers that see the file.
     ///
     /// With `size`, a picture is returned in one of the sizes of the deployment: turned upright, without metadata, and never
     /// enlarged. It is WebP, JPEG or PNG, whichever fits, and of an animation the first frame. The first request makes it,
@@ -146,7 +150,7 @@ impl FilesApi {
     /// make links to their own files, and accounts with a role that may read private files make links to every file. For
     /// any other file, the answer is 404: a public one needs no link, and an export has none. The link to a private file
     /// holds only as long as its maker may read the file. Every link ends when the file is deleted, and when the secret of
-    /// the instances is replaced.
+    /// the instances is replaced. A file that waits for the scanner, or is infected, gets no link.
     #[oai(path = "/files/:id/links", method = "post", operation_id = "sign_file_link")]
     async fn sign_link(
         &self,

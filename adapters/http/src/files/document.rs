@@ -3,7 +3,7 @@
 use crate::parts::{EXAMPLE_TIME, Schemas};
 use serde_json::json;
 use skep_application::Policies;
-use skep_domain::files::{FILE_NAME_MAX, FileDisposition, FilePurpose, FileVisibility, MEDIA_TYPE_MAX};
+use skep_domain::files::{FILE_NAME_MAX, FileDisposition, FilePurpose, FileState, FileVisibility, MEDIA_TYPE_MAX};
 
 /// A line with a character that is neither a space nor a dot, and without the characters that divide folders.
 const NAME: &str = r"^[^\x00-\x1f\x7f-\x9f/\\]*[^\x00-\x20\x7f-\xa0/\\.][^\x00-\x1f\x7f-\x9f/\\]*$";
@@ -13,12 +13,14 @@ const MEDIA_TYPE: &str = r"^[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]*/[A-Za-z0-9][A-Za-z0
 pub(super) fn complete(schemas: &mut Schemas<'_>, policies: &Policies) {
     schemas.values("File", "purpose", FilePurpose::NAMES.iter().copied());
     schemas.values("File", "visibility", FileVisibility::NAMES.iter().copied());
+    let shown = FileState::ALL.iter().filter(|state| !matches!(state, FileState::Uploading | FileState::Deleted));
+    schemas.values("File", "state", shown.map(|state| state.name()));
     schemas.limit(&["File"], "sha256", &json!({ "pattern": "^[0-9a-f]{64}$" }));
     let id = "019a9d3c-5a00-7000-8000-000000000003";
     let links = json!({ "self": format!("/api/v1/files/{id}"), "content": format!("/api/v1/files/{id}/content") });
     let file = json!({
         "id": id, "owner_id": "019a9d3c-5a00-7000-8000-000000000004", "purpose": "attachment", "visibility": "private",
-        "name": "report.txt", "size": 5, "media_type": "text/plain",
+        "state": "ready", "name": "report.txt", "size": 5, "media_type": "text/plain",
         "sha256": "a55e2e3846a51f6ad0abfdfbdea2ba0e5e0c76b5ccfa8a920895fedeae89a8b6",
         "created_at": EXAMPLE_TIME, "links": links.clone(),
     });

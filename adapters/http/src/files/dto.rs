@@ -31,6 +31,9 @@ pub(super) struct FileBody {
     purpose: String,
     /// `private` for the owner and admins only, or `public` for every caller that knows the id.
     visibility: String,
+    /// `ready`, or for the owner and admins `quarantined` while the file waits for the scanner, and `infected` after the
+    /// scanner has found something harmful. Only the content of a ready file can be read.
+    state: String,
     /// The name under which it is downloaded.
     name: String,
     /// The size of the content in bytes.
@@ -52,6 +55,7 @@ impl From<FileView> for FileBody {
             owner_id: Id(file.owner_id),
             purpose: file.purpose.name().to_owned(),
             visibility: file.visibility.name().to_owned(),
+            state: file.state.name().to_owned(),
             name: file.name.into_string(),
             size: file.size,
             media_type: file.media_type.into_string(),

@@ -254,14 +254,24 @@ impl FileQueries for MongoStore {
         let old =
             doc! { "state": uploading, "created_at": { "$lte": date(uploads_until) }, "upload_expires_at": Bson::Null };
         let expired = doc! { "state": uploading, "upload_expires_at": { "$lte": date(now) } };
-        let deleted = FileState::Deleted.name();
+        let (infected, deleted) = (FileState::Infected.name(), FileState::Deleted.name());
+        let overdue = doc! { "state": infected, "delete_at": { "$lte": date(now) } };
         // Each part of `$or` has the state, but only a condition beside it can limit what is read along the index.
-        let states = doc! { "$in": [uploading, deleted] };
-        let mut removable = doc! { "state": states, "$or": [{ "state": deleted }, old, expired] };
+        let states = doc! { "$in": [uploading, infected, deleted] };
+        let mut removable = doc! { "state": states, "$or": [{ "state": deleted }, old, expired, overdue] };
         if let Some(after) = after {
             removable.insert("_id", doc! { "$gt": record::id(after.uuid()) });
         }
         let query = Query::of(removable).by(doc! { "_id": 1 }).at_most(limit).along(STATES);
+        self.read().await?.find::<FileIdDoc>(query).await
+    }
+
+    async fn list_quarantined_files(&self, after: Option<FileId>, limit: u32) -> Result<Vec<FileId>, StoreError> {
+        let mut quarantined = doc! { "state": FileState::Quarantined.name() };
+        if let Some(after) = after {
+            quarantined.insert("_id", doc! { "$gt": record::id(after.uuid()) });
+        }
+        let query = Query::of(quarantined).by(doc! { "_id": 1 }).at_most(limit).along(STATES);
         self.read().await?.find::<FileIdDoc>(query).await
     }
 

@@ -82,9 +82,15 @@ static OPEN: LazyLock<Pages> = LazyLock::new(|| {
     Pages::new(&FILES, &Listed { condition, params: &[Kind::Uuid, Kind::Time], sorts: &sorts, count: "count_open" })
 });
 static LIST_REMOVABLE: LazyLock<Statement> = LazyLock::new(|| {
-    let text = "SELECT id FROM files WHERE state <> 'ready' AND (state = 'deleted' OR upload_expires_at <= $2 \
-        OR upload_expires_at IS NULL AND created_at <= $1) AND id > $3 ORDER BY id LIMIT $4";
+    let text = "SELECT id FROM files WHERE state <> 'ready' AND (state = 'deleted' \
+        OR state = 'uploading' AND (upload_expires_at <= $2 OR upload_expires_at IS NULL AND created_at <= $1) \
+        OR state = 'infected' AND delete_at <= $2) AND id > $3 ORDER BY id LIMIT $4";
     FILES.command("list_removable", text, &[Kind::Time, Kind::Time, Kind::Uuid, Kind::Int], &[Kind::Uuid])
+});
+/// The index of the files that are not ready has them in this order.
+static LIST_QUARANTINED: LazyLock<Statement> = LazyLock::new(|| {
+    let text = "SELECT id FROM files WHERE state <> 'ready' AND state = 'quarantined' AND id > $1 ORDER BY id LIMIT $2";
+    FILES.command("list_quarantined", text, &[Kind::Uuid, Kind::Int], &[Kind::Uuid])
 });
 static LIST_EXPIRED: LazyLock<Statement> = LazyLock::new(|| {
     let text = "SELECT id FROM files WHERE state = 'ready' AND delete_at <= $1 ORDER BY delete_at, id LIMIT $2";
@@ -106,6 +112,7 @@ pub(super) fn declared() -> Declared {
     let statements = ALL.statements().chain(OWNED.statements()).chain(OPEN.statements());
     Declared::table(&FILES).statements(statements).statements([
         &*LIST_REMOVABLE,
+        &*LIST_QUARANTINED,
         &*LIST_EXPIRED,
         &*LIST_OF,
         &*LIST_KNOWN,
@@ -229,6 +236,11 @@ impl FileQueries for SqlStore {
     ) -> Result<Vec<FileId>, StoreError> {
         let after = after.map_or_else(Uuid::nil, FileId::uuid);
         self.rows(&LIST_REMOVABLE, args![uploads_until, now, after, limit], id).await
+    }
+
+    async fn list_quarantined_files(&self, after: Option<FileId>, limit: u32) -> Result<Vec<FileId>, StoreError> {
+        let after = after.map_or_else(Uuid::nil, FileId::uuid);
+        self.rows(&LIST_QUARANTINED, args![after, limit], id).await
     }
 
     async fn list_expired_files(&self, now: Timestamp, limit: u32) -> Result<Vec<FileId>, StoreError> {

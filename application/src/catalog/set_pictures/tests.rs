@@ -6,7 +6,7 @@ use crate::{
 use serde_json::json;
 use skep_domain::{
     access::Role,
-    files::{File, FilePurpose, FileVisibility},
+    files::{File, FilePurpose, FileState, FileVisibility},
     shared::{BuiltInRole, Text, Timestamp, Version},
 };
 
@@ -128,8 +128,11 @@ async fn a_file_is_a_ready_public_image() {
     deleted.remove(Timestamp::MIN);
     let private = File { visibility: FileVisibility::Private, ..picture_file(50) };
     let attachment = File { purpose: FilePurpose::Attachment, ..picture_file(50) };
+    let in_state = |state| File { state, ..picture_file(50) };
     for (file, code) in [
         (deleted, "unknown_file"),
+        (in_state(FileState::Quarantined), "file_quarantined"),
+        (in_state(FileState::Infected), "unknown_file"),
         (private, "file_not_public"),
         (attachment, "file_not_image"),
         (file(51), "unknown_file"),

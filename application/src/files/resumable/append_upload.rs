@@ -3,6 +3,7 @@
 use super::{get_upload::own, hold::Hold};
 use crate::{
     files::{FileView, FilesTx, MediaTypeNotAllowed, PartialBlob, UploadFileError, UploadParts, upload_parts::Arrived},
+    jobs::EnqueueError,
     kernel::{Actor, AppError as _, Denied, Key, NotFound, StoreError, TxMode, permit, refusal, run, use_case_error},
 };
 use skep_domain::{
@@ -67,6 +68,7 @@ use_case_error! {
         TooLong(PieceTooLong),
         Mismatch(PieceMismatch),
         MediaType(MediaTypeNotAllowed),
+        Enqueue(EnqueueError),
     }
 }
 
@@ -275,6 +277,7 @@ impl Appending {
                 let lost = hold.end(kept).await.err().filter(|error| error.store_error().is_none());
                 Err(match error {
                     UploadFileError::Denied(denied) => denied.into(),
+                    UploadFileError::Enqueue(refused @ EnqueueError::TooManyWaitingJobs(_)) => refused.into(),
                     UploadFileError::Store(StoreError::OutcomeUnknown(cause)) => {
                         StoreError::OutcomeUnknown(cause).into()
                     }

@@ -3,6 +3,7 @@
 use super::{AppendUpload, AppendUploadCommand, AppendUploadError};
 use crate::{
     files::{FileTooLarge, FilesTx, MediaTypeNotAllowed, ReserveUploadError, UploadParts, UploadView},
+    jobs::EnqueueError,
     kernel::{
         Actor, Authorized, Call, Command, Commands, Denied, IdempotencyKey, KeyReused, StoreError, UseCase, account,
         use_case_error,
@@ -36,6 +37,7 @@ use_case_error! {
         TooLarge(FileTooLarge),
         Reserve(ReserveUploadError),
         MediaType(MediaTypeNotAllowed),
+        Enqueue(EnqueueError),
         KeyReused(KeyReused),
     }
 }
@@ -146,6 +148,7 @@ impl CreateUpload {
             }
             Err(AppendUploadError::Denied(denied)) => Err(denied.into()),
             Err(AppendUploadError::MediaType(refused)) => Err(refused.into()),
+            Err(AppendUploadError::Enqueue(refused)) => Err(refused.into()),
             Err(AppendUploadError::Store(error)) => Err(error.into()),
             Err(other) => Err(StoreError::Unavailable(other.into()).into()),
         }

@@ -59,7 +59,8 @@ impl Desk {
         let commands = Commands::new(store.clone() as Arc<_>, fingerprints(), runtime.clone());
         let blobs: Arc<dyn BlobStore> = Arc::new(shelves.clone());
         let remove = Arc::new(RemoveFiles::new(store.clone(), blobs.clone(), runtime.clone()));
-        let parts = UploadParts::new(store, (blobs, Arc::new(types)), &commands, remove, runtime, policy);
+        let complete = UseCase::new(CompleteUpload::default(), &commands);
+        let parts = UploadParts::new(store, (blobs, Arc::new(types)), complete, remove, runtime, policy);
         Self { commands, parts: Arc::new(parts), shelves, clock }
     }
 

@@ -2,10 +2,10 @@
 
 use super::*;
 use crate::{
-    files::{EraseFiles, FilesTx, MockContentTypes, MockFileQueries, RemoveFiles, UploadParts},
+    files::{CompleteUpload, EraseFiles, FilesTx, MockContentTypes, MockFileQueries, RemoveFiles, UploadParts},
     identity::{MockUserQueries, UserView},
     jobs::WorkerLink,
-    kernel::{Commands, Page, Position, SortValue},
+    kernel::{Commands, Page, Position, SortValue, UseCase},
     testing::*,
 };
 use async_trait::async_trait;
@@ -102,7 +102,8 @@ impl Given {
         let remove = Arc::new(RemoveFiles::new(self.units.clone(), blobs.clone(), runtime.clone()));
         let contents = (blobs as Arc<_>, Arc::new(MockContentTypes::new()) as Arc<_>);
         let policy = crate::files::FilePolicy::default();
-        let parts = UploadParts::new(self.units.clone(), contents, &commands, remove.clone(), runtime.clone(), policy);
+        let complete = UseCase::new(CompleteUpload::default(), &commands);
+        let parts = UploadParts::new(self.units.clone(), contents, complete, remove.clone(), runtime.clone(), policy);
         let erase = EraseFiles::new(Arc::new(MockFileQueries::new()), &commands, remove);
         let archives = Arc::new(StoreArchive::new(Arc::new(parts), Arc::new(erase)));
         let (mut users, left) = (MockUserQueries::new(), Mutex::new(self.accounts.clone()));

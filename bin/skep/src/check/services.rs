@@ -7,6 +7,7 @@ use crate::{
     data_dir::DataDir,
     listen::{ListenError, listen, listen_for_metrics},
     mail::post,
+    scanning,
     stores::{self, Adapter, OpenStore},
 };
 use skep_application::operations::{Defect, InstanceKeys};
@@ -226,6 +227,22 @@ pub(super) async fn mail(config: &Config) -> Finding {
         Ok(Err(error)) => Finding::note(NAME, format!("{} cannot be used: {}", post.place, error.words()), remedy),
         Err(_) => Finding::note(NAME, format!("{} does not answer", post.place), remedy),
     }
+}
+
+/// Files wait for their scanner, so nothing here is wrong.
+pub(super) async fn scanner(config: &Config) -> Option<Finding> {
+    const NAME: &str = "scanner";
+    let remedy = "check that clamd runs and listens there, and SKEP_SCANNER and SKEP_SCANNER_NETWORKS; until then, new \
+                  files stay quarantined";
+    let scanning::NamedScanner { scanner, place } = match scanning::scanner(config, system_runtime()) {
+        Ok(scanner) => scanner?,
+        Err(error) => return Some(Finding::wrong(NAME, with_causes(&*error, ": "), remedy)),
+    };
+    Some(match timeout(PATIENCE, scanner.check()).await {
+        Ok(Ok(())) => Finding::ok(NAME, format!("{place} answers")),
+        Ok(Err(error)) => Finding::note(NAME, format!("{place} cannot be used: {}", with_causes(&error, ": ")), remedy),
+        Err(_) => Finding::note(NAME, format!("{place} does not answer"), remedy),
+    })
 }
 
 /// Checks the address of the metrics, if they have one.

@@ -2,7 +2,8 @@
 
 use skep_domain::shared::Cidr;
 use skep_mail::SmtpServer;
-use std::path::PathBuf;
+use skep_scanner::ScannerAddress;
+use std::{path::PathBuf, time::Duration};
 
 /// The store of the data.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,6 +73,17 @@ pub struct Traces {
     pub service_name: String,
     /// The percentage of traces that are recorded.
     pub percent: u8,
+}
+
+/// The scanner of files.
+#[derive(Debug, Clone)]
+pub struct ScannerServer {
+    /// Where it listens. Without one, files are not scanned.
+    pub address: Option<ScannerAddress>,
+    /// The private networks that it may be in.
+    pub networks: Vec<Cidr>,
+    /// How long it may take for one file.
+    pub patience: Duration,
 }
 
 /// Where mails go.

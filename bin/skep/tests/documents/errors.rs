@@ -86,6 +86,7 @@ const FIELDS: &[(&str, &str, &str)] = &[
     ("currency_mismatch", "The products of one order have several currencies.", "`/lines/n/product_id`"),
     ("file_not_image", "Is not a file with the purpose `image`.", "`/pictures/n/file_id`"),
     ("file_not_public", "Is a private file, which visitors do not see.", "`/pictures/n/file_id`"),
+    ("file_quarantined", "Waits for the verdict of the scanner; try again later.", "`/pictures/n/file_id`"),
     ("hash_too_costly", "A parameter of the hash is above its limit.", "`/password_hash`, in `skep user import`"),
     (
         "incomplete_hash",

@@ -1,6 +1,6 @@
 //! `docs/events.md`, and a JSON Schema of each event in `docs/events/`.
 
-use super::{assert_document, links, refresh, root};
+use super::{assert_document, links, refresh, root, scanned};
 use http::Request;
 use serde_json::{Map, Value, json};
 use skep::testing::{PASSWORD, TestKit};
@@ -415,6 +415,7 @@ async fn what_a_run_records_is_as_the_schemas_say() {
 
     let file = call(&kit, "POST", "/api/v1/files", &admin, &json!("honey")).await;
     call(&kit, "DELETE", &format!("/api/v1/files/{}", file["id"].as_str().unwrap()), &admin, &Value::Null).await;
+    scanned::store_an_infected_file(&kit).await;
     change_users(&kit, &admin).await;
     change_sessions(&kit, &admin).await;
     links::use_both_links(&kit).await;

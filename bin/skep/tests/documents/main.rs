@@ -13,6 +13,7 @@ mod metrics;
 mod readme;
 mod refresh;
 mod scan;
+mod scanned;
 
 use std::{fs, path::PathBuf};
 

@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
     catalog::Sku,
-    files::{Checksum, FileContent, FileName, MediaType},
+    files::{Checksum, FileContent, FileName, MediaType, ThreatName, Verdict},
     shared::{Money, ProductId, UserId},
 };
 use proptest::prelude::*;
@@ -47,6 +47,11 @@ fn only_a_ready_public_image_is_a_picture() {
         for visibility in FileVisibility::ALL {
             let mut file = upload(*purpose, *visibility);
             assert_eq!(Picture::check_file(&file), Err(UnfitFile::NotReady));
+            let mut judged = file.clone();
+            judged.quarantine(None, content("image/png"), at(20)).unwrap();
+            assert_eq!(Picture::check_file(&judged), Err(UnfitFile::Quarantined));
+            judged.judge(&Verdict::Infected(ThreatName::of("Eicar")), at(21)).unwrap();
+            assert_eq!(Picture::check_file(&judged), Err(UnfitFile::NotReady));
             file.complete(None, content("image/png"), at(20)).unwrap();
             let expected = match (visibility, purpose) {
                 (FileVisibility::Private, _) => Err(UnfitFile::NotPublic),

@@ -17,8 +17,8 @@ use skep_application::{
 };
 use skep_domain::{
     files::{
-        Appender, Checksum, File, FileContent, FileId, FileName, FilePurpose, FileState, FileVisibility, MediaType,
-        Resumable, UploadMetadata,
+        Appender, Checksum, File, FileContent, FileId, FileName, FilePurpose, FileState, FileVisibility,
+        INFECTED_KEPT_MILLIS, MediaType, Resumable, ThreatName, UploadMetadata, Verdict,
     },
     shared::{Direction, LeaseToken, PageLimit, Timestamp, UserId, Version},
 };
@@ -40,6 +40,8 @@ clauses! { clauses of "files" on dyn FileRows, with [
     only_open_uploads_in_pieces_are_listed_as_such ["FileQueries 4"],
     the_files_of_a_user_are_found_in_any_state ["FileQueries 5"],
     ready_files_expire_at_their_time ["FileQueries 6"],
+    only_files_that_wait_for_a_verdict_are_quarantined ["FileQueries 8"],
+    a_verdict_is_kept_and_an_infected_file_is_removable_later ["FileQueries 2"],
 }
 
 pub(super) type Given = clause::Given<dyn FileRows>;
@@ -328,6 +330,75 @@ async fn ready_files_expire_at_their_time(given: &Given) -> Checked {
     complete.version = save(&*given.store, &complete).await?;
     equal(given.store.queries().find_file(complete.id).await?, Some(complete.clone()))?;
     equal(list(1).await?, vec![complete.id])
+}
+
+fn quarantined(owner: UserId, began: Timestamp) -> Checked<File> {
+    let mut file = upload(owner, began)?;
+    let (media_type, checksum) = (MediaType::parse("text/plain")?, Checksum::new([0xA7; 32]));
+    file.quarantine(None, FileContent { size: 4_321, media_type, checksum }, began)?;
+    Ok(file)
+}
+
+async fn only_files_that_wait_for_a_verdict_are_quarantined(given: &Given) -> Checked {
+    let owner = sample::user_id();
+    let mut waiting = Vec::new();
+    for began in 0..3 {
+        waiting.push(quarantined(owner, sample::at(began))?);
+    }
+    waiting.push(quarantined(sample::user_id(), sample::at(0))?);
+    waiting.sort_by_key(|file| file.id.uuid());
+    let mut judged = [quarantined(owner, sample::at(0))?, quarantined(owner, sample::at(0))?];
+    judged[0].judge(&Verdict::Clean, sample::at(1))?;
+    judged[1].judge(&Verdict::Infected(ThreatName::of("Eicar")), sample::at(1))?;
+    let mut deleted = quarantined(owner, sample::at(0))?;
+    deleted.remove(sample::at(1));
+    put(&*given.store, &[upload(owner, sample::at(0))?, deleted, ready(owner, sample::at(0))?]).await?;
+    put(&*given.store, &[judged.as_slice(), &[waiting[2].clone(), waiting[0].clone()]].concat()).await?;
+    put(&*given.store, &[waiting[3].clone(), waiting[1].clone()]).await?;
+    let ids: Vec<FileId> = waiting.iter().map(|file| file.id).collect();
+    let list = async |after, limit| given.store.queries().list_quarantined_files(after, limit).await;
+    equal(list(None, 9).await?, ids.clone())?;
+    equal(list(None, 2).await?, ids[..2].to_vec())?;
+    equal(list(Some(ids[1]), 9).await?, ids[2..].to_vec())?;
+    equal(list(Some(ids[3]), 9).await?, vec![])?;
+    // However old they are, no sweep removes them.
+    let all = given.store.queries().list_removable_files(Timestamp::MAX, Timestamp::MAX, None, 9).await?;
+    equal(waiting.iter().filter(|file| all.contains(&file.id)).count(), 0)
+}
+
+async fn a_verdict_is_kept_and_an_infected_file_is_removable_later(given: &Given) -> Checked {
+    let owner = sample::user_id();
+    let metadata = UploadMetadata::parse("")?;
+    let mut files = [
+        quarantined(owner, sample::at(0))?,
+        quarantined(owner, sample::at(0))?.in_pieces(metadata.clone(), sample::at(5)),
+        quarantined(owner, sample::at(0))?,
+    ];
+    put(&*given.store, &files).await?;
+    let end = 10 + INFECTED_KEPT_MILLIS;
+    for (file, verdict, at) in [
+        (0, Verdict::Infected(ThreatName::of("Eicar")), 10),
+        (1, Verdict::Infected(ThreatName::of("Eicar")), 11),
+        (2, Verdict::Clean, 10),
+    ] {
+        let file = &mut files[file];
+        file.judge(&verdict, sample::at(at))?;
+        file.version = save(&*given.store, file).await?;
+        equal(given.store.queries().find_file(file.id).await?, Some(file.clone()))?;
+    }
+    let list = async |now| -> Checked<Vec<FileId>> {
+        Ok(given.store.queries().list_removable_files(sample::at(0), sample::at(now), None, 9).await?)
+    };
+    equal(list(end - 1).await?, vec![])?;
+    equal(list(end).await?, vec![files[0].id])?;
+    let mut both = vec![files[0].id, files[1].id];
+    both.sort_by_key(|id| id.uuid());
+    equal(list(end + 1).await?, both)?;
+    // Only files that are ready are listed, and only they expire.
+    let (scope, request) = (Scope::OwnedBy(owner), PageRequest::default());
+    let page = given.store.queries().list_files(scope, Direction::Ascending, &request).await?;
+    equal(page.items, vec![files[2].clone()])?;
+    equal(given.store.queries().list_expired_files(sample::at(end + 1), 9).await?, vec![])
 }
 
 async fn the_files_of_a_user_are_found_in_any_state(given: &Given) -> Checked {

@@ -138,6 +138,9 @@ impl FileQueries for Flawed {
     ) -> Done<Page<File>> {
         self.seen.list_open_uploads(owner, now, direction, request).await
     }
+    async fn list_quarantined_files(&self, after: Option<FileId>, limit: u32) -> Done<Vec<FileId>> {
+        self.seen.list_quarantined_files(after, limit).await
+    }
     async fn list_removable_files(
         &self,
         until: Timestamp,

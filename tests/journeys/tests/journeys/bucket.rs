@@ -8,7 +8,7 @@ use crate::{
 use serde_json::json;
 use skep_application::files::BlobStore as _;
 use skep_blobs::{S3Blobs, S3Options};
-use skep_journeys::{Client, Deployment, Output, Store, wait_for};
+use skep_journeys::{Client, Deployment, Output, ScanServer, Store, wait_for};
 use skep_local::system_runtime;
 use std::env;
 
@@ -16,6 +16,7 @@ pub(crate) const JOURNEYS: &[Journey] = &[
     Journey::new("bucket::files", files_are_kept_in_a_bucket).needing(Needs::Bucket),
     Journey::new("bucket::check", a_bucket_that_refuses_us_is_named).needing(Needs::Bucket),
     Journey::new("bucket::move", contents_are_copied_to_a_bucket_and_back).needing(Needs::Bucket),
+    Journey::new("bucket::move_before_a_verdict", contents_that_wait_for_the_scanner_are_copied).needing(Needs::Bucket),
 ];
 
 pub(crate) const VARIABLE: &str = "SKEP_TEST_S3_URL";
@@ -193,5 +194,32 @@ fn contents_are_copied_to_a_bucket_and_back(store: &Store) {
     deployment.set("SKEP_FILES_DIR", others);
     let server = deployment.start();
     shows_all(&crate::shop::log_in(&server, "ada"));
+    server.stop();
+}
+
+fn contents_that_wait_for_the_scanner_are_copied(store: &Store) {
+    let (options, scanner) = (bucket(), ScanServer::start());
+    scanner.hold();
+    let mut deployment = Deployment::new(store);
+    scanner.serve(&mut deployment);
+    let Shop { server, mut deployment, .. } = {
+        let shop = Shop::open_on(deployment);
+        shop.user("ada");
+        shop
+    };
+    let ada = crate::shop::log_in(&server, "ada");
+    let id = put_file(&ada, "", "honey").expect(201).text("/id");
+    scanner.wait_for_contents(1);
+    let out = deployment.run(&["files", "move", "--to", "s3"], "", &settings(&options)).ok();
+    assert!(out.contains("1 contents"), "{out}");
+    server.stop();
+    for (name, value) in settings(&options) {
+        deployment.set(name, value);
+    }
+    scanner.go_on();
+    let server = deployment.start();
+    let ada = crate::shop::log_in(&server, "ada");
+    wait_for("the verdict", || (ada.get(content_of(&id)).send().status == 200).then_some(()));
+    assert_eq!(ada.get(content_of(&id)).send().expect(200).body, b"honey");
     server.stop();
 }

@@ -25,6 +25,7 @@ mod pictures;
 mod refresh;
 mod roles;
 mod rush;
+mod scans;
 mod schedules;
 mod search;
 mod sessions;
@@ -67,6 +68,7 @@ pub(crate) const CONTEXTS: &[Context] = &[
     files::CONTEXT,
     file_links::CONTEXT,
     images::CONTEXT,
+    scans::CONTEXT,
     forms::CONTEXT,
     uploads::CONTEXT,
     upload_links::CONTEXT,

@@ -2,9 +2,10 @@
 
 use super::ContextSettings;
 use crate::config::{
-    parse::number,
+    parse::{list, number},
     read::Source,
     setting::{Setting, Shape},
+    values::ScannerServer,
 };
 use skep_application::{
     Policies,
@@ -80,7 +81,19 @@ const SETTINGS: &[Setting] = &[
         .default("32")
         .form("a number from 0 to 10000", "32")
         .doc("The most requests that wait until a picture can be made. Further ones are answered 503."),
+    Setting::new(SCANNER, "files.scanner", Shape::Text)
+        .form("tcp://host:port or unix:/path", "tcp://127.0.0.1:3310")
+        .doc("The scanner that judges files before users get them: `clamd` of ClamAV, or a server with its protocol (`INSTREAM`). The contents are sent to it without encryption, so it belongs on the same machine or in a private network. Without a scanner, files are ready as soon as they are stored."),
+    Setting::new("SKEP_SCANNER_NETWORKS", "files.scanner_networks", Shape::List)
+        .form("networks like 10.0.0.0/8", "10.0.0.0/8,127.0.0.1")
+        .doc("The private networks that the scanner may be in. A scanner in another network than these and the public internet is not asked, whatever its name. A socket (`unix:/path`) needs none."),
+    Setting::new("SKEP_SCANNER_SECONDS", "files.scanner_seconds", Shape::Number)
+        .default("120")
+        .form("a number of seconds from 1 to 600", "120")
+        .doc("How long the scanner may take for one file, from the connection to the answer. A file that takes longer is tried again later."),
 ];
+
+const SCANNER: &str = "SKEP_SCANNER";
 
 fn read(source: &mut Source, policies: &mut Policies) {
     let many = |text: &str| u32::try_from(number(text, 1, u64::from(u32::MAX))?).ok();
@@ -113,6 +126,18 @@ pub(in crate::config) fn scaler(source: &mut Source) -> ScalerLimits {
         memory: source.required("SKEP_IMAGE_MEMORY_MIB", |text| Some(number(text, 16, 16_384)? << 20)),
         at_once: source.required("SKEP_IMAGE_SCALERS", |text| NonZeroUsize::new(count(text, 1, 64)?)),
         waiting: source.required("SKEP_IMAGE_WAITING", |text| count(text, 0, 10_000)),
+    }
+}
+
+/// Reads where the scanner is.
+pub(in crate::config) fn scanner(source: &mut Source) -> ScannerServer {
+    let address = source.optional(SCANNER, |text| Some(text.to_owned()));
+    let address =
+        address.and_then(|text| text.parse().map_err(|invalid| source.fault(SCANNER, format!("{invalid}"))).ok());
+    ScannerServer {
+        address,
+        networks: source.required("SKEP_SCANNER_NETWORKS", |text| list(text, |item| item.parse().ok())),
+        patience: source.required("SKEP_SCANNER_SECONDS", |text| number(text, 1, 600).map(Duration::from_secs)),
     }
 }
 

@@ -23,6 +23,12 @@ pub(super) const METRICS: &[Metric] = &[
     )
     .when(When::Counted),
     counter(
+        "skep_files_scanned_total",
+        "Files that the scanner was asked about, by verdict: clean, infected, away (it does not answer), too_large (it takes no file as long), or failed (it cannot judge the content, or the content cannot be read). All but the first two stay quarantined.",
+    )
+    .labels(&["verdict"])
+    .when(When::Counted),
+    counter(
         "skep_file_images_total",
         "Requests for pictures in sizes by outcome: made (a smaller picture was made and kept), kept (it was there), refused, busy (too many waited), or failed.",
     )
