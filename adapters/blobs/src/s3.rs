@@ -5,12 +5,17 @@
 
 mod bucket;
 mod buffer;
+mod condition;
 mod failure;
 mod head;
 mod lock;
+mod options;
+mod parked;
+mod part;
 mod partial;
 mod process;
 mod reader;
+mod room;
 mod staged;
 
 use crate::verified::Verified;
@@ -18,9 +23,12 @@ use async_trait::async_trait;
 use bucket::Bucket;
 use failure::Failure;
 use lock::Lock;
+pub use options::S3Options;
 use partial::S3Locked;
 use process::Process;
 use reader::S3Reader;
+use room::Room;
+pub use room::S3Memory;
 use skep_application::{
     files::{BlobReader, BlobStore, KeptBlob, LockedBlob, StagedBlob, WrittenBlob},
     kernel::{BoxError, Runtime, StoreError},
@@ -28,7 +36,7 @@ use skep_application::{
 };
 use skep_domain::{files::FileId, shared::Timestamp};
 use staged::S3Staged;
-use std::{collections::BTreeMap, fmt, ops::Range, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fmt, ops::Range, sync::Arc};
 use uuid::Uuid;
 
 /// What the object of a check has.
@@ -43,72 +51,12 @@ const CLAIMS: usize = 3;
 /// The length of an id in the name of an object.
 const ID: usize = 36;
 
-/// Where the bucket is, and how long to wait for it.
-#[derive(Clone)]
-pub struct S3Options {
-    /// The name of the bucket.
-    pub bucket: String,
-    /// Where the server is: `https://` or `http://`, and no path. Without it, that is Amazon's in the region.
-    pub endpoint: Option<String>,
-    /// The region that requests are signed for.
-    pub region: String,
-    /// The name of the key.
-    pub access_key_id: String,
-    /// What requests are signed with. No message shows it.
-    pub secret_access_key: String,
-    /// Whether the bucket is the first part of the path, and not of the name of the host.
-    pub path_style: bool,
-    /// What the names of all objects begin with. A slash follows it.
-    pub prefix: String,
-    /// How long a connection may take.
-    pub connect: Duration,
-    /// How long an answer, or the next bytes of a content, may take, with all repeats.
-    pub answer: Duration,
-    /// How long a request that moves a part of a content may take, with all repeats.
-    pub transfer: Duration,
-}
-
-impl S3Options {
-    /// A bucket of Amazon's with this key, and the usual limits of time.
-    #[must_use]
-    pub fn new(bucket: &str, region: &str, access_key_id: &str, secret_access_key: &str) -> Self {
-        Self {
-            bucket: bucket.to_owned(),
-            endpoint: None,
-            region: region.to_owned(),
-            access_key_id: access_key_id.to_owned(),
-            secret_access_key: secret_access_key.to_owned(),
-            path_style: false,
-            prefix: String::new(),
-            connect: Duration::from_secs(3),
-            answer: Duration::from_secs(10),
-            transfer: Duration::from_secs(60),
-        }
-    }
-
-    /// The address that the driver expects: with the bucket in the name of the host, unless it is in the path.
-    fn endpoint_of_bucket(&self, endpoint: &str) -> String {
-        match endpoint.split_once("://") {
-            Some((scheme, host)) if !self.path_style => format!("{scheme}://{}.{host}", self.bucket),
-            _ => endpoint.to_owned(),
-        }
-    }
-}
-
-impl fmt::Debug for S3Options {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { bucket, endpoint, region, prefix, .. } = self;
-        let mut shown = f.debug_struct("S3Options");
-        shown.field("bucket", bucket).field("endpoint", endpoint).field("region", region).field("prefix", prefix);
-        shown.finish_non_exhaustive()
-    }
-}
-
-/// Keeps contents in a bucket. Clones share the connections.
+/// Keeps contents in a bucket. Clones share the connections and the memory of uploads.
 #[derive(Clone)]
 pub struct S3Blobs {
     bucket: Arc<Bucket>,
     process: Arc<Process>,
+    room: Arc<Room>,
     runtime: Runtime,
 }
 
@@ -125,7 +73,14 @@ impl S3Blobs {
     /// The address is not a URL, or the certificates of the system cannot be read.
     pub fn new(options: &S3Options, runtime: Runtime) -> Result<Self, BoxError> {
         let bucket = Arc::new(Bucket::new(options)?);
-        Ok(Self { bucket, process: Process::this(&*runtime.ids), runtime })
+        let room = Room::new(options.memory, Arc::clone(&runtime.clock));
+        Ok(Self { bucket, process: Process::this(&*runtime.ids), room, runtime })
+    }
+
+    /// The memory that uploads hold.
+    #[must_use]
+    pub fn memory(&self) -> S3Memory {
+        self.room.memory()
     }
 
     /// The same contents as another process has them. The locks of this one are not its own.
@@ -190,14 +145,16 @@ impl S3Blobs {
 #[async_trait]
 impl BlobStore for S3Blobs {
     async fn stage(&self, id: FileId) -> Result<Box<dyn StagedBlob>, StoreError> {
-        Ok(Box::new(S3Staged::new(Arc::clone(&self.bucket), id, None)))
+        let (bucket, ids) = (Arc::clone(&self.bucket), Arc::clone(&self.runtime.ids));
+        Ok(Box::new(S3Staged::new((bucket, id), &self.room, ids, None)))
     }
 
     async fn lock(&self, id: FileId) -> Result<Option<Box<dyn LockedBlob>>, StoreError> {
         let Runtime { clock, ids, .. } = &self.runtime;
         let (bucket, process) = (Arc::clone(&self.bucket), Arc::clone(&self.process));
         let taken = Lock::take(bucket, id, process, (Arc::clone(clock), &**ids)).await?;
-        Ok(taken.map(|lock| Box::new(S3Locked { lock, ids: Arc::clone(ids) }) as Box<dyn LockedBlob>))
+        let (room, ids) = (Arc::clone(&self.room), Arc::clone(ids));
+        Ok(taken.map(|lock| Box::new(S3Locked { lock, room, ids }) as Box<dyn LockedBlob>))
     }
 
     async fn open(&self, id: FileId, range: Option<Range<u64>>) -> Result<Option<Box<dyn BlobReader>>, StoreError> {

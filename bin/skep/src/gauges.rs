@@ -1,6 +1,7 @@
 //! Metrics that are read when they are rendered.
 
 use crate::{config::Config, keys::Keys, stores::OpenStore, telemetry::number};
+use skep_blobs::S3Blobs;
 use skep_crypto::HashPool;
 use skep_images::InProcessScaler;
 use std::sync::Arc;
@@ -18,17 +19,18 @@ impl Pools {
     }
 }
 
-/// Metrics that are read instead of counted: how busy the pools are.
+/// Metrics that are read instead of counted: how busy the pools are, and what uploads hold.
 #[derive(Clone)]
 pub struct Gauges {
     store: OpenStore,
     keys: Arc<Keys>,
     pools: Pools,
+    bucket: Option<S3Blobs>,
 }
 
 impl Gauges {
-    pub(crate) const fn of(store: OpenStore, keys: Arc<Keys>, pools: Pools) -> Self {
-        Self { store, keys, pools }
+    pub(crate) const fn of(store: OpenStore, keys: Arc<Keys>, pools: Pools, bucket: Option<S3Blobs>) -> Self {
+        Self { store, keys, pools, bucket }
     }
 
     /// Passes them to the recorder of metrics. Call this before the metrics are rendered.
@@ -47,5 +49,8 @@ impl Gauges {
         metrics::gauge!("skep_image_scaling_workers").set(number(stats.at_once));
         metrics::gauge!("skep_image_scaling_places").set(number(stats.places));
         metrics::counter!("skep_image_scaling_rejected_total").absolute(stats.rejected);
+        let (held, most) = self.bucket.as_ref().map_or((0, 0), |bucket| (bucket.memory().held, bucket.memory().limit));
+        metrics::gauge!("skep_s3_upload_memory_bytes").set(number(held));
+        metrics::gauge!("skep_s3_upload_memory_max_bytes").set(number(most));
     }
 }

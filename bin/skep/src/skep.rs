@@ -12,7 +12,7 @@
 use crate::{
     config::Config,
     data_dir::{DataDir, NamedSecrets, ServerLock},
-    files::{content_types, contents},
+    files::{Contents, content_types, contents},
     gauges::{Gauges, Pools},
     keys::Keys,
     later::{AddHandlers, AddSubscribers, Later},
@@ -22,6 +22,7 @@ use crate::{
     waiting::{open_store, refuse_defects},
 };
 use skep_application::{App, Ports, Store, events::Subscribers, jobs::Handlers, kernel::Runtime};
+use skep_blobs::S3Blobs;
 use skep_crypto::{Argon2Hasher, KeyRing, Sha256Secrets};
 use skep_http::{Api, ApiConfig, Service, api::RequestLimits, edge::RequestHasher};
 use skep_local::system_runtime;
@@ -78,6 +79,7 @@ pub struct Skep {
     pub(crate) cursor_key: [u8; 32],
     pub(crate) store: OpenStore,
     pools: Pools,
+    bucket: Option<S3Blobs>,
     later: Later,
     _lock: Option<ServerLock>,
 }
@@ -174,6 +176,7 @@ impl Builder {
         let tokens = Arc::new(ring.tokens(issuer.clone(), AUDIENCE)?);
         let post = post(&config, &data, runtime.clone()).map_err(StartError::Mail)?;
         post.announce();
+        let Contents { blobs, bucket } = contents(&config, &data, runtime.clone())?;
         let ports = Ports {
             store: store.store.clone(),
             runtime: runtime.clone(),
@@ -185,7 +188,7 @@ impl Builder {
             limits: stores::limits(&config, runtime.clock.clone()).map_err(StartError::Limits)?,
             renderer: Arc::new(MinijinjaRenderer),
             mailer: post.mailer,
-            blobs: contents(&config, &data, runtime.clone())?,
+            blobs,
             content_types: content_types(),
             image_scaler: Arc::new(pools.scaler.clone()),
         };
@@ -193,7 +196,7 @@ impl Builder {
         let app = Arc::new(App::new(ports, config.policies));
         let later = Later::open(&app, &store, handlers, subscribers).await?;
         let keys = Arc::new(Keys::new(store.store.clone(), secrets, runtime, token_lifetime, tokens));
-        Ok(Skep { app, source: issuer, public_url, keys, cursor_key, store, pools, later, _lock: lock })
+        Ok(Skep { app, source: issuer, public_url, keys, cursor_key, store, pools, bucket, later, _lock: lock })
     }
 }
 
@@ -228,7 +231,7 @@ impl Skep {
     /// was installed before the start.
     #[must_use]
     pub fn gauges(&self) -> Gauges {
-        Gauges::of(self.store.clone(), self.keys.clone(), self.pools.clone())
+        Gauges::of(self.store.clone(), self.keys.clone(), self.pools.clone(), self.bucket.clone())
     }
 
     /// The name of the store: `sqlite`, `postgres`, `mongodb`, or `own` for a store of the program.
