@@ -20,7 +20,7 @@ mod staged;
 
 use crate::verified::Verified;
 use async_trait::async_trait;
-use bucket::Bucket;
+use bucket::{Bucket, Found};
 use failure::Failure;
 use lock::Lock;
 pub use options::S3Options;
@@ -39,6 +39,10 @@ use staged::S3Staged;
 use std::{collections::BTreeMap, fmt, ops::Range, sync::Arc};
 use uuid::Uuid;
 
+/// What the names of the objects of checks begin with.
+const CHECK: &str = "check.";
+/// After so many milliseconds, no check still uses its object.
+const CHECKS_LAST: i64 = 60 * 60 * 1_000;
 /// What the object of a check has.
 const CHECKED: &[u8] = b"skep";
 /// The object with the mark of the store that the contents belong to.
@@ -95,10 +99,13 @@ impl S3Blobs {
     /// # Errors
     /// `Unavailable`.
     pub async fn inspect(&self) -> Result<Vec<Defect>, StoreError> {
-        let name = format!("check.{}", self.runtime.ids.next());
+        let name = format!("{CHECK}{}", self.runtime.ids.next());
         let tried = async {
             self.bucket.page("", None, None, 1).await?;
-            let tried = self.try_object(&name).await;
+            let tried = match self.try_object(&name).await {
+                Ok(heeds) => self.remove_old_checks(&name).await.map(|()| heeds),
+                failed => failed,
+            };
             // In any case, so that nothing is left.
             let deleted = self.bucket.delete(&name).await;
             tried.and_then(|heeds| deleted.map(|()| heeds))
@@ -124,6 +131,15 @@ impl S3Blobs {
         }
     }
 
+    /// Removes what a crash has left of earlier checks.
+    async fn remove_old_checks(&self, own: &str) -> Result<(), StoreError> {
+        let (found, _) = self.bucket.page(CHECK, None, None, 1_000).await?;
+        for name in left(&found, own) {
+            self.bucket.delete(name).await?;
+        }
+        Ok(())
+    }
+
     /// Returns whether the server heeds the conditions of a write.
     async fn try_object(&self, name: &str) -> Result<bool, StoreError> {
         let write = |etag| self.bucket.put_if(name, CHECKED.to_vec(), etag);
@@ -140,6 +156,13 @@ impl S3Blobs {
         self.bucket.abort(name, &upload).await?;
         Ok(true)
     }
+}
+
+/// The names of objects that are an hour older than this one, by the clock of the server. No check takes so long.
+fn left<'f>(found: &'f [Found], own: &str) -> impl Iterator<Item = &'f str> {
+    let now = found.iter().find(|found| found.name == own).map_or(Timestamp::MIN, |own| own.written_at);
+    let age = move |found: &Found| now.as_millis().saturating_sub(found.written_at.as_millis());
+    found.iter().filter(move |found| age(found) >= CHECKS_LAST).map(|found| found.name.as_str())
 }
 
 #[async_trait]
@@ -224,5 +247,21 @@ impl BlobStore for S3Blobs {
         let shown =
             |bytes: &[u8]| String::from_utf8_lossy(bytes).chars().filter(|c| !c.is_control()).take(MARK).collect();
         Ok(found.map(|found| shown(&found.bytes)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_objects_of_checks_that_are_an_hour_old_are_left_over() {
+        let found = |name: &str, millis| {
+            let written_at = Timestamp::from_millis(millis).expect("a time");
+            Found { name: name.to_owned(), written_at }
+        };
+        let all = [found("old", 0), found("running", 1), found("own", CHECKS_LAST), found("late", CHECKS_LAST + 9)];
+        assert!(left(&all, "own").eq(["old"]));
+        assert_eq!(left(&all[..2], "own").count(), 0, "its own time is not known");
     }
 }
