@@ -22,7 +22,6 @@ use crate::{
     waiting::{open_store, refuse_defects},
 };
 use skep_application::{App, Ports, Store, events::Subscribers, jobs::Handlers, kernel::Runtime};
-use skep_blobs::S3Blobs;
 use skep_crypto::{Argon2Hasher, KeyRing, Sha256Secrets};
 use skep_http::{Api, ApiConfig, Service, api::RequestLimits, edge::RequestHasher};
 use skep_local::system_runtime;
@@ -79,7 +78,6 @@ pub struct Skep {
     pub(crate) cursor_key: [u8; 32],
     pub(crate) store: OpenStore,
     pools: Pools,
-    bucket: Option<S3Blobs>,
     later: Later,
     _lock: Option<ServerLock>,
 }
@@ -171,12 +169,11 @@ impl Builder {
             refuse_defects(&store).await?;
         }
         let ring = KeyRing::load_or_create(&*store.store, &secrets, &runtime).await?;
-        let (pools, cursor_key) = (Pools::of(&config), ring.cursor_key());
+        let (Contents { blobs, bucket }, cursor_key) = (contents(&config, &data, runtime.clone())?, ring.cursor_key());
         let issuer = issuer.or_else(|| config.public_url.clone()).unwrap_or_else(|| ISSUER.to_owned());
-        let tokens = Arc::new(ring.tokens(issuer.clone(), AUDIENCE)?);
+        let (pools, tokens) = (Pools::of(&config, bucket), Arc::new(ring.tokens(issuer.clone(), AUDIENCE)?));
         let post = post(&config, &data, runtime.clone()).map_err(StartError::Mail)?;
         post.announce();
-        let Contents { blobs, bucket } = contents(&config, &data, runtime.clone())?;
         let ports = Ports {
             store: store.store.clone(),
             runtime: runtime.clone(),
@@ -196,7 +193,7 @@ impl Builder {
         let app = Arc::new(App::new(ports, config.policies));
         let later = Later::open(&app, &store, handlers, subscribers).await?;
         let keys = Arc::new(Keys::new(store.store.clone(), secrets, runtime, token_lifetime, tokens));
-        Ok(Skep { app, source: issuer, public_url, keys, cursor_key, store, pools, bucket, later, _lock: lock })
+        Ok(Skep { app, source: issuer, public_url, keys, cursor_key, store, pools, later, _lock: lock })
     }
 }
 
@@ -231,7 +228,7 @@ impl Skep {
     /// was installed before the start.
     #[must_use]
     pub fn gauges(&self) -> Gauges {
-        Gauges::of(self.store.clone(), self.keys.clone(), self.pools.clone(), self.bucket.clone())
+        Gauges::of(self.store.clone(), self.keys.clone(), self.pools.clone())
     }
 
     /// The name of the store: `sqlite`, `postgres`, `mongodb`, or `own` for a store of the program.

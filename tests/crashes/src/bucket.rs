@@ -25,7 +25,7 @@ const SETTING: &str = "SKEP_S3_BUCKET";
 /// Where the contents of files are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Contents {
-    /// In a folder.
+    /// On the disk of the test.
     Folder,
     /// In the bucket at `http://KEY:SECRET@HOST:PORT/BUCKET`, which exists.
     Bucket(String),

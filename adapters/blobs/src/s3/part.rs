@@ -52,7 +52,7 @@ impl Part {
         Ok(())
     }
 
-    /// Adds some of the bytes at the end, and returns how many. There are none only if the part has all.
+    /// Adds some of the bytes at the end, and returns how many: 0 only if the part has all.
     pub(super) async fn add(&mut self, bytes: &[u8]) -> Result<usize, StoreError> {
         if self.waiting.free() == 0 && !self.waiting.grow() {
             self.store().await?;
