@@ -2,7 +2,7 @@
 
 use crate::bench::Fault;
 use clap::{Args, ValueEnum};
-use skep_crashes::{Plan, Tally, campaign};
+use skep_crashes::{Contents, Plan, Tally, campaign};
 use skep_journeys::Store;
 use std::time::Instant;
 
@@ -16,6 +16,9 @@ pub(crate) struct Crash {
     /// The store. `SKEP_TEST_POSTGRES_URL` and `SKEP_TEST_MONGODB_URL` have the addresses of the servers.
     #[arg(long, value_enum, default_value = "sqlite")]
     store: StoreName,
+    /// Where the contents of files are. `SKEP_TEST_S3_URL` has the address of the bucket.
+    #[arg(long, value_enum, default_value = "folder")]
+    contents: Place,
     /// The number of kills.
     #[arg(long, default_value_t = 100)]
     kills: u32,
@@ -38,6 +41,12 @@ enum StoreName {
     Mongodb,
 }
 
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Place {
+    Folder,
+    S3,
+}
+
 /// Runs the campaign and prints a table of the work and the checks.
 ///
 /// # Errors
@@ -50,14 +59,21 @@ pub(crate) fn run(crash: &Crash) -> Result<(), Fault> {
         StoreName::Mongodb => "mongodb",
     };
     let store = Store::named(name).map_err(|variable| format!("{variable} is not set"))?;
+    let contents = match crash.contents {
+        Place::Folder => Contents::Folder,
+        Place::S3 => Contents::in_bucket().map_err(|variable| format!("{variable} is not set"))?,
+    };
+    let name = if contents == Contents::Folder { name.to_owned() } else { format!("{name} with a bucket") };
     store.sweep();
     store.end_abandoned_soon();
     let seed = crash.seed.unwrap_or_else(rand::random);
     println!("store {name}, {} kills, seed {seed}", crash.kills);
-    let mut plan = Plan::new(store, crash.kills, seed);
-    plan.clients = crash.clients.into();
     // Instances cannot share a SQLite file.
-    plan.instances = if name == "sqlite" { 1 } else { crash.instances.into() };
+    let instances = if store == Store::Sqlite { 1 } else { crash.instances.into() };
+    let mut plan = Plan::new(store, crash.kills, seed);
+    plan.contents = contents;
+    plan.clients = crash.clients.into();
+    plan.instances = instances;
     let (start, mut sum) = (Instant::now(), Tally::default());
     while sum.kills < u64::from(crash.kills) {
         plan.kills = KILLS_PER_SHOP.min(crash.kills - u32::try_from(sum.kills)?);
@@ -71,7 +87,7 @@ pub(crate) fn run(crash: &Crash) -> Result<(), Fault> {
         plan.seed = plan.seed.wrapping_add(1);
     }
     plan.seed = seed;
-    print_table(name, &sum, &plan, start.elapsed().as_secs());
+    print_table(&name, &sum, &plan, start.elapsed().as_secs());
     Ok(())
 }
 

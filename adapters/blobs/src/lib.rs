@@ -9,4 +9,4 @@ mod verified;
 pub use content_types::SniffedTypes;
 pub use disk::DiskBlobs;
 pub use memory::MemoryBlobs;
-pub use s3::{S3Blobs, S3Options};
+pub use s3::{S3Blobs, S3Memory, S3Options};

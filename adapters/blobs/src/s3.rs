@@ -5,22 +5,30 @@
 
 mod bucket;
 mod buffer;
+mod condition;
 mod failure;
 mod head;
 mod lock;
+mod options;
+mod parked;
+mod part;
 mod partial;
 mod process;
 mod reader;
+mod room;
 mod staged;
 
 use crate::verified::Verified;
 use async_trait::async_trait;
-use bucket::Bucket;
+use bucket::{Bucket, Found};
 use failure::Failure;
 use lock::Lock;
+pub use options::S3Options;
 use partial::S3Locked;
 use process::Process;
 use reader::S3Reader;
+use room::Room;
+pub use room::S3Memory;
 use skep_application::{
     files::{BlobReader, BlobStore, KeptBlob, LockedBlob, StagedBlob, WrittenBlob},
     kernel::{BoxError, Runtime, StoreError},
@@ -28,9 +36,13 @@ use skep_application::{
 };
 use skep_domain::{files::FileId, shared::Timestamp};
 use staged::S3Staged;
-use std::{collections::BTreeMap, fmt, ops::Range, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fmt, ops::Range, sync::Arc};
 use uuid::Uuid;
 
+/// What the names of the objects of checks begin with.
+const CHECK: &str = "check.";
+/// After so many milliseconds, no check still uses its object.
+const CHECKS_LAST: i64 = 60 * 60 * 1_000;
 /// What the object of a check has.
 const CHECKED: &[u8] = b"skep";
 /// The object with the mark of the store that the contents belong to.
@@ -43,72 +55,12 @@ const CLAIMS: usize = 3;
 /// The length of an id in the name of an object.
 const ID: usize = 36;
 
-/// Where the bucket is, and how long to wait for it.
-#[derive(Clone)]
-pub struct S3Options {
-    /// The name of the bucket.
-    pub bucket: String,
-    /// Where the server is: `https://` or `http://`, and no path. Without it, that is Amazon's in the region.
-    pub endpoint: Option<String>,
-    /// The region that requests are signed for.
-    pub region: String,
-    /// The name of the key.
-    pub access_key_id: String,
-    /// What requests are signed with. No message shows it.
-    pub secret_access_key: String,
-    /// Whether the bucket is the first part of the path, and not of the name of the host.
-    pub path_style: bool,
-    /// What the names of all objects begin with. A slash follows it.
-    pub prefix: String,
-    /// How long a connection may take.
-    pub connect: Duration,
-    /// How long an answer, or the next bytes of a content, may take, with all repeats.
-    pub answer: Duration,
-    /// How long a request that moves a part of a content may take, with all repeats.
-    pub transfer: Duration,
-}
-
-impl S3Options {
-    /// A bucket of Amazon's with this key, and the usual limits of time.
-    #[must_use]
-    pub fn new(bucket: &str, region: &str, access_key_id: &str, secret_access_key: &str) -> Self {
-        Self {
-            bucket: bucket.to_owned(),
-            endpoint: None,
-            region: region.to_owned(),
-            access_key_id: access_key_id.to_owned(),
-            secret_access_key: secret_access_key.to_owned(),
-            path_style: false,
-            prefix: String::new(),
-            connect: Duration::from_secs(3),
-            answer: Duration::from_secs(10),
-            transfer: Duration::from_secs(60),
-        }
-    }
-
-    /// The address that the driver expects: with the bucket in the name of the host, unless it is in the path.
-    fn endpoint_of_bucket(&self, endpoint: &str) -> String {
-        match endpoint.split_once("://") {
-            Some((scheme, host)) if !self.path_style => format!("{scheme}://{}.{host}", self.bucket),
-            _ => endpoint.to_owned(),
-        }
-    }
-}
-
-impl fmt::Debug for S3Options {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { bucket, endpoint, region, prefix, .. } = self;
-        let mut shown = f.debug_struct("S3Options");
-        shown.field("bucket", bucket).field("endpoint", endpoint).field("region", region).field("prefix", prefix);
-        shown.finish_non_exhaustive()
-    }
-}
-
-/// Keeps contents in a bucket. Clones share the connections.
+/// Keeps contents in a bucket. Clones share the connections and the memory of uploads.
 #[derive(Clone)]
 pub struct S3Blobs {
     bucket: Arc<Bucket>,
     process: Arc<Process>,
+    room: Arc<Room>,
     runtime: Runtime,
 }
 
@@ -125,7 +77,14 @@ impl S3Blobs {
     /// The address is not a URL, or the certificates of the system cannot be read.
     pub fn new(options: &S3Options, runtime: Runtime) -> Result<Self, BoxError> {
         let bucket = Arc::new(Bucket::new(options)?);
-        Ok(Self { bucket, process: Process::this(&*runtime.ids), runtime })
+        let room = Room::new(options.memory, Arc::clone(&runtime.clock));
+        Ok(Self { bucket, process: Process::this(&*runtime.ids), room, runtime })
+    }
+
+    /// The memory that uploads hold.
+    #[must_use]
+    pub fn memory(&self) -> S3Memory {
+        self.room.memory()
     }
 
     /// The same contents as another process has them. The locks of this one are not its own.
@@ -140,10 +99,13 @@ impl S3Blobs {
     /// # Errors
     /// `Unavailable`.
     pub async fn inspect(&self) -> Result<Vec<Defect>, StoreError> {
-        let name = format!("check.{}", self.runtime.ids.next());
+        let name = format!("{CHECK}{}", self.runtime.ids.next());
         let tried = async {
             self.bucket.page("", None, None, 1).await?;
-            let tried = self.try_object(&name).await;
+            let tried = match self.try_object(&name).await {
+                Ok(heeds) => self.remove_old_checks(&name).await.map(|()| heeds),
+                failed => failed,
+            };
             // In any case, so that nothing is left.
             let deleted = self.bucket.delete(&name).await;
             tried.and_then(|heeds| deleted.map(|()| heeds))
@@ -169,6 +131,15 @@ impl S3Blobs {
         }
     }
 
+    /// Removes what a crash has left of earlier checks.
+    async fn remove_old_checks(&self, own: &str) -> Result<(), StoreError> {
+        let (found, _) = self.bucket.page(CHECK, None, None, 1_000).await?;
+        for name in left(&found, own) {
+            self.bucket.delete(name).await?;
+        }
+        Ok(())
+    }
+
     /// Returns whether the server heeds the conditions of a write.
     async fn try_object(&self, name: &str) -> Result<bool, StoreError> {
         let write = |etag| self.bucket.put_if(name, CHECKED.to_vec(), etag);
@@ -187,17 +158,26 @@ impl S3Blobs {
     }
 }
 
+/// The names of objects that are an hour older than this one, by the clock of the server. No check takes so long.
+fn left<'f>(found: &'f [Found], own: &str) -> impl Iterator<Item = &'f str> {
+    let now = found.iter().find(|found| found.name == own).map_or(Timestamp::MIN, |own| own.written_at);
+    let age = move |found: &Found| now.as_millis().saturating_sub(found.written_at.as_millis());
+    found.iter().filter(move |found| age(found) >= CHECKS_LAST).map(|found| found.name.as_str())
+}
+
 #[async_trait]
 impl BlobStore for S3Blobs {
     async fn stage(&self, id: FileId) -> Result<Box<dyn StagedBlob>, StoreError> {
-        Ok(Box::new(S3Staged::new(Arc::clone(&self.bucket), id, None)))
+        let (bucket, ids) = (Arc::clone(&self.bucket), Arc::clone(&self.runtime.ids));
+        Ok(Box::new(S3Staged::new((bucket, id), &self.room, ids, None)))
     }
 
     async fn lock(&self, id: FileId) -> Result<Option<Box<dyn LockedBlob>>, StoreError> {
         let Runtime { clock, ids, .. } = &self.runtime;
         let (bucket, process) = (Arc::clone(&self.bucket), Arc::clone(&self.process));
         let taken = Lock::take(bucket, id, process, (Arc::clone(clock), &**ids)).await?;
-        Ok(taken.map(|lock| Box::new(S3Locked { lock, ids: Arc::clone(ids) }) as Box<dyn LockedBlob>))
+        let (room, ids) = (Arc::clone(&self.room), Arc::clone(ids));
+        Ok(taken.map(|lock| Box::new(S3Locked { lock, room, ids }) as Box<dyn LockedBlob>))
     }
 
     async fn open(&self, id: FileId, range: Option<Range<u64>>) -> Result<Option<Box<dyn BlobReader>>, StoreError> {
@@ -267,5 +247,21 @@ impl BlobStore for S3Blobs {
         let shown =
             |bytes: &[u8]| String::from_utf8_lossy(bytes).chars().filter(|c| !c.is_control()).take(MARK).collect();
         Ok(found.map(|found| shown(&found.bytes)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_objects_of_checks_that_are_an_hour_old_are_left_over() {
+        let found = |name: &str, millis| {
+            let written_at = Timestamp::from_millis(millis).expect("a time");
+            Found { name: name.to_owned(), written_at }
+        };
+        let all = [found("old", 0), found("running", 1), found("own", CHECKS_LAST), found("late", CHECKS_LAST + 9)];
+        assert!(left(&all, "own").eq(["old"]));
+        assert_eq!(left(&all[..2], "own").count(), 0, "its own time is not known");
     }
 }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     identity::{AccountScopes, MockRoleQueries, MockUserQueries, UserView},
-    kernel::{Actor, Commands, StoreError},
+    kernel::{Actor, Commands, StoreError, UseCase},
     testing::*,
 };
 use skep_domain::{
@@ -54,7 +54,8 @@ fn uploading(
     let blobs: Arc<dyn BlobStore> = Arc::new(shelves.clone());
     let remove = Arc::new(RemoveFiles::new(store.clone(), blobs.clone(), runtime.clone()));
     let contents = (blobs, Arc::new(types) as Arc<_>);
-    let parts = UploadParts::new(store.clone(), contents, &commands, remove, runtime, FilePolicy::default());
+    let complete = UseCase::new(CompleteUpload::default(), &commands);
+    let parts = UploadParts::new(store.clone(), contents, complete, remove, runtime, FilePolicy::default());
     let mut users = MockUserQueries::new();
     users.expect_find_user().returning(move |_, id| Ok(signers.iter().find(|user| user.id == id).map(UserView::from)));
     let accounts = AccountScopes::new(Arc::new(users), Arc::new(MockRoleQueries::new()));

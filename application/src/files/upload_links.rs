@@ -7,6 +7,7 @@ use super::{
 };
 use crate::{
     identity::AccountScopes,
+    jobs::EnqueueError,
     kernel::{
         Actor, Denied, Invalid, Principal, Runtime, Scope, StoreError, account, hex, permit, refusal, use_case_error,
     },
@@ -183,6 +184,7 @@ use_case_error! {
         MediaType(MediaTypeNotAllowed),
         Mismatch(ContentMismatch),
         GivenUp(UploadGivenUp),
+        Enqueue(EnqueueError),
     }
 }
 

@@ -14,17 +14,24 @@ use skep_application::{
 use skep_blobs::{DiskBlobs, S3Blobs, SniffedTypes};
 use std::sync::Arc;
 
+/// The contents of files, and the bucket if they are in one.
+pub(crate) struct Contents {
+    pub(crate) blobs: Arc<dyn BlobStore>,
+    pub(crate) bucket: Option<S3Blobs>,
+}
+
 /// Opens the bucket or the folder of the contents. A bucket is asked for the first time when it is used.
 ///
 /// # Errors
 /// The folder cannot be made, or the client of the bucket cannot be set up.
-pub(crate) fn contents(config: &Config, data: &DataDir, runtime: Runtime) -> Result<Arc<dyn BlobStore>, StartError> {
+pub(crate) fn contents(config: &Config, data: &DataDir, runtime: Runtime) -> Result<Contents, StartError> {
     if let Some(options) = &config.s3 {
-        return Ok(Arc::new(S3Blobs::new(options, runtime).map_err(StartError::Bucket)?));
+        let bucket = S3Blobs::new(options, runtime).map_err(StartError::Bucket)?;
+        return Ok(Contents { blobs: Arc::new(bucket.clone()), bucket: Some(bucket) });
     }
     let folder = config.files_dir.clone().unwrap_or_else(|| data.contents());
     match DiskBlobs::open(&folder) {
-        Ok(blobs) => Ok(Arc::new(blobs)),
+        Ok(blobs) => Ok(Contents { blobs: Arc::new(blobs), bucket: None }),
         Err(source) => Err(StartError::Files { folder, source }),
     }
 }

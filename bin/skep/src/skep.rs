@@ -12,7 +12,7 @@
 use crate::{
     config::Config,
     data_dir::{DataDir, NamedSecrets, ServerLock},
-    files::{content_types, contents, scanner},
+    files::{Contents, content_types, contents, scanner},
     gauges::{Gauges, Pools},
     keys::Keys,
     later::{AddHandlers, AddSubscribers, Later},
@@ -169,9 +169,9 @@ impl Builder {
             refuse_defects(&store).await?;
         }
         let ring = KeyRing::load_or_create(&*store.store, &secrets, &runtime).await?;
-        let (pools, cursor_key) = (Pools::of(&config), ring.cursor_key());
+        let (Contents { blobs, bucket }, cursor_key) = (contents(&config, &data, runtime.clone())?, ring.cursor_key());
         let issuer = issuer.or_else(|| config.public_url.clone()).unwrap_or_else(|| ISSUER.to_owned());
-        let tokens = Arc::new(ring.tokens(issuer.clone(), AUDIENCE)?);
+        let (pools, tokens) = (Pools::of(&config, bucket), Arc::new(ring.tokens(issuer.clone(), AUDIENCE)?));
         let post = post(&config, &data, runtime.clone()).map_err(StartError::Mail)?.announced();
         let ports = Ports {
             store: store.store.clone(),
@@ -184,7 +184,7 @@ impl Builder {
             limits: stores::limits(&config, runtime.clock.clone()).map_err(StartError::Limits)?,
             renderer: Arc::new(MinijinjaRenderer),
             mailer: post.mailer,
-            blobs: contents(&config, &data, runtime.clone())?,
+            blobs,
             content_types: content_types(),
             image_scaler: Arc::new(pools.scaler.clone()),
             scanner: scanner(&config, runtime.clone())?,

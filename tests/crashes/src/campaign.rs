@@ -1,6 +1,7 @@
 //! A series of kills on the same data.
 
 use crate::{
+    bucket::{Bucket, Contents},
     check::{Findings, check, kept},
     context::CONTEXTS,
     ledger::{Entry, Ledger, Outcome},
@@ -20,6 +21,8 @@ use std::{collections::BTreeSet, ops::RangeInclusive, sync::atomic::Ordering, th
 pub struct Plan {
     /// The store that the servers run on.
     pub store: Store,
+    /// Where the contents of files are.
+    pub contents: Contents,
     /// The number of kills under load.
     pub kills: u32,
     /// Decides what is bought, and which server is killed when. It does not decide how the machine schedules threads
@@ -34,10 +37,10 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// One instance, eight clients, and a kill after 20 to 150 answers.
+    /// One instance, eight clients, contents in a folder, and a kill after 20 to 150 answers.
     #[must_use]
     pub const fn new(store: Store, kills: u32, seed: u64) -> Self {
-        Self { store, kills, seed, clients: 8, instances: 1, answers: 20..=150 }
+        Self { store, contents: Contents::Folder, kills, seed, clients: 8, instances: 1, answers: 20..=150 }
     }
 }
 
@@ -76,10 +79,14 @@ pub(crate) struct Campaign<'p> {
 
 impl<'p> Campaign<'p> {
     #[track_caller]
-    pub(crate) fn open(plan: &'p Plan, deployment: Deployment) -> Self {
+    pub(crate) fn open(plan: &'p Plan, mut deployment: Deployment) -> Self {
+        let bucket = match &plan.contents {
+            Contents::Folder => None,
+            Contents::Bucket(url) => Some(Bucket::open(url, &mut deployment)),
+        };
         Self {
             rng: StdRng::seed_from_u64(plan.seed),
-            shop: Shop::open(deployment, plan.instances, plan.clients),
+            shop: Shop::open((deployment, bucket), plan.instances, plan.clients),
             ledger: Ledger::default(),
             tally: Tally::default(),
             plan,
@@ -208,7 +215,7 @@ impl<'p> Campaign<'p> {
 
     /// Ages what the kills have left, waits until it is swept, and checks the rest.
     fn sweep(&mut self, findings: &mut Findings) {
-        CONTEXTS.iter().for_each(|context| context.age(&self.shop.deployment));
+        CONTEXTS.iter().for_each(|context| context.age(&self.shop.deployment, self.shop.bucket.as_ref()));
         let state = wait_for("what the kills have left to be swept", || {
             let state = self.shop.look();
             CONTEXTS.iter().all(|context| context.checks(&state).is_swept()).then_some(state)

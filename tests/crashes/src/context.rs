@@ -1,6 +1,7 @@
 //! The contexts under load, and their parts of a campaign.
 
 use crate::{
+    bucket::Bucket,
     catalog::Catalog,
     check::Findings,
     events::Events,
@@ -48,9 +49,9 @@ pub(crate) trait Context: Sync {
     /// Does at the end what an operator has to do after so many kills.
     fn repair(&self, _admin: &Client) {}
     /// Reads what the context keeps outside of the store.
-    fn look(&self, _deployment: &Deployment, _state: &mut State) {}
+    fn look(&self, _deployment: &Deployment, _bucket: Option<&Bucket>, _state: &mut State) {}
     /// Makes what kills have left so old that the next sweep removes it.
-    fn age(&self, _deployment: &Deployment) {}
+    fn age(&self, _deployment: &Deployment, _bucket: Option<&Bucket>) {}
     /// Indexes the rows for the checks.
     fn checks<'s>(&self, state: &'s State) -> Box<dyn Checks + 's>;
 }

@@ -9,6 +9,7 @@
 //! keys. Entities that are stored alone need no test here. The orders show that a unit of work is stored as a whole or
 //! not at all, and that holds for every table.
 
+mod bucket;
 mod campaign;
 mod catalog;
 mod check;
@@ -26,6 +27,7 @@ mod shop;
 mod state;
 mod tally;
 
+pub use bucket::Contents;
 pub use campaign::{Plan, campaign};
 pub use fault::{Fault, endure};
 pub use files::{CUT_OFF, UNFINISHED};

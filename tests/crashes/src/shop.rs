@@ -1,6 +1,7 @@
 //! A shop on a store: servers, buyers, an admin, and the rows that they work with.
 
 use crate::{
+    bucket::Bucket,
     context::{CONTEXTS, Ids},
     look::look,
     state::{Sent, State},
@@ -30,6 +31,8 @@ pub(crate) struct Shop {
     pub(crate) ids: Ids,
     logged_in: Instant,
     mails: MailServer,
+    /// Where the contents of files are, if not in a folder.
+    pub(crate) bucket: Option<Bucket>,
     // The last field, so that the servers are dropped before their database.
     pub(crate) deployment: Deployment,
 }
@@ -63,7 +66,11 @@ impl Account {
 impl Shop {
     /// Starts the instances and creates the admin, the buyers and the rows of the contexts.
     #[track_caller]
-    pub(crate) fn open(mut deployment: Deployment, instances: usize, buyers: usize) -> Self {
+    pub(crate) fn open(
+        (mut deployment, bucket): (Deployment, Option<Bucket>),
+        instances: usize,
+        buyers: usize,
+    ) -> Self {
         let mails = MailServer::start().with_pause(MAIL_PAUSE);
         mails.serve(&mut deployment);
         // A campaign waits until every mail was sent.
@@ -91,7 +98,7 @@ impl Shop {
         CONTEXTS.iter().for_each(|context| context.open(&client, &mut ids));
         // Only after the setup, because a start without an admin revokes the token that the previous start printed.
         servers.extend((1..instances).map(|instance| start(&deployment, instance)));
-        Self { servers, buyers, admin, ids, logged_in: Instant::now(), mails, deployment }
+        Self { servers, buyers, admin, ids, logged_in: Instant::now(), mails, bucket, deployment }
     }
 
     /// Reads the store, what contexts keep beside it, and what the mail server has got.
@@ -99,7 +106,7 @@ impl Shop {
     pub(crate) fn look(&self) -> State {
         let before = self.mails.counts();
         let mut state = look(&self.deployment);
-        CONTEXTS.iter().for_each(|context| context.look(&self.deployment, &mut state));
+        CONTEXTS.iter().for_each(|context| context.look(&self.deployment, self.bucket.as_ref(), &mut state));
         let count = |(key, after): (String, u32)| {
             let before = before.get(&key).copied().unwrap_or_default();
             Sent { key, before, after }

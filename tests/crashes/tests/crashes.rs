@@ -1,25 +1,39 @@
-//! Kills on every store: `cargo test -p skep-crashes`. `SKEP_CRASH_SEED` repeats the choices of an earlier run.
+//! Kills on every store, and with contents in a bucket: `cargo test -p skep-crashes`. `SKEP_CRASH_SEED` repeats the choices of an earlier run.
 //!
-//! The test of a store without a server address (`SKEP_TEST_POSTGRES_URL`, `SKEP_TEST_MONGODB_URL`) is listed as
-//! ignored, with the reason. With `SKEP_REQUIRE_STORES=sqlite,postgres,mongodb` it fails instead.
+//! The test of a store without a server address (`SKEP_TEST_POSTGRES_URL`, `SKEP_TEST_MONGODB_URL`, `SKEP_TEST_S3_URL`)
+//! is listed as ignored, with the reason. With `SKEP_REQUIRE_STORES=sqlite,postgres,mongodb,s3` it fails instead.
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use skep_crashes::{CUT_OFF, LOST, Plan, UNFINISHED, campaign};
+use skep_crashes::{CUT_OFF, Contents, LOST, Plan, UNFINISHED, campaign};
 use skep_journeys::Store;
 use std::{env, process::ExitCode, time::SystemTime};
 
-/// The stores, each with the number of kills and of instances.
-const KILLS: [(&str, u32, usize); 3] = [("sqlite", 20, 1), ("postgres", 5, 2), ("mongodb", 5, 2)];
+/// The stores, each with the number of kills and of instances. With `s3`, rows are on SQLite and contents in a bucket.
+const KILLS: [(&str, u32, usize); 4] = [("sqlite", 20, 1), ("postgres", 5, 2), ("mongodb", 5, 2), ("s3", 20, 1)];
+
+/// The store of the rows and the place of the contents, or the name of the variable that is not set.
+fn places(name: &str) -> Result<(Store, Contents), &'static str> {
+    match name {
+        "s3" => Ok((Store::Sqlite, Contents::in_bucket()?)),
+        name => Ok((Store::named(name)?, Contents::Folder)),
+    }
+}
 
 #[expect(clippy::print_stdout, reason = "prints the seed and the counts")]
-fn kill(store: &Store, kills: u32, instances: usize, seed: u64) -> Result<(), Failed> {
-    println!("    crash::{}: seed {seed}", store.name());
+fn kill(
+    name: &str,
+    (store, contents): (Store, Contents),
+    kills: u32,
+    instances: usize,
+    seed: u64,
+) -> Result<(), Failed> {
+    println!("    crash::{name}: seed {seed}");
     store.end_abandoned_soon();
-    let mut plan = Plan::new(store.clone(), kills, seed);
-    plan.instances = instances;
+    let mut plan = Plan::new(store, kills, seed);
+    (plan.instances, plan.contents) = (instances, contents);
     match campaign(&plan, &mut |_| {}) {
         Ok(tally) => {
-            println!("    crash::{}: {tally}", store.name());
+            println!("    crash::{name}: {tally}");
             // A run proves nothing if no command was in flight at a kill, no job and no upload. Few kills may miss uploads.
             let has_hit = tally.kills == u64::from(kills) && !tally.acknowledged.is_empty() && tally.unanswered > 0;
             let has_hit_work = tally.followed.get(LOST).is_some_and(|lost| *lost > 0);
@@ -44,8 +58,8 @@ fn main() -> ExitCode {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970");
         u64::from(now.subsec_nanos()) ^ now.as_secs()
     });
-    let trial = |(name, kills, instances): (&'static str, u32, usize)| match Store::named(name) {
-        Ok(store) => Trial::test(format!("crash::{name}"), move || kill(&store, kills, instances, seed)),
+    let trial = |(name, kills, instances): (&'static str, u32, usize)| match places(name) {
+        Ok(places) => Trial::test(format!("crash::{name}"), move || kill(name, places, kills, instances, seed)),
         Err(variable) => {
             let reason = format!("{variable} is not set");
             let text = reason.clone();
@@ -56,7 +70,7 @@ fn main() -> ExitCode {
     };
     let trials = KILLS.into_iter().map(trial).collect();
     if !arguments.list {
-        KILLS.iter().filter_map(|(name, ..)| Store::named(name).ok()).for_each(|store| store.sweep());
+        KILLS.iter().filter_map(|(name, ..)| places(name).ok()).for_each(|(store, _)| store.sweep());
         // Builds the binary now, so that the first kill does not wait for it.
         skep_journeys::skep();
     }

@@ -18,6 +18,7 @@ mod server;
 mod stored;
 mod test_database;
 mod wire;
+mod written_over;
 
 pub use answer::Answer;
 pub use binary::skep;

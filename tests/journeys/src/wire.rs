@@ -1,6 +1,6 @@
 //! A proxy to a server whose connections can be cut, frozen and mended.
 
-use crate::Deployment;
+use crate::{Deployment, written_over::WrittenOver};
 use std::{
     io::{self, Read as _, Write as _},
     net::{Shutdown, SocketAddr, TcpListener, TcpStream},
@@ -35,6 +35,8 @@ struct Inner {
     open: Mutex<Vec<TcpStream>>,
     /// Bytes of a client that cut the wire before they are forwarded.
     trap: Mutex<Option<&'static [u8]>>,
+    /// What is written over in answers.
+    over: Mutex<Option<WrittenOver>>,
     /// How often clients have sent something and waited for the answer.
     trips: AtomicUsize,
     connections: Mutex<usize>,
@@ -59,6 +61,7 @@ impl Wire {
             thawed: Condvar::new(),
             open: Mutex::default(),
             trap: Mutex::default(),
+            over: Mutex::default(),
             trips: AtomicUsize::new(0),
             connections: Mutex::default(),
             connected: Condvar::new(),
@@ -130,6 +133,15 @@ impl Wire {
     /// If another thread has panicked here.
     pub fn cut_at(&self, text: &'static str) {
         *self.inner.trap.lock().expect("not poisoned") = Some(text.as_bytes());
+    }
+
+    /// From now on, puts `with` in the place of the bytes that follow each `mark` in what the server sends.
+    ///
+    /// # Panics
+    /// If another thread has panicked here.
+    pub fn write_over(&self, mark: &'static str, with: &'static str) {
+        let over = WrittenOver { mark: mark.as_bytes(), with: with.as_bytes() };
+        *self.inner.over.lock().expect("not poisoned") = Some(over);
     }
 
     /// Holds back what clients send over all connections but the first one, until this number of connections were opened.
@@ -232,20 +244,24 @@ impl Inner {
         sender: Sender,
         is_answered: &AtomicBool,
     ) -> io::Result<()> {
-        let mut buffer = [0; 16 << 10];
+        let (mut buffer, mut waiting) = ([0; 16 << 10], vec![]);
         loop {
             let count = from.read(&mut buffer)?;
             let frozen = self.is_frozen.lock().expect("not poisoned");
             drop(self.thawed.wait_while(frozen, |is_frozen| *is_frozen).expect("not poisoned"));
             if count == 0 {
-                return Ok(());
+                return to.write_all(&waiting);
             }
             self.pass(sender, is_answered);
             if sender != Sender::Server && self.is_trapped(&buffer[..count]) {
                 self.cut();
                 return Ok(());
             }
-            to.write_all(&buffer[..count])?;
+            waiting.extend_from_slice(&buffer[..count]);
+            let over = self.over.lock().expect("not poisoned").filter(|_| sender == Sender::Server);
+            let free = over.map_or(waiting.len(), |over| over.apply(&mut waiting));
+            to.write_all(&waiting[..free])?;
+            waiting.drain(..free);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{
     S3Options,
+    condition::Connector,
     failure::{Absence, absence, failed},
 };
 use futures_util::{StreamExt as _, stream::BoxStream};
@@ -16,7 +17,7 @@ use object_store::{
 };
 use skep_application::kernel::{BoxError, StoreError};
 use skep_domain::{files::FileId, shared::Timestamp};
-use std::{ops::Range, time::Duration};
+use std::{ops::Range, sync::atomic::AtomicBool, time::Duration};
 
 /// The size of all parts of an upload but the last. S3 takes none that is smaller.
 pub(super) const PART: usize = 5 << 20;
@@ -28,11 +29,15 @@ pub(super) type Bytes = BoxStream<'static, object_store::Result<bytes::Bytes>>;
 
 /// A bucket, and where our objects are in it.
 pub(super) struct Bucket {
-    s3: AmazonS3,
+    pub(super) s3: AmazonS3,
     /// With a slash at the end, unless it is empty.
     prefix: String,
-    answer: Duration,
+    pub(super) answer: Duration,
     transfer: Duration,
+    /// Whether the server has not said yet that it knows no such deletes.
+    pub(super) deletes_under_conditions: AtomicBool,
+    /// The most bytes of a copy that the server makes.
+    pub(super) copied_at_once: u64,
 }
 
 /// An object without its bytes.
@@ -57,13 +62,17 @@ impl Bucket {
         // Of two, the first one counts, and both are the same.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let is_plain = options.endpoint.as_deref().is_some_and(|endpoint| endpoint.starts_with("http://"));
-        let client = ClientOptions::new()
+        let mut client = ClientOptions::new()
             .with_connect_timeout(options.connect)
             // It would count the whole body. Each wait has a limit of its own instead.
             .with_timeout_disabled()
             .with_allow_http(is_plain)
             // A machine without certificates can use a server without TLS.
             .with_no_system_certificates(is_plain);
+        // A proxy that is left out for this machine takes the place of the one in the environment.
+        if options.is_here() {
+            client = client.with_proxy_url("http://127.0.0.1:9").with_proxy_excludes("localhost,127.0.0.0/8,::1");
+        }
         let retry = object_store::RetryConfig { max_retries: 2, retry_timeout: options.answer, ..Default::default() };
         let mut builder = AmazonS3Builder::new()
             .with_bucket_name(&options.bucket)
@@ -75,16 +84,19 @@ impl Bucket {
             // Not every server has it.
             .with_disable_bulk_delete(true)
             .with_client_options(client)
+            .with_http_connector(Connector::default())
             .with_retry(retry);
         if let Some(endpoint) = &options.endpoint {
             builder = builder.with_endpoint(options.endpoint_of_bucket(endpoint));
         }
         let prefix = options.prefix.trim_matches('/');
         let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
-        Ok(Self { s3: builder.build()?, prefix, answer: options.answer, transfer: options.transfer })
+        let S3Options { answer, transfer, copied_at_once, .. } = *options;
+        let deletes_under_conditions = AtomicBool::new(true);
+        Ok(Self { s3: builder.build()?, prefix, answer, transfer, deletes_under_conditions, copied_at_once })
     }
 
-    fn path(&self, name: &str) -> Path {
+    pub(super) fn path(&self, name: &str) -> Path {
         Path::from(format!("{}{name}", self.prefix))
     }
 
@@ -100,7 +112,7 @@ impl Bucket {
 
     /// Makes sure that a 404 is about an object. It can be about the bucket, or come from a server that is no S3, and a
     /// request without a body in its answer does not say which.
-    async fn absent<T>(&self, error: object_store::Error) -> Result<Option<T>, StoreError> {
+    pub(super) async fn absent<T>(&self, error: object_store::Error) -> Result<Option<T>, StoreError> {
         match absence(&error) {
             Absence::OfObject => Ok(None),
             Absence::OfBucket => Err(failed(error)),
@@ -133,6 +145,18 @@ impl Bucket {
         self.answered(async { bytes.next().await.transpose() }).await
     }
 
+    /// Reads bytes of an object from `start` on, all that fit. Returns `false` if it has fewer.
+    pub(super) async fn fill(&self, name: &str, start: u64, mut rest: &mut [u8]) -> Result<bool, StoreError> {
+        let range = start..start.saturating_add(rest.len() as u64);
+        let Some(mut bytes) = self.get(name, Some(range)).await? else { return Ok(false) };
+        while let Some(next) = self.next(&mut bytes).await? {
+            let Some((front, behind)) = rest.split_at_mut_checked(next.len()) else { return Ok(false) };
+            front.copy_from_slice(&next);
+            rest = behind;
+        }
+        Ok(rest.is_empty())
+    }
+
     /// The size of an object. `None` if there is no such object.
     pub(super) async fn size(&self, name: &str) -> Result<Option<u64>, StoreError> {
         match within(self.answer, self.s3.head(&self.path(name))).await? {
@@ -158,7 +182,7 @@ impl Bucket {
     }
 
     /// Writes an object, replacing any other one.
-    pub(super) async fn put(&self, name: &str, bytes: Vec<u8>) -> Result<(), StoreError> {
+    pub(super) async fn put(&self, name: &str, bytes: bytes::Bytes) -> Result<(), StoreError> {
         self.transferred(self.s3.put(&self.path(name), bytes.into())).await.map(drop)
     }
 
@@ -207,7 +231,7 @@ impl Bucket {
         name: &str,
         upload: &String,
         number: usize,
-        bytes: Vec<u8>,
+        bytes: bytes::Bytes,
     ) -> Result<PartId, StoreError> {
         if number >= MOST_PARTS {
             return Err(StoreError::Full("a content in S3 has at most 10,000 parts".into()));
@@ -267,7 +291,7 @@ impl Bucket {
     }
 }
 
-async fn within<T>(limit: Duration, work: impl Future<Output = T>) -> Result<T, StoreError> {
+pub(super) async fn within<T>(limit: Duration, work: impl Future<Output = T>) -> Result<T, StoreError> {
     let waited = tokio::time::timeout(limit, work).await;
     waited.map_err(|_| StoreError::Unavailable(format!("S3 did not answer within {limit:?}").into()))
 }

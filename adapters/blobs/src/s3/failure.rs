@@ -59,6 +59,11 @@ pub(super) fn absence(error: &object_store::Error) -> Absence {
     }
 }
 
+/// Whether the server does not know what the request asks for.
+pub(super) fn is_unknown(error: &object_store::Error) -> bool {
+    status(&error.to_string()).is_some_and(|status| status.starts_with("501"))
+}
+
 /// The text in the first element with this name.
 fn element<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     let (_, rest) = text.split_once(&format!("<{name}>"))?;

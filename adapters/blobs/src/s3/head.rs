@@ -102,26 +102,35 @@ pub(super) async fn replace(
     Ok(known.filter(|known| known.head == *head).map(|known| known.etag))
 }
 
-/// Takes the content away from its writer, so that none of its changes succeeds any more. Returns what was stored.
-async fn seize(bucket: &Bucket, id: FileId) -> Result<Option<Head>, StoreError> {
+/// Takes the content away from its writer, so that none of its changes succeeds any more. Returns what is stored now.
+async fn seize(bucket: &Bucket, id: FileId) -> Result<Option<Known>, StoreError> {
     for _ in 0..SEIZURES {
         let Some(Known { mut head, etag, .. }) = read(bucket, id).await? else { return Ok(None) };
         head.holder = None;
         head.turn += 1;
-        if replace(bucket, id, &head, Some(&etag)).await?.is_some() {
-            return Ok(Some(head));
+        if let Some(etag) = replace(bucket, id, &head, Some(&etag)).await? {
+            return Ok(Some(Known { head, etag }));
         }
     }
-    Err(StoreError::Unavailable("the content is changed all the time".into()))
+    Err(changed_all_the_time())
+}
+
+fn changed_all_the_time() -> StoreError {
+    StoreError::Unavailable("the content is changed all the time".into())
 }
 
 /// Deletes the head. Its writer can neither go on nor publish the content.
 pub(super) async fn delete(bucket: &Bucket, id: FileId) -> Result<(), StoreError> {
-    let Some(head) = seize(bucket, id).await? else { return Ok(()) };
-    if let Some(upload) = &head.upload {
-        bucket.abort(&id.to_string(), upload).await?;
+    for _ in 0..SEIZURES {
+        let Some(Known { head, etag }) = seize(bucket, id).await? else { return Ok(()) };
+        if let Some(upload) = &head.upload {
+            bucket.abort(&id.to_string(), upload).await?;
+        }
+        if bucket.delete_if(&name_of(id), &etag).await? {
+            return Ok(());
+        }
     }
-    bucket.delete(&name_of(id)).await
+    Err(changed_all_the_time())
 }
 
 /// Notes an upload in parts of a content that is written at once, so that it is found after a crash. What was left of an
@@ -134,13 +143,13 @@ pub(super) async fn note(bucket: &Bucket, id: FileId, upload: &str) -> Result<St
         }
         delete(bucket, id).await?;
     }
-    Err(StoreError::Unavailable("the content is changed all the time".into()))
+    Err(changed_all_the_time())
 }
 
 /// Removes the note of an upload in parts that has ended, unless another writer has replaced it.
 pub(super) async fn forget(bucket: &Bucket, id: FileId, etag: &str) -> Result<(), StoreError> {
     match read(bucket, id).await? {
-        Some(known) if known.etag == etag => bucket.delete(&name_of(id)).await,
+        Some(known) if known.etag == etag => bucket.delete_if(&name_of(id), etag).await.map(drop),
         _ => Ok(()),
     }
 }

@@ -1,7 +1,7 @@
 //! The right of one writer to change a content.
 //!
-//! A head is deleted without a condition, because few servers have one for that. So it is deleted only soon after our own
-//! last change of it, when no other process can have taken the content over yet.
+//! Some servers delete an object without heeding a condition. So a head is deleted only soon after our own last change of
+//! it, when no other process can have taken the content over yet.
 
 use super::{
     bucket::Bucket,
@@ -10,7 +10,7 @@ use super::{
 };
 use skep_application::kernel::{Clock, IdGenerator, StoreError};
 use skep_domain::files::FileId;
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 use uuid::Uuid;
 
 /// How long a writer keeps others away after its last change. A process that was killed has its content so long after
@@ -18,6 +18,8 @@ use uuid::Uuid;
 pub(super) const TERM: Duration = Duration::from_secs(30);
 /// How often a writer changes the object at least while bytes arrive.
 const RENEWED_EVERY: Duration = Duration::from_secs(10);
+/// How often a writer that waits for the server looks whether it is time to.
+const LOOKED_AT_EVERY: Duration = Duration::from_secs(1);
 /// The most attempts to take a content while its last lock is being ended.
 const ATTEMPTS: usize = 8;
 
@@ -120,6 +122,20 @@ impl Lock {
         self.must_change(|_| {}).await
     }
 
+    /// Waits for work that can take longer than a term, and keeps other writers away meanwhile.
+    pub(super) async fn meanwhile<T>(
+        &mut self,
+        work: impl Future<Output = Result<T, StoreError>> + Send,
+    ) -> Result<T, StoreError> {
+        let mut work = pin!(work);
+        loop {
+            match tokio::time::timeout(LOOKED_AT_EVERY, work.as_mut()).await {
+                Ok(done) => return done,
+                Err(_) => self.renew().await?,
+            }
+        }
+    }
+
     /// The error for a piece that is not there. It is no damage if another writer has taken the content over.
     pub(super) async fn missing(&mut self) -> StoreError {
         match self.must_change(|_| {}).await {
@@ -138,7 +154,11 @@ impl Lock {
     /// Removes these pieces and the head of a content that is complete. What stays is removed with the content.
     pub(super) async fn remove(mut self, pieces: Vec<Piece>) {
         let _ = head::remove(&self.bucket, self.id, pieces.into_iter().map(|piece| piece.name).collect()).await;
-        if self.renew().await.is_ok() && self.bucket.delete(&head::name_of(self.id)).await.is_ok() {
+        if self.renew().await.is_err() {
+            return;
+        }
+        let Some(etag) = &self.etag else { return };
+        if self.bucket.delete_if(&head::name_of(self.id), etag).await.is_ok() {
             self.etag = None;
         }
     }
@@ -213,8 +233,10 @@ impl End {
             let is_empty = head.pieces.is_none() && head.upload.is_none();
             let now = self.clock.monotonic();
             if is_empty && changed.is_some_and(|changed| now.saturating_sub(changed) < RENEWED_EVERY) {
-                self.bucket.delete(&head::name_of(self.id)).await.ok()?;
-                return Some(vec![]);
+                if self.bucket.delete_if(&head::name_of(self.id), &etag).await.ok()? {
+                    return Some(vec![]);
+                }
+                continue;
             }
             head.turn += 1;
             head.holder = head.holder.filter(|_| is_empty);

@@ -2,34 +2,36 @@
 
 use super::{
     bucket::{Bucket, PART},
-    buffer::extend,
     head,
     lock::Lock,
+    part::Part,
+    room::Room,
 };
 use async_trait::async_trait;
+use bytes::Bytes;
 use object_store::multipart::PartId;
 use sha2::{Digest as _, Sha256};
 use skep_application::{
     files::{StagedBlob, WrittenBlob},
-    kernel::StoreError,
+    kernel::{IdGenerator, StoreError},
 };
 use skep_domain::files::{Checksum, FileId};
 use std::sync::Arc;
 
-/// Keeps less than a part in memory. A content that is smaller than a part is sent when it is published, all at once.
+/// Keeps less than a part. A content that is smaller than a part is sent when it is published, all at once.
 pub(super) struct S3Staged {
     bucket: Arc<Bucket>,
     id: FileId,
     /// The right to a content that has arrived in pieces.
     lock: Option<Lock>,
-    waiting: Vec<u8>,
+    part: Part,
     hash: Sha256,
     size: u64,
     upload: Option<String>,
     /// The entity tag of the head that notes the upload, without a lock.
     note: Option<String>,
     parts: Vec<PartId>,
-    /// The part that has the bytes that wait. It is sent again if more follow.
+    /// What was sent of the present part. It is sent again if more bytes follow.
     last: Option<PartId>,
     state: State,
 }
@@ -42,10 +44,15 @@ enum State {
 }
 
 impl S3Staged {
-    pub(super) fn new(bucket: Arc<Bucket>, id: FileId, lock: Option<Lock>) -> Self {
-        let (waiting, parts) = (vec![], vec![]);
+    pub(super) fn new(
+        (bucket, id): (Arc<Bucket>, FileId),
+        room: &Arc<Room>,
+        ids: Arc<dyn IdGenerator>,
+        lock: Option<Lock>,
+    ) -> Self {
+        let part = Part::new(Arc::clone(&bucket), id, room, ids);
         let (hash, state) = (Sha256::new(), State::Writing);
-        Self { bucket, id, lock, waiting, hash, size: 0, upload: None, note: None, parts, last: None, state }
+        Self { bucket, id, lock, part, hash, size: 0, upload: None, note: None, parts: vec![], last: None, state }
     }
 
     fn name(&self) -> String {
@@ -67,10 +74,31 @@ impl S3Staged {
         Ok(upload)
     }
 
+    /// Waits for work on a content whose right may have to be renewed.
+    async fn meanwhile<T>(
+        lock: &mut Option<Lock>,
+        work: impl Future<Output = Result<T, StoreError>> + Send,
+    ) -> Result<T, StoreError> {
+        match lock {
+            Some(lock) => lock.meanwhile(work).await,
+            None => work.await,
+        }
+    }
+
     /// Sends bytes as the next part.
-    async fn send(&mut self, bytes: Vec<u8>) -> Result<PartId, StoreError> {
-        let upload = self.upload().await?;
-        self.bucket.part(&self.name(), &upload, self.parts.len(), bytes).await
+    async fn send(&mut self, bytes: Bytes) -> Result<PartId, StoreError> {
+        let (name, upload) = (self.name(), self.upload().await?);
+        let sent = self.bucket.part(&name, &upload, self.parts.len(), bytes);
+        Self::meanwhile(&mut self.lock, sent).await
+    }
+
+    /// Waits for a place if so many bytes of the server, which are to follow, need one. Returns how many the part lacks.
+    pub(super) async fn reserve(&mut self, bytes: u64) -> Result<u64, StoreError> {
+        let missing = PART - self.part.len();
+        let bytes = usize::try_from(bytes).map_or(missing, |bytes| bytes.min(missing));
+        let wide = self.part.widen(self.part.len() + bytes);
+        Self::meanwhile(&mut self.lock, wide).await?;
+        Ok(missing as u64)
     }
 
     /// The error for a piece that is not there.
@@ -85,16 +113,18 @@ impl S3Staged {
         while !bytes.is_empty() {
             if let Some(lock) = &mut self.lock {
                 lock.renew().await?;
+                // These bytes come from the server.
+                self.reserve(bytes.len() as u64).await?;
             }
-            let (fitting, rest) = bytes.split_at(bytes.len().min(PART - self.waiting.len()));
-            extend(&mut self.waiting, fitting);
+            let (fitting, rest) = bytes.split_at(self.part.add(bytes).await?);
             self.hash.update(fitting);
             self.size += fitting.len() as u64;
             bytes = rest;
-            if self.waiting.len() == PART {
-                let bytes = std::mem::take(&mut self.waiting);
+            if self.part.len() == PART {
+                let bytes = self.part.take().await?;
                 let part = self.send(bytes).await?;
                 self.parts.push(part);
+                self.part.clean().await;
             }
         }
         Ok(())
@@ -104,8 +134,9 @@ impl S3Staged {
     /// is late. One without a byte need not be: each one is like the other.
     async fn keep(&mut self) -> Result<(), StoreError> {
         let is_in_parts = self.upload.is_some() || self.lock.is_some();
-        if is_in_parts && self.last.is_none() && !self.waiting.is_empty() {
-            self.last = Some(self.send(self.waiting.clone()).await?);
+        if is_in_parts && self.last.is_none() && !self.part.is_empty() {
+            let bytes = self.part.share().await?;
+            self.last = Some(self.send(bytes).await?);
         }
         Ok(())
     }
@@ -116,13 +147,17 @@ impl S3Staged {
         }
         let name = self.name();
         match self.upload.clone() {
-            None => self.bucket.put(&name, std::mem::take(&mut self.waiting)).await?,
+            None => self.bucket.put(&name, self.part.take().await?).await?,
             Some(upload) => {
+                // They were sent, so their place is free for others.
+                drop(self.part.take().await?);
                 let parts = std::mem::take(&mut self.parts).into_iter().chain(self.last.take());
-                self.bucket.complete(&name, &upload, parts.collect()).await?;
+                let completed = self.bucket.complete(&name, &upload, parts.collect());
+                Self::meanwhile(&mut self.lock, completed).await?;
                 self.upload = None;
             }
         }
+        self.part.clean().await;
         if let Some(mut lock) = self.lock.take() {
             // A writer that has taken the content over keeps its head and its pieces.
             let pieces = lock.head.pieces.clone().unwrap_or_default();
@@ -144,7 +179,9 @@ impl StagedBlob for S3Staged {
             return Err(StoreError::after_error());
         }
         self.last = None;
+        self.part.unpark().await?;
         self.add(bytes).await?;
+        self.part.park();
         self.state = State::Writing;
         Ok(())
     }
@@ -153,6 +190,7 @@ impl StagedBlob for S3Staged {
         if std::mem::replace(&mut self.state, State::Failed) == State::Failed {
             return Err(StoreError::after_error());
         }
+        self.part.unpark().await?;
         self.keep().await?;
         self.state = State::Synced;
         Ok(WrittenBlob { size: self.size, checksum: Checksum::new(self.hash.clone().finalize().into()) })

@@ -119,12 +119,16 @@ fn main() -> ExitCode {
         }));
     }
     let server = Server::of_tests();
-    trials.extend(contents().into_iter().map(|clause| {
-        trial(format!("s3::{}", clause.name), server.as_ref(), move |_| {
-            let bucket = || Arc::new(InBucket(Server::of_tests().unwrap().blobs())) as Arc<dyn Contents>;
-            in_runtime(run(&InProcess::<dyn Contents>::new("s3", bucket), &clause))
-        })
-    }));
+    // Each clause also without room for a part of an upload.
+    let with_room = || Arc::new(InBucket(Server::of_tests().unwrap().blobs(None))) as Arc<dyn Contents>;
+    let without_room = || Arc::new(InBucket(Server::of_tests().unwrap().blobs(Some(0)))) as Arc<dyn Contents>;
+    for (name, bucket) in [("s3", with_room as fn() -> _), ("s3 without room", without_room as fn() -> _)] {
+        trials.extend(contents().into_iter().map(|clause| {
+            trial(format!("{name}::{}", clause.name), server.as_ref(), move |_| {
+                in_runtime(run(&InProcess::<dyn Contents>::new(name, bucket), &clause))
+            })
+        }));
+    }
     trials.extend(
         s3::TRIALS
             .iter()

@@ -1,6 +1,7 @@
 //! What S3 adds to the contract: races between processes, uploads that are given up, and faults of servers.
 
 mod faults;
+mod memory;
 mod pieces;
 mod proxy;
 
@@ -55,6 +56,16 @@ pub(crate) const TRIALS: &[(&str, Work)] = &[
     ("a_lock_alone_gives_no_upload_up", |server| Box::pin(pieces::lock_of_upload(server))),
     ("a_content_that_is_dropped_late_leaves_the_note_of_the_next_one", |server| Box::pin(pieces::late_note(server))),
     ("a_change_whose_answer_is_lost_loses_no_piece", |server| Box::pin(pieces::lost_answer(server))),
+    ("slow_uploads_leave_room_for_a_fast_one", |server| Box::pin(memory::slow_clients(server))),
+    ("uploads_without_room_for_a_part_are_complete", |server| Box::pin(memory::no_room(server))),
+    ("an_upload_without_room_that_is_dropped_leaves_no_object", |server| Box::pin(memory::dropped(server))),
+    ("a_slow_upload_gives_its_room_to_others", |server| Box::pin(memory::places_of_slow_clients(server))),
+    ("an_upload_that_has_lost_its_room_and_is_dropped_leaves_no_object", |server| {
+        Box::pin(memory::lost_places(server))
+    }),
+    ("a_late_delete_leaves_the_head_of_the_next_writer", |server| Box::pin(pieces::late_delete(server))),
+    ("a_writer_that_waits_for_its_end_keeps_its_content", |server| Box::pin(pieces::long_end(server))),
+    ("a_content_that_is_too_large_for_a_copy_is_resumed", |server| Box::pin(pieces::large_copy(server))),
     ("a_rotten_content_is_never_read_to_its_end", |server| Box::pin(rotten_contents(server))),
     ("other_objects_of_the_bucket_are_not_listed", |server| Box::pin(other_objects(server))),
     ("a_wrong_secret_and_a_missing_bucket_are_named", |server| Box::pin(faults::refusals(server))),
@@ -88,8 +99,11 @@ impl Server {
         format!("http://{}:{}", self.url.host_str().expect("a host"), self.url.port().expect("a port"))
     }
 
-    pub(crate) fn blobs(&self) -> S3Blobs {
-        self.opened().0
+    /// The bucket with the usual memory for uploads, or with this much.
+    pub(crate) fn blobs(&self, memory: Option<usize>) -> S3Blobs {
+        let usual = self.options();
+        let options = S3Options { memory: memory.unwrap_or(usual.memory), ..usual };
+        S3Blobs::new(&options, system_runtime()).expect("a client")
     }
 
     fn opened(&self) -> (S3Blobs, S3Options) {
@@ -177,7 +191,7 @@ async fn an_hour_later(options: &S3Options, id: FileId) -> Checked<S3Blobs> {
 }
 
 async fn one_begins(server: Server) -> Checked {
-    let one = server.blobs();
+    let one = server.opened().0;
     let two = one.as_another_process();
     for _ in 0..10 {
         let id = id();

@@ -412,6 +412,9 @@ fn a_bucket_needs_a_key_and_its_server_tls() {
     let bucket = config.s3.unwrap();
     assert_eq!((bucket.endpoint.as_deref(), &*bucket.region), (Some("http://127.0.0.1:9000"), "us-east-1"));
     assert!(read(&[]).unwrap().s3.is_none());
+    assert_eq!(bucket.memory, 64 << 20);
+    assert_eq!(read(&with(&[("SKEP_S3_MEMORY_MIB", "16")])).unwrap().s3.unwrap().memory, 16 << 20);
+    assert_eq!(faults(&with(&[("SKEP_S3_MEMORY_MIB", "15")])), ["SKEP_S3_MEMORY_MIB"]);
     for (name, _) in BUCKET {
         let others: Vec<_> = BUCKET.into_iter().filter(|(other, _)| *other != name).collect();
         let expected = if name == BUCKET[0].0 { vec![BUCKET[1].0, BUCKET[2].0] } else { vec![name] };

@@ -1,6 +1,7 @@
-//! The folder of contents, read and aged without the program's code.
+//! The folder or the bucket of contents, read and aged without the program's code.
 
 use super::{Content, sha256_of};
+use crate::bucket::{Bucket, Object};
 use skep_journeys::Deployment;
 use std::{
     fs,
@@ -68,4 +69,30 @@ pub(super) fn age(folder: &Path) {
             file.set_modified(SystemTime::now() - AGE).expect("a time");
         }
     }
+}
+
+/// The length of an id in the name of an object.
+const ID: usize = 36;
+/// What the name of an object with bytes of a content has after its id.
+const PIECE: &str = ".piece.";
+
+/// Every content in the bucket, complete or not.
+///
+/// # Panics
+/// If an object of another name is there.
+pub(super) fn all_in(bucket: &Bucket) -> Vec<Content> {
+    let content = |Object { name, size, sha256 }: Object| {
+        let id = name.get(..ID).and_then(|id| id.parse().ok()).unwrap_or_else(|| panic!("the name has an id: {name}"));
+        let size = i64::try_from(size).expect("a small content");
+        Content { id, is_published: name.len() == ID, size, sha256 }
+    };
+    // The owner is beside the contents, and not one of them. A kill can leave the object of a check for an hour.
+    let is_content = |object: &Object| object.name != "owner" && !object.name.starts_with("check.");
+    bucket.all().into_iter().filter(is_content).map(content).collect()
+}
+
+/// Makes all contents old, and adds two old ones that have no file: a complete one, and a piece of one.
+pub(super) fn age_in(bucket: &Bucket) {
+    let id = || Uuid::from_u128(rand::random());
+    bucket.age(&[id().to_string(), format!("{}{PIECE}{}", id(), id())]);
 }

@@ -1,5 +1,5 @@
-//! Buyers store files and delete them. A file has a row in the store and a content in a folder, and no unit of work spans
-//! both.
+//! Buyers store files and delete them. A file has a row in the store and a content in a folder or a bucket, and no unit of
+//! work spans both.
 
 mod check;
 mod contents;
@@ -7,6 +7,7 @@ mod contents;
 mod tests;
 
 use crate::{
+    bucket::{self, Bucket},
     context::{Checks, Choice, Command, Context},
     load::Worker,
     look,
@@ -29,6 +30,10 @@ const SMALL: usize = 4 << 10;
 const LARGE: usize = 600 << 10;
 /// One of so many contents is large.
 const LARGE_OF: u32 = 10;
+/// Fewer contents in a bucket have as many. The server sends them in parts.
+const IN_PARTS: usize = 12 << 20;
+/// One of so many contents in a bucket is sent in parts.
+const IN_PARTS_OF: u32 = 15;
 /// The count of uploads that a kill has cut off before their contents were complete.
 pub const CUT_OFF: &str = "uploads cut off before their content was complete";
 /// The count of uploads that a kill has cut off between their content and their file.
@@ -71,7 +76,7 @@ impl Row for Usage {
     };
 }
 
-/// A file in the folder of contents.
+/// A file in the folder of contents, or an object in their bucket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Content {
     /// The file that it belongs to.
@@ -82,7 +87,7 @@ struct Content {
     sha256: String,
 }
 
-fn sha256_of(bytes: &[u8]) -> String {
+pub(crate) fn sha256_of(bytes: &[u8]) -> String {
     let mut text = String::new();
     for byte in Sha256::digest(bytes) {
         let _ = write!(text, "{byte:02x}");
@@ -150,8 +155,13 @@ impl Command for Delete {
     }
 }
 
-fn store(_: &mut Worker<'_>, rng: &mut StdRng) -> Option<Arc<dyn Command>> {
-    let most = if rng.random_ratio(1, LARGE_OF) { LARGE } else { SMALL };
+fn store(worker: &mut Worker<'_>, rng: &mut StdRng) -> Option<Arc<dyn Command>> {
+    let is_in_parts = worker.shop.bucket.is_some() && rng.random_ratio(1, IN_PARTS_OF);
+    let most = match rng.random_ratio(1, LARGE_OF) {
+        _ if is_in_parts => IN_PARTS,
+        true => LARGE,
+        false => SMALL,
+    };
     Some(Arc::new(Store::new(rng.random(), rng.random_range(0..=most))))
 }
 
@@ -178,7 +188,7 @@ impl Context for Files {
         for limit in ["SKEP_FILES_PER_USER", "SKEP_FILES_MIB_PER_USER", "SKEP_UPLOADS_PER_USER"] {
             deployment.set(limit, "1000000");
         }
-        if instances > 1 {
+        if instances > 1 && !bucket::is_used(deployment) {
             contents::share(deployment);
         }
     }
@@ -195,13 +205,17 @@ impl Context for Files {
         &["/api/v1/files?count=exact"]
     }
 
-    fn look(&self, deployment: &Deployment, state: &mut State) {
-        state.rows_mut().extend(contents::all(&contents::folder(deployment)));
+    fn look(&self, deployment: &Deployment, bucket: Option<&Bucket>, state: &mut State) {
+        let in_folder = || contents::all(&contents::folder(deployment));
+        state.rows_mut().extend(bucket.map_or_else(in_folder, contents::all_in));
     }
 
-    fn age(&self, deployment: &Deployment) {
+    fn age(&self, deployment: &Deployment, bucket: Option<&Bucket>) {
         look::age_uploads(deployment);
-        contents::age(&contents::folder(deployment));
+        match bucket {
+            Some(bucket) => contents::age_in(bucket),
+            None => contents::age(&contents::folder(deployment)),
+        }
     }
 
     fn checks<'s>(&self, state: &'s State) -> Box<dyn Checks + 's> {

@@ -71,6 +71,10 @@ fn files_are_kept_in_a_bucket(store: &Store) {
     let deployment = deployment(store, &options);
     let Output { out, err, .. } = deployment.run(&["check"], "", &[]);
     assert!(out.contains("can be listed, read and written"), "{out}{err}");
+    // A proxy cannot reach a server on this machine.
+    let proxy = [("HTTP_PROXY", "http://127.0.0.1:1"), ("http_proxy", "http://127.0.0.1:1")];
+    let Output { out, err, .. } = deployment.run(&["check"], "", &proxy);
+    assert!(out.contains("can be listed, read and written"), "{out}{err}");
     assert_eq!(kept(&options), 0, "a check leaves nothing");
 
     let shop = Shop::open_on(deployment);

@@ -1,9 +1,22 @@
 //! Pieces, heads and uploads in parts that a writer leaves behind, and those of others that it must leave alone.
 
-use super::{Checked, LARGE, Objects as _, Server, an_hour_later, bytes, id, must, proxy::behind, read, resume, write};
-use skep_application::files::{BlobStore as _, StagedBlob};
+use super::{
+    Ahead, Checked, LARGE, Objects as _, Server, an_hour_later, bytes, id, must,
+    proxy::{behind, behind_in},
+    read, resume, write,
+};
+use object_store::{ObjectStoreExt as _, path::Path};
+use skep_application::{
+    files::{BlobStore as _, StagedBlob},
+    kernel::{Clock, Runtime},
+};
+use skep_blobs::{S3Blobs, S3Options};
 use skep_contract::Failure;
-use std::{sync::atomic::Ordering::SeqCst, time::Duration};
+use skep_local::system_runtime;
+use std::{
+    sync::{Arc, atomic::Ordering::SeqCst},
+    time::Duration,
+};
 
 /// Ends an upload in pieces.
 async fn end(mut staged: Box<dyn StagedBlob>) -> Checked {
@@ -75,6 +88,51 @@ pub(super) async fn late_end(server: Server) -> Checked {
     end(resume(&next, id, 6).await?.assemble().await?.staged).await?;
     must(read(&direct, id).await? == Some(b"honey!".to_vec()), "nothing of it is lost")?;
     must(server.raw(&options).list_with_delimiter_of(&options).await? == 1, "only the content is left")
+}
+
+pub(super) async fn late_delete(server: Server) -> Checked {
+    let ((direct, options), id) = (server.opened(), id());
+    let (late, rules) = behind(&server, &options).await?;
+    let mut partial = resume(&late, id, 0).await?;
+    partial.write(b"honey").await?;
+    let mut assembled = partial.assemble().await?;
+    assembled.staged.sync().await?;
+    rules.holds_deletes.store(true, SeqCst);
+    let publishing = tokio::spawn(assembled.staged.publish());
+    rules.holds.notified().await;
+    let mut partial = resume(&an_hour_later(&options, id).await?, id, 5).await?;
+    rules.holds_deletes.store(false, SeqCst);
+    rules.go_on.notify_one();
+    publishing.await.map_err(|error| Failure::new(error.to_string()))??;
+    partial.write(b"!").await?;
+    must(partial.sync().await? == 6, "the head of the next writer is still there")?;
+    end(partial.assemble().await?.staged).await?;
+    must(read(&direct, id).await? == Some(b"honey!".to_vec()), "and its content")
+}
+
+pub(super) async fn long_end(server: Server) -> Checked {
+    let ((direct, options), id) = (server.opened(), id());
+    let clock = Arc::new(Ahead::default());
+    let runtime = Runtime { clock: Arc::clone(&clock) as Arc<dyn Clock>, ..system_runtime() };
+    let (late, rules) = behind_in(&server, &options, runtime).await?;
+    let mut partial = resume(&late, id, 0).await?;
+    partial.write(b"honey").await?;
+    let mut assembled = partial.assemble().await?;
+    assembled.staged.sync().await?;
+    rules.holds_ends.store(true, SeqCst);
+    let publishing = tokio::spawn(assembled.staged.publish());
+    rules.holds.notified().await;
+    let (raw, head) = (server.raw(&options), Path::from(format!("{}/{id}.head", options.prefix)));
+    let before = raw.head(&head).await?.e_tag;
+    clock.0.fetch_add(1, SeqCst);
+    // It waits a second for the server before it looks at the clock.
+    while raw.head(&head).await?.e_tag == before {
+        must(!publishing.is_finished(), "it waits for the server")?;
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    rules.go_on.notify_one();
+    publishing.await.map_err(|error| Failure::new(error.to_string()))??;
+    must(read(&direct, id).await? == Some(b"honey".to_vec()), "it is published")
 }
 
 pub(super) async fn refused_end(server: Server) -> Checked {
@@ -183,4 +241,22 @@ pub(super) async fn lost_answer(server: Server) -> Checked {
     partial.write(b"!").await?;
     end(partial.assemble().await?.staged).await?;
     must(read(&direct, id).await? == Some(b"honey!".to_vec()), "what counts is there")
+}
+
+pub(super) async fn large_copy(server: Server) -> Checked {
+    let ((direct, options), content) = (server.opened(), bytes(LARGE));
+    for (limit, expected) in [(LARGE as u64, 1), (LARGE as u64 - 1, 3)] {
+        let limited = S3Options { copied_at_once: limit, ..options.clone() };
+        let (blobs, id) = (S3Blobs::new(&limited, system_runtime()).expect("a client"), id());
+        write(&direct, id, &content).await?.0.publish().await?;
+        let before = server.raw(&options).list_with_delimiter_of(&options).await?;
+        let mut partial = resume(&blobs, id, LARGE as u64).await?;
+        // The head and the pieces have taken the place of the content.
+        let found = server.raw(&options).list_with_delimiter_of(&options).await? - before;
+        must(found == expected, &format!("{expected} pieces are left, not {found}"))?;
+        partial.write(b"!").await?;
+        end(partial.assemble().await?.staged).await?;
+        must(read(&direct, id).await? == Some([&content[..], b"!"].concat()), "the same content, and more")?;
+    }
+    Ok(())
 }

@@ -25,12 +25,23 @@ pub(super) struct Rules {
     pub(super) holds_ends: AtomicBool,
     /// Whether the answer to a change of the head waits for `go_on`.
     pub(super) holds_heads: AtomicBool,
+    /// Whether a delete of the head waits for `go_on` before it is sent.
+    pub(super) holds_deletes: AtomicBool,
     pub(super) holds: Notify,
     pub(super) go_on: Notify,
 }
 
 /// The bucket behind the way.
 pub(super) async fn behind(server: &Server, options: &S3Options) -> Checked<(S3Blobs, Arc<Rules>)> {
+    behind_in(server, options, system_runtime()).await
+}
+
+/// The bucket behind the way, with this clock.
+pub(super) async fn behind_in(
+    server: &Server,
+    options: &S3Options,
+    runtime: Runtime,
+) -> Checked<(S3Blobs, Arc<Rules>)> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let (address, rules) = (listener.local_addr()?, Arc::new(Rules::default()));
     let to = server.endpoint().trim_start_matches("http://").to_owned();
@@ -42,7 +53,6 @@ pub(super) async fn behind(server: &Server, options: &S3Options) -> Checked<(S3B
         }
     });
     let options = S3Options { endpoint: Some(format!("http://{address}")), ..options.clone() };
-    let runtime: Runtime = system_runtime();
     Ok((S3Blobs::new(&options, runtime).expect("a client"), rules))
 }
 
@@ -95,6 +105,10 @@ async fn pass(client: TcpStream, server: TcpStream, rules: Arc<Rules>) -> std::i
         if line.starts_with("DELETE ") && line.contains("uploadId=") && rules.keeps_uploads.load(SeqCst) {
             let _ = refuse.send(()).await;
             continue;
+        }
+        if line.starts_with("DELETE ") && line.contains(".head") && rules.holds_deletes.load(SeqCst) {
+            rules.holds.notify_one();
+            rules.go_on.notified().await;
         }
         to.write_all(&piece[..read]).await?;
     }

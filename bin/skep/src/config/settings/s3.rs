@@ -2,7 +2,7 @@
 
 use super::ContextSettings;
 use crate::config::{
-    parse::one_of,
+    parse::{number, one_of},
     read::Source,
     setting::{Setting, Shape},
 };
@@ -45,6 +45,10 @@ const SETTINGS: &[Setting] = &[
     Setting::new(PREFIX, "s3.prefix", Shape::Text)
         .form("at most 200 of A-Z, a-z, 0-9, `_`, `-` and `/`", "skep/files")
         .doc("What the names of all objects begin with, before a slash. Without it, they are at the top of the bucket."),
+    Setting::new("SKEP_S3_MEMORY_MIB", "s3.memory_mib", Shape::Number)
+        .default("64")
+        .form("a number of MiB from 16 to 16384", "64")
+        .doc("The most memory of all uploads to the bucket. A part of an upload has 5 MiB. If no room for a part is free, uploads go on in short pieces, with more requests to the bucket. Each upload has 128 KiB beside it."),
 ];
 
 /// Reads the bucket of the contents.
@@ -69,6 +73,7 @@ pub(in crate::config) fn bucket(source: &mut Source) -> Option<S3Options> {
         let is_whole = text.len() <= 200 && made_of(text, "_-/", true) && text.split('/').all(|part| !part.is_empty());
         is_whole.then(|| text.to_owned())
     });
+    let memory = source.required("SKEP_S3_MEMORY_MIB", |text| usize::try_from(number(text, 16, 16_384)? << 20).ok());
     if !source.is_set(BUCKET) {
         let others = [(ENDPOINT, endpoint.is_some()), (KEY, key.is_some()), (SECRET, secret.is_some())];
         for (name, _) in others.into_iter().chain([(PREFIX, prefix.is_some())]).filter(|(_, is_set)| *is_set) {
@@ -86,7 +91,7 @@ pub(in crate::config) fn bucket(source: &mut Source) -> Option<S3Options> {
         source.fault(BUCKET, "is set, but SKEP_FILES_DIR is, too; contents are in one of them");
     }
     let options = S3Options::new(&bucket, &region, &key?, &secret?);
-    Some(S3Options { endpoint, path_style, prefix: prefix.unwrap_or_default(), ..options })
+    Some(S3Options { endpoint, path_style, prefix: prefix.unwrap_or_default(), memory, ..options })
 }
 
 fn made_of(text: &str, others: &str, has_capitals: bool) -> bool {

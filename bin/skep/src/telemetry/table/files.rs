@@ -39,4 +39,16 @@ pub(super) const METRICS: &[Metric] = &[
     gauge("skep_image_scaling_workers", "The number of pictures that may be made at the same time."),
     gauge("skep_image_scaling_places", "The number of requests that may wait: `SKEP_IMAGE_WAITING`."),
     counter("skep_image_scaling_rejected_total", "Requests that were refused because too many waited."),
+    Metric::new(
+        "skep_s3_upload_memory_bytes",
+        Kind::Gauge,
+        "bytes",
+        "Memory of uploads to the bucket, with the bytes that are being sent. 0 without a bucket.",
+    ),
+    Metric::new(
+        "skep_s3_upload_memory_max_bytes",
+        Kind::Gauge,
+        "bytes",
+        "The most memory of whole parts of uploads: `SKEP_S3_MEMORY_MIB` in steps of 5 MiB. Each upload has 128 KiB beside it. 0 without a bucket.",
+    ),
 ];
