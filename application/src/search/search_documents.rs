@@ -70,7 +70,7 @@ pub struct SearchDocumentsQuery<'a> {
     pub is_highlighted: bool,
 }
 
-/// A result of a search.
+/// Something that matches, as the caller gets it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SearchResult {
     /// What was found.
