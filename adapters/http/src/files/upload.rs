@@ -77,7 +77,7 @@ impl<'a> Content<'a> {
         key: Option<&IdempotencyKey>,
         command: UploadFileCommand,
     ) -> Result<FileView, Problem> {
-        count(self.store_one(upload_file, actor, key, command)).await
+        count(Box::pin(self.store_one(upload_file, actor, key, command))).await
     }
 
     /// Stores the content of an upload that a link begins, as it arrives.
@@ -86,10 +86,10 @@ impl<'a> Content<'a> {
         actor: &Actor,
         begin: impl Future<Output = Result<Upload, UploadLinkedFileError>>,
     ) -> Result<FileView, Problem> {
-        count(async {
+        count(Box::pin(async {
             let Self { request, body } = self;
             receive(request, begin.await?, Source::Body(body), actor, None).await
-        })
+        }))
         .await
     }
 
