@@ -5,27 +5,28 @@ use async_trait::async_trait;
 use skep_application::{
     files::{
         FileImageRepository, FileQueries, FileRepository, FileUsageRepository,
-        constraints::{FILE_ID, FILE_IMAGE_FILE, FILE_IMAGE_ID, FILE_IMAGE_SIDE, FILE_USAGE_OWNER},
+        constraints::{FILE_ID, FILE_IMAGE_FILE, FILE_IMAGE_ID, FILE_IMAGE_SIDE, FILE_UPLOAD_LINK, FILE_USAGE_OWNER},
         file_position,
     },
     kernel::{Page, PageRequest, Scope, StoreError},
 };
 use skep_domain::{
-    files::{File, FileId, FileImage, FileState, FileUsage, Resumable},
+    files::{File, FileId, FileImage, FileState, FileUsage, Resumable, UploadLinkId},
     shared::{Direction, Timestamp, UserId, Version},
 };
 
 impl Row for File {
     type Key = FileId;
     const RULES: Rules<Self> = Rules {
+        unique: &[(FILE_UPLOAD_LINK, |one, other| one.upload_link.is_some() && one.upload_link == other.upload_link)],
         saved: |file, stored| {
             let (size, content, state, updated_at) = (file.size, file.content.clone(), file.state, file.updated_at);
             let resumable = stored.resumable.clone().map(|stored| match &file.resumable {
                 Some(saved) => Resumable { offset: saved.offset, appender: saved.appender, ..stored },
                 None => stored,
             });
-            let delete_at = file.delete_at;
-            Self { size, content, state, resumable, delete_at, updated_at, ..stored.clone() }
+            let (delete_at, upload_link) = (file.delete_at, file.upload_link);
+            Self { size, content, state, resumable, delete_at, upload_link, updated_at, ..stored.clone() }
         },
         ..Rules::of(FILE_ID, |file| file.id, |file| &mut file.version)
     };
@@ -43,6 +44,9 @@ impl FileRepository for MemoryUnit {
     }
     async fn find_many(&mut self, ids: &[FileId]) -> Done<Vec<File>> {
         self.run(|state| Ok(state.files.many(ids))).await
+    }
+    async fn find_by_link(&mut self, link: UploadLinkId) -> Done<Option<File>> {
+        self.run(|state| Ok(state.files.rows().find(|file| file.upload_link == Some(link)).cloned())).await
     }
     async fn insert(&mut self, file: &File) -> Done<()> {
         self.run(|state| state.files.insert(file)).await

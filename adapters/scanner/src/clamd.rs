@@ -12,7 +12,7 @@ use skep_application::{
 };
 use skep_domain::files::Verdict;
 use skep_outbound::{AddressFilter, BreakerPolicy, CallError, DialError, Dialer, Outbound, Phases, Resolver, Roots};
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{future::Future, path::Path, sync::Arc, time::Duration};
 use tokio::sync::Mutex;
 
 /// How long each phase of a scan may take.
@@ -22,7 +22,7 @@ pub struct ScanTimes {
     pub connect: Duration,
     /// Each wait for the scanner to take bytes.
     pub write: Duration,
-    /// The scan as a whole, from the connection to the answer.
+    /// The conversation, once the connection is made.
     pub total: Duration,
 }
 
@@ -61,7 +61,8 @@ impl Clamd {
         // No scanner is asked with TLS, and the reads have the time of the whole.
         let phases = Phases { connect, tls: connect, read: total, total };
         let dialer = Dialer::new(filter, resolver, phases, Roots::default())?;
-        let outbound = Outbound::new("scanner", policy, total, runtime);
+        // A connection that fails is tried again once.
+        let outbound = Outbound::new("scanner", policy, total.saturating_add(connect.saturating_mul(3)), runtime);
         Ok(Self { address, dialer, outbound, times })
     }
 
@@ -70,6 +71,11 @@ impl Clamd {
             ScannerAddress::Tcp { host, port } => Ok(Box::new(self.dialer.connect(host, *port).await?)),
             ScannerAddress::Unix(path) => socket(path, self.times.connect).await,
         }
+    }
+
+    async fn within_time<T>(&self, talk: impl Future<Output = Result<T, ClamdFault>>) -> Result<T, ClamdFault> {
+        let total = self.times.total;
+        tokio::time::timeout(total, talk).await.unwrap_or(Err(ClamdFault::Late(total)))
     }
 }
 
@@ -94,13 +100,16 @@ impl Scanner for Clamd {
         let judged = self.outbound.call(|| async {
             let line = self.open().await?;
             let mut content = content.lock().await;
-            scan(line, &mut **content, self.times.write).await
+            self.within_time(scan(line, &mut **content, self.times.write)).await
         });
         judged.await.map_err(scan_error)
     }
 
     async fn check(&self) -> Result<(), ScanError> {
-        let answered = self.outbound.call(|| async { ping(self.open().await?, self.times.write).await });
+        let answered = self.outbound.call(|| async {
+            let line = self.open().await?;
+            self.within_time(ping(line, self.times.write)).await
+        });
         answered.await.map_err(scan_error)
     }
 }
@@ -110,6 +119,9 @@ fn scan_error(error: CallError<ClamdFault>) -> ScanError {
         CallError::Failed(ClamdFault::TooLarge) => ScanError::TooLarge,
         CallError::Failed(ClamdFault::Failed(words)) => ScanError::Failed(words),
         CallError::Failed(ClamdFault::Content(error)) => ScanError::Store(error),
+        CallError::Failed(fault @ (ClamdFault::Left(_) | ClamdFault::Late(_) | ClamdFault::Unusable(_))) => {
+            ScanError::NoAnswer(fault.into())
+        }
         CallError::Open(open) => ScanError::Away { retry_after: Some(open.retry_after), cause: open.into() },
         other => ScanError::away(other),
     }

@@ -2,7 +2,7 @@
 
 use skep_application::kernel::StoreError;
 use skep_outbound::{DialError, Fault};
-use std::io;
+use std::{io, time::Duration};
 
 /// A fault of a conversation with a scanner.
 #[derive(Debug, thiserror::Error)]
@@ -16,6 +16,9 @@ pub(crate) enum ClamdFault {
     /// The conversation ended before a complete answer.
     #[error("the scanner broke off")]
     Left(#[source] io::Error),
+    /// The scanner has the content, or a part of it, and says nothing for too long.
+    #[error("the scan took longer than {} s", .0.as_secs_f32())]
+    Late(Duration),
     /// The answer is not that of a scanner.
     #[error("the scanner sent no usable answer: {0}")]
     Unusable(&'static str),
@@ -35,7 +38,9 @@ impl Fault for ClamdFault {
         match self {
             // A setting is wrong, and waiting does not change it.
             Self::Dial(error) => !error.is_permanent(),
-            Self::Socket(_) | Self::Left(_) | Self::Unusable(_) => true,
+            Self::Socket(_) => true,
+            // A scanner may break off, or take too long, because of one content, which other contents must not pay for.
+            Self::Left(_) | Self::Late(_) | Self::Unusable(_) => false,
             Self::TooLarge | Self::Failed(_) | Self::Content(_) => false,
         }
     }

@@ -10,7 +10,7 @@ use skep_domain::{
         File, FileContent, FileId, FileName, FilePurpose, FileState, FileVisibility, actions,
         events::{FileQuarantined, FileUploaded},
     },
-    jobs::JobId,
+    jobs::{JobId, NewJob},
     shared::{Action, LeaseToken, Timestamp},
 };
 
@@ -86,7 +86,8 @@ impl Command for CompleteUpload {
         unit.file_usage().save(&usage).await?;
         file.version = unit.files().save(&file).await?;
         if let (Some(job_id), Some(policy)) = (plan.scan, &self.scans) {
-            let scan = FileScan { file_id: file.id }.job()?;
+            // The owner, because by a link Skep itself stores the file.
+            let scan = NewJob { owner_id: Some(file.owner_id), ..FileScan { file_id: file.id }.job()? };
             enqueue(unit.jobs(), policy, job_id, scan, file.actor(), plan.now).await?;
             let event = FileQuarantined::of(&file);
             file.record(unit.outbox(), &event, file.version, file.updated_at).await?;

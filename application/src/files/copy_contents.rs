@@ -172,7 +172,8 @@ impl CopyContents {
         }
     }
 
-    /// Copies the contents that wait for the scanner. They come last, so one that was judged meanwhile is copied, too.
+    /// Copies the contents that wait for the scanner. One that is judged between the list of the files that are ready and
+    /// this one is in neither, like one that is uploaded meanwhile, so the last run has no server beside it.
     async fn copy_quarantined(&self, copying: &Copying<'_>) -> Result<(), StoreError> {
         let (limit, mut last) = (100, None);
         loop {

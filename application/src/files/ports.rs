@@ -10,7 +10,7 @@ use skep_domain::{
     access::Resource,
     files::{
         Checksum, File, FileId, FileImage, FileName, FilePurpose, FileState, FileUsage, FileVisibility, MediaType,
-        UploadMetadata,
+        UploadLinkId, UploadMetadata,
     },
     shared::{Direction, Timestamp, UserId, Version},
 };
@@ -44,6 +44,7 @@ impl Guarded for File {
 ///
 /// 1. Of several units that let a request add bytes to the same upload at the same time, one is committed, and the others
 ///    find its appender. So a save of a request that was passed over is never stored.
+/// 2. The file of a link is found in any state, and a link has at most one file.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait FileRepository: Send {
@@ -51,10 +52,13 @@ pub trait FileRepository: Send {
     async fn find(&mut self, id: FileId) -> Result<Option<File>, StoreError>;
     /// The existing files with these ids, in any state and in any order. One statement for any number of ids.
     async fn find_many(&mut self, ids: &[FileId]) -> Result<Vec<File>, StoreError>;
-    /// Stores a new file. `Duplicate` of `FILE_ID`.
+    /// The file that was sent by this link, or is being sent.
+    async fn find_by_link(&mut self, link: UploadLinkId) -> Result<Option<File>, StoreError>;
+    /// Stores a new file. `Duplicate` of `FILE_ID`, or of `FILE_UPLOAD_LINK` if another file has its link.
     async fn insert(&mut self, file: &File) -> Result<(), StoreError>;
-    /// Replaces the size, the content, the state, and the offset and the appender of an upload in pieces, of the version
-    /// that was read. Returns the new version. The other values stay. `Stale`.
+    /// Replaces the size, the content, the state, the link, and the offset and the appender of an upload in pieces, of the
+    /// version that was read. Returns the new version. The other values stay. `Stale`, and `Duplicate` of
+    /// `FILE_UPLOAD_LINK`.
     async fn save(&mut self, file: &File) -> Result<Version, StoreError>;
     /// Deletes the version that was read. `Stale`. `Referenced` of `FILE_IMAGE_FILE` if the file still has pictures in
     /// sizes.
@@ -111,6 +115,9 @@ pub struct FileView {
     pub media_type: MediaType,
     /// The SHA-256 of the content.
     pub checksum: Checksum,
+    /// The link by which it was sent. Answers that earlier versions have kept have none.
+    #[serde(default)]
+    pub upload_link: Option<UploadLinkId>,
     /// When the upload began.
     pub created_at: Timestamp,
     /// When the file entered its state.
@@ -138,6 +145,7 @@ impl FileView {
             size: content.size,
             media_type: content.media_type,
             checksum: content.checksum,
+            upload_link: file.upload_link,
             created_at: file.created_at,
             updated_at: file.updated_at,
             version: file.version,

@@ -2,13 +2,13 @@
 
 use super::{BlobStore, FileQueries, FilesTx, constraints::FILE_IMAGE_FILE, content_owner::ContentOwner};
 use crate::{
-    kernel::{Begin, Key, Round, Runtime, StoreError, SweepAll, TxMode, run},
+    kernel::{Actor, Begin, Key, OutboxEvent, Round, Runtime, StoreError, SweepAll, TxMode, run},
     operations::Migrations,
 };
 use async_trait::async_trait;
 use skep_domain::{
-    files::{File, FileId, FileState, FileUsage},
-    shared::Timestamp,
+    files::{File, FileId, FileState, FileUsage, events::FileDeleted},
+    shared::{EventId, Timestamp},
 };
 use std::{
     collections::BTreeSet,
@@ -64,19 +64,25 @@ impl RemoveFiles {
         .await
     }
 
-    /// Gives the file up if it is an upload, or infected and its time is over. If its content may be deleted, returns the ids of its pictures in sizes.
+    /// Gives the file up if it is an upload, or infected and its time is over, which an event reports. If its content may be
+    /// deleted, returns the ids of its pictures in sizes.
     async fn give_up(&self, id: FileId) -> Result<Option<Vec<FileId>>, StoreError> {
-        let now = self.runtime.clock.now();
+        let (now, event_id) = (self.runtime.clock.now(), EventId::new(self.runtime.ids.next()));
         run(&self.runtime, None, |attempt| async move {
             let mut unit = self.store.begin(TxMode::Write, &[Key(id.uuid())]).await?;
-            let given_up = give_up(&mut *unit, id, now).await;
+            let given_up = give_up(&mut *unit, id, event_id, now).await;
             attempt.end(unit, given_up).await
         })
         .await
     }
 }
 
-async fn give_up(unit: &mut dyn FilesTx, id: FileId, now: Timestamp) -> Result<Option<Vec<FileId>>, StoreError> {
+async fn give_up(
+    unit: &mut dyn FilesTx,
+    id: FileId,
+    event_id: EventId,
+    now: Timestamp,
+) -> Result<Option<Vec<FileId>>, StoreError> {
     let Some(mut file) = unit.files().find(id).await? else { return Ok(None) };
     if file.state == FileState::Uploading {
         file.remove(now);
@@ -86,7 +92,10 @@ async fn give_up(unit: &mut dyn FilesTx, id: FileId, now: Timestamp) -> Result<O
         unit.files().save(&file).await?;
     } else if file.is_overdue(now) {
         file.remove(now);
-        unit.files().save(&file).await?;
+        let version = unit.files().save(&file).await?;
+        let event = FileDeleted::of(&file);
+        let event = OutboxEvent::of(event_id, &event, version, &Actor::system("expiry"), file.updated_at)?;
+        unit.outbox().append(&event).await?;
     }
     if file.state != FileState::Deleted {
         return Ok(None);

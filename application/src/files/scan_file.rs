@@ -165,6 +165,10 @@ impl Judged {
             return Ok(true);
         }
         let Some(mut file) = unit.files().find(self.id).await? else { return Ok(false) };
+        // The verdict is about one content.
+        if file.described().as_ref() != Some(&self.content) {
+            return Ok(false);
+        }
         if file.judge(&self.verdict, self.now).is_err() {
             return Ok(false);
         }

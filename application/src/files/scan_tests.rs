@@ -206,6 +206,7 @@ async fn an_infected_file_loses_its_content_after_its_verdict_is_stored() {
 async fn without_a_verdict_nothing_is_stored() {
     let faults: Vec<fn() -> ScanError> = vec![
         || ScanError::away("no answer"),
+        || ScanError::NoAnswer("too late".into()),
         || ScanError::TooLarge,
         || ScanError::Failed("no memory".to_owned()),
         || ScanError::Store(away()),
@@ -256,6 +257,17 @@ async fn a_file_that_is_deleted_or_judged_meanwhile_stays_as_it_is() {
         let (before, deleted) = (judged_as(FileState::Quarantined), judged_as(FileState::Deleted));
         let scanner = Answers::of(vec![Ok(verdict)]);
         let scan = scanning(vec![deleted.looking()], looks(&before), &shelves(), Some(scanner));
+        assert_eq!(scan.execute(&run_of(&running()), file_id(1)).await.unwrap(), Scanned::NotQuarantined);
+    }
+}
+
+#[tokio::test]
+async fn a_verdict_counts_only_for_the_content_that_was_scanned() {
+    for verdict in [Verdict::Clean, eicar()] {
+        let (before, mut other) = (judged_as(FileState::Quarantined), judged_as(FileState::Quarantined));
+        other.files[0].content.as_mut().unwrap().1 = Checksum::new([9; 32]);
+        let scanner = Answers::of(vec![Ok(verdict)]);
+        let scan = scanning(vec![other.looking()], looks(&before), &shelves(), Some(scanner));
         assert_eq!(scan.execute(&run_of(&running()), file_id(1)).await.unwrap(), Scanned::NotQuarantined);
     }
 }
@@ -365,6 +377,9 @@ async fn a_sweep_removes_an_infected_file_whose_time_is_over_and_no_other_one() 
         let files = SweepFiles::new(Arc::new(queries), removing(&store, &shelves), Duration::ZERO);
         assert_eq!(sweep(&files).await, (removed, "ok"), "{state:?}");
         assert_eq!(cabinet.seen.all::<File>("files.save").len() as u64, removed);
+        let events: Vec<OutboxEvent> = cabinet.seen.all("outbox.append");
+        let names: Vec<&str> = events.iter().map(|event| &*event.name).collect();
+        assert_eq!(names, ["files.file_deleted.v1"; 1][..usize::try_from(removed).unwrap()], "subscribers learn of it");
         assert_eq!(shelves.contents().len() as u64, 1 - removed);
     }
 }

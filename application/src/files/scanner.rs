@@ -18,6 +18,10 @@ pub enum ScanError {
         /// The time to wait before the next try, if it is known.
         retry_after: Option<Duration>,
     },
+    /// The scanner was reached, but gave no usable answer: it took too long, broke off, or said something else. The reason
+    /// may be the content, so other contents are not delayed by it.
+    #[error("the scanner gave no usable answer")]
+    NoAnswer(#[source] BoxError),
     /// The scanner takes no content as long as this one, now or later.
     #[error("the content is longer than the scanner takes")]
     TooLarge,
@@ -43,7 +47,7 @@ impl ScanError {
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait Scanner: Send + Sync {
-    /// Reads a content to its end, and returns the verdict of the scanner.
+    /// Lets the scanner read a content, and returns its verdict. What is harmful may be found before the end.
     ///
     /// # Errors
     /// [`ScanError`].

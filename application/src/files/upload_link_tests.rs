@@ -3,6 +3,7 @@
 use super::*;
 use crate::{
     identity::{AccountScopes, MockRoleQueries, MockUserQueries, UserView},
+    jobs::JobPolicy,
     kernel::{Actor, Commands, StoreError, UseCase},
     testing::*,
 };
@@ -46,6 +47,17 @@ fn uploading(
     signers: Vec<User>,
     later: i64,
 ) -> UploadLinkedFile {
+    completing(CompleteUpload::default(), store, shelves, media_type, (signers, later))
+}
+
+/// The same with an end of uploads.
+fn completing(
+    complete: CompleteUpload,
+    store: &Arc<Scripted<dyn FilesTx>>,
+    shelves: &Shelves,
+    media_type: &'static str,
+    (signers, later): (Vec<User>, i64),
+) -> UploadLinkedFile {
     let (runtime, clock) = fixed_runtime();
     clock.jump_to(now().plus_millis(later));
     let mut types = MockContentTypes::new();
@@ -54,7 +66,7 @@ fn uploading(
     let blobs: Arc<dyn BlobStore> = Arc::new(shelves.clone());
     let remove = Arc::new(RemoveFiles::new(store.clone(), blobs.clone(), runtime.clone()));
     let contents = (blobs, Arc::new(types) as Arc<_>);
-    let complete = UseCase::new(CompleteUpload::default(), &commands);
+    let complete = UseCase::new(complete, &commands);
     let parts = UploadParts::new(store.clone(), contents, complete, remove, runtime, FilePolicy::default());
     let mut users = MockUserQueries::new();
     users.expect_find_user().returning(move |_, id| Ok(signers.iter().find(|user| user.id == id).map(UserView::from)));
@@ -106,13 +118,14 @@ fn a_link_is_made_within_the_limits_of_its_purpose() {
 
 #[tokio::test]
 async fn a_visitor_stores_one_file_of_the_account_that_made_the_link() {
-    let SignedUploadLink { file_id, link, .. } = sign(&user(1), asked()).unwrap();
+    let SignedUploadLink { id, link, .. } = sign(&user(1), asked()).unwrap();
     let first = Cabinet::default();
     begin(&first, &link, Some(5)).await.ok().unwrap();
     let (row, usage): (File, FileUsage) = (first.seen.one("files.insert"), first.seen.one("file_usage.insert"));
-    assert_eq!((row.id, row.owner_id, row.size), (file_id, user_id(1), 5));
+    assert_eq!((row.upload_link, row.owner_id, row.size), (Some(id), user_id(1), 5));
     assert_eq!((row.name.as_str(), row.visibility), ("a.txt", FileVisibility::Public));
 
+    // The id of the file is the first that the fixed runtime makes.
     let second = Cabinet { files: vec![row.clone()], usage: Some(usage), ..Cabinet::default() };
     let shelves = Shelves::default();
     let units = Scripted::of([Cabinet::default().open(), second.open()]);
@@ -120,14 +133,21 @@ async fn a_visitor_stores_one_file_of_the_account_that_made_the_link() {
     let mut upload = store.begin(&visitor(), &link, None, None).await.ok().unwrap();
     upload.write(b"honey").await.unwrap();
     let file = upload.finish(&visitor(), None).await.unwrap();
-    assert_eq!((file.id, file.owner_id, shelves.contents()), (file_id, user_id(1), vec![(file_id, b"honey".to_vec())]));
+    assert_eq!((file.owner_id, file.upload_link), (user_id(1), Some(id)));
+    assert_eq!(shelves.contents(), vec![(file.id, b"honey".to_vec())]);
     assert_eq!(second.seen.event().name, "files.file_uploaded.v1");
 
-    for state in [FileState::Uploading, FileState::Ready, FileState::Deleted] {
-        let there = Cabinet { files: vec![File { state, ..row.clone() }], ..Cabinet::default() };
+    for state in [FileState::Uploading, FileState::Quarantined, FileState::Ready, FileState::Infected] {
+        let there = Cabinet { files: vec![File { id: file_id(9), state, ..row.clone() }], ..Cabinet::default() };
         assert_eq!(code(&begin(&there, &link, Some(5)).await), "upload_link_used");
-        assert_eq!(there.seen.calls(), ["files.find"]);
+        assert_eq!(there.seen.calls(), ["files.find_by_link"]);
     }
+    // What is left of a file that was deleted may still be deleted, so the next one has another id.
+    let mut deleted = File { id: file_id(9), ..row };
+    deleted.remove(now());
+    let gone = Cabinet { files: vec![deleted], ..Cabinet::default() };
+    begin(&gone, &link, Some(5)).await.ok().unwrap();
+    assert_ne!(gone.seen.one::<File>("files.insert").id, file_id(9));
 }
 
 #[tokio::test]
@@ -138,8 +158,11 @@ async fn of_two_uploads_at_once_one_begins() {
     let other: File = probe.seen.one("files.insert");
     let mut raced = Cabinet::default().looking();
     raced.file_usage.expect_insert().returning(|_| Ok(()));
-    raced.files.expect_insert().return_once(|_| Err(StoreError::Duplicate { constraint: constraints::FILE_ID }));
-    let there = Cabinet { files: vec![other.clone()], ..Cabinet::default() };
+    raced
+        .files
+        .expect_insert()
+        .return_once(|_| Err(StoreError::Duplicate { constraint: constraints::FILE_UPLOAD_LINK }));
+    let there = Cabinet { files: vec![File { id: file_id(9), ..other.clone() }], ..Cabinet::default() };
     let store = Scripted::of([raced, there.looking()]);
     let upload = uploading(&store, &Shelves::default(), "text/plain", vec![owner()], 0);
     assert_eq!(code(&upload.begin(&visitor(), &link, None, None).await), "upload_link_used");
@@ -173,6 +196,27 @@ async fn a_content_that_the_link_does_not_allow_is_refused() {
 }
 
 #[tokio::test]
+async fn files_of_links_that_wait_for_the_scanner_count_for_their_owner() {
+    let SignedUploadLink { link, .. } = sign(&user(1), asked()).unwrap();
+    let policy = JobPolicy::default();
+    let most = u64::from(policy.waiting_per_user);
+    for (waiting, expected) in [(most - 1, "ok"), (most, "too_many_waiting_jobs")] {
+        let probe = Cabinet::default();
+        begin(&probe, &link, None).await.ok().unwrap();
+        let (row, usage) = (probe.seen.one::<File>("files.insert"), probe.seen.one::<FileUsage>("file_usage.insert"));
+        let begun = Cabinet { files: vec![row], usage: Some(usage), waiting, ..Cabinet::default() };
+        let mut given_up = begun.clone();
+        given_up.files[0].remove(Timestamp::MIN);
+        let units = [Cabinet::default().open(), begun.open(), begun.open(), given_up.open()];
+        let (store, scans) = (Scripted::of(units), CompleteUpload { scans: Some(policy) });
+        let by_link = completing(scans, &store, &Shelves::default(), "text/plain", (vec![owner()], 0));
+        let mut upload = by_link.begin(&visitor(), &link, None, None).await.ok().unwrap();
+        upload.write(b"honey").await.unwrap();
+        assert_eq!(code(&upload.finish(&visitor(), None).await), expected);
+    }
+}
+
+#[tokio::test]
 async fn a_link_ends_with_its_time_and_with_its_account() {
     let SignedUploadLink { link, .. } = sign(&user(1), asked()).unwrap();
     let refused = async |signers, later| {
@@ -193,9 +237,9 @@ async fn a_link_ends_with_its_time_and_with_its_account() {
 
 #[tokio::test]
 async fn a_wrong_link_is_refused_before_anything_is_read() {
-    let SignedUploadLink { file_id, link, .. } = sign(&user(1), asked()).unwrap();
+    let SignedUploadLink { link, .. } = sign(&user(1), asked()).unwrap();
     let (terms, signature) = link.split_once('.').unwrap();
-    let download = FileLink { signer: user_id(1).to_string(), ..signed_download(file_id).await };
+    let download = FileLink { signer: user_id(1).to_string(), ..signed_download(file_id(1)).await };
     let mut wrong = vec![
         String::new(),
         ".".to_owned(),

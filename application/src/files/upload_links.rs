@@ -13,7 +13,7 @@ use crate::{
     },
 };
 use skep_domain::{
-    files::{Checksum, File, FileId, FileName, FilePurpose, FileVisibility, MediaType, actions},
+    files::{Checksum, File, FileId, FileName, FilePurpose, FileVisibility, MediaType, UploadLinkId, actions},
     shared::{Timestamp, UserId},
 };
 use std::sync::Arc;
@@ -43,8 +43,7 @@ struct LinkedFile {
 /// What a link says. Later programs read the links of earlier ones until they expire, so fields are only added.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 struct Terms {
-    /// The id that the file will have.
-    id: FileId,
+    id: UploadLinkId,
     /// The account that made the link, and that will own the file.
     signer: UserId,
     /// In seconds since 1970.
@@ -111,8 +110,8 @@ pub struct SignUploadLinkCommand {
 /// A new link.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignedUploadLink {
-    /// The id that the file will have.
-    pub file_id: FileId,
+    /// The id of the link, which its file shows.
+    pub id: UploadLinkId,
     /// The text that goes into a URL.
     pub link: String,
     /// When it expires.
@@ -145,10 +144,10 @@ impl SignUploadLink {
         permit(actor, actions::UPLOAD_FILE)?;
         let signer = account(actor, actions::UPLOAD_FILE)?;
         let expires_at = expiry(&self.policy, command.expires_in, self.runtime.clock.now())?;
-        let id = FileId::new(self.runtime.ids.next());
+        let id = UploadLinkId::new(self.runtime.ids.next());
         let terms = Terms { id, signer, expires: expires_at.as_millis().div_euclid(1_000), file: self.file(command)? };
         let link = self.links.sign_upload(&terms)?;
-        Ok(SignedUploadLink { file_id: id, link, expires_at })
+        Ok(SignedUploadLink { id, link, expires_at })
     }
 
     fn file(&self, command: SignUploadLinkCommand) -> Result<LinkedFile, Invalid> {
@@ -204,7 +203,8 @@ impl UploadLinkedFile {
 
     /// Begins the upload of the file of this link, in the name of the account that made the link. The link is checked
     /// first, so a wrong one says nothing about the file or the account. The link stores one file: if an upload fails, the
-    /// link can be used again until it expires.
+    /// link can be used again until it expires. Each upload has an id of its own, because what is left of an earlier one
+    /// may still be on its way to the contents, or be deleted later.
     ///
     /// # Errors
     /// [`UploadLinkedFileError`].
@@ -218,7 +218,7 @@ impl UploadLinkedFile {
         permit(actor, actions::UPLOAD_LINKED_FILE)?;
         let parts = &self.parts;
         let now = parts.runtime.clock.now();
-        let Terms { id, signer: owner, file: linked, .. } = self.links.check_upload(link, now)?;
+        let Terms { id: link, signer: owner, file: linked, .. } = self.links.check_upload(link, now)?;
         if self.accounts.find(owner, actions::UPLOAD_FILE).await? == Scope::None {
             return Err(UploadLinkRevoked.into());
         }
@@ -228,8 +228,9 @@ impl UploadLinkedFile {
             return Err(FileTooLarge { most }.into());
         }
         let LinkedFile { name, purpose, visibility, media_type, .. } = linked;
-        let file = File::begin(id, owner, purpose, visibility, name, size.unwrap_or(most), now);
-        if !parts.reserve_once(actor, &file).await? {
+        let id = FileId::new(parts.runtime.ids.next());
+        let file = File::begin(id, owner, purpose, visibility, name, size.unwrap_or(most), now).by_link(link);
+        if !parts.reserve_by(actor, &file, link).await? {
             return Err(UploadLinkUsed.into());
         }
         let staged = parts.stage(id).await?;

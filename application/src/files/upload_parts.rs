@@ -3,13 +3,13 @@
 use super::{
     BlobStore, CompleteUpload, CompleteUploadCommand, ContentMismatch, ContentTypes, FilePolicy, FileQuotaExceeded,
     FileTooLarge, FileView, FilesTx, MediaTypeNotAllowed, RemoveFiles, StagedBlob, UploadFileError, WrittenBlob,
-    constraints::{FILE_ID, FILE_USAGE_OWNER},
+    constraints::{FILE_ID, FILE_UPLOAD_LINK, FILE_USAGE_OWNER},
 };
 use crate::kernel::{
     Actor, Attempt, Begin, IdempotencyKey, Key, Runtime, StoreError, TxMode, UseCase, run, use_case_error,
 };
 use skep_domain::{
-    files::{Checksum, File, FileContent, FileId, FilePurpose, FileUsage, MediaType},
+    files::{Checksum, File, FileContent, FileId, FilePurpose, FileUsage, MediaType, UploadLinkId},
     shared::LeaseToken,
 };
 use std::sync::Arc;
@@ -72,18 +72,23 @@ impl UploadParts {
         .await
     }
 
-    /// Stores the row of an upload whose id was chosen before. Returns `false` if there is a file with this id.
-    pub(super) async fn reserve_once(&self, actor: &Actor, file: &File) -> Result<bool, ReserveUploadError> {
+    /// Stores the row of an upload that arrives by this link. Returns `false` if the link has a file already.
+    pub(super) async fn reserve_by(
+        &self,
+        actor: &Actor,
+        file: &File,
+        link: UploadLinkId,
+    ) -> Result<bool, ReserveUploadError> {
         run(&self.runtime, actor.deadline, |attempt| async move {
-            let keys = [Key(file.owner_id.uuid()), Key(file.id.uuid())];
+            let keys = [Key(file.owner_id.uuid()), Key(link.uuid())];
             let mut unit = self.store.begin(TxMode::Write, &keys).await?;
             let begun = async {
-                let found = unit.files().find(file.id).await?;
-                let is_own = attempt.after_unknown && found.as_ref() == Some(file);
+                let found = unit.files().find_by_link(link).await?.map(|found| found.id);
                 if found.is_none() {
                     self.insert(&mut *unit, file).await?;
                 }
-                Ok(found.is_none() || is_own)
+                // An attempt after an unknown outcome finds the row of the earlier one.
+                Ok(found.is_none_or(|id| id == file.id))
             }
             .await;
             attempt.end(unit, begun).await
@@ -167,11 +172,11 @@ impl UploadParts {
     }
 }
 
-/// Two first uploads of a user at once both find no usage, and an attempt after an unknown outcome may meet its own row.
-/// The next attempt finds what the other unit has stored.
+/// Two first uploads of a user at once both find no usage, two by a link at once no file, and an attempt after an unknown
+/// outcome may meet its own row. The next attempt finds what the other unit has stored.
 fn again(error: StoreError) -> StoreError {
     match error {
-        StoreError::Duplicate { constraint } if constraint == FILE_USAGE_OWNER || constraint == FILE_ID => {
+        StoreError::Duplicate { constraint } if [FILE_USAGE_OWNER, FILE_ID, FILE_UPLOAD_LINK].contains(&constraint) => {
             StoreError::Retry(Box::new(StoreError::Duplicate { constraint }))
         }
         error => error,

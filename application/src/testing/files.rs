@@ -48,6 +48,8 @@ impl World for Cabinet {
         let seen = &self.seen;
         let mut unit: MockUnit<FilesMocks> = seen.looking();
         unit.files.expect_find().returning(seen.finds("files.find", self.files.clone(), |file| file.id));
+        let by_link = seen.finds("files.find_by_link", self.files.clone(), |file| file.upload_link);
+        unit.files.expect_find_by_link().returning(move |link| by_link(Some(link)));
         unit.files.expect_find_many().returning(seen.finds_many("files.find_many", self.files.clone(), |file| file.id));
         let (images, noted) = (self.images.clone(), seen.clone());
         unit.images.expect_list_of().returning(move |file| {

@@ -7,7 +7,10 @@ use skep_application::{
     jobs::{JobError, JobHandler, JobRun, Outcome},
     kernel::{BoxError, Runtime},
 };
-use skep_domain::{files::FileId, jobs::Backoff};
+use skep_domain::{
+    files::FileId,
+    jobs::{Backoff, Job},
+};
 use skep_outbound::{AddressFilter, BreakerPolicy, SystemResolver};
 use skep_scanner::{Clamd, ScanTimes};
 use std::{sync::Arc, time::Duration};
@@ -17,6 +20,12 @@ pub(crate) struct NamedScanner {
     pub(crate) scanner: Arc<dyn Scanner>,
     pub(crate) place: String,
 }
+
+/// How often a content is tried that the scanner takes and does not judge, before its pauses become long.
+const QUICK_TRIES: u32 = 5;
+/// The pause after that. Such a content holds a worker for as long as the scanner may take, so a few of them must not
+/// hold all workers.
+const LONG_PAUSE_MILLIS: i64 = 6 * 60 * 60 * 1_000;
 
 /// Builds the scanner, if there is one. Opens no connection.
 ///
@@ -58,19 +67,28 @@ impl JobHandler for ScanHandler {
                 Ok(Outcome::Settled)
             }
             Ok(Scanned::ContentDeleted | Scanned::NotQuarantined) => Ok(Outcome::Complete(None)),
-            Err(error) => Err(self.failed(id, error)),
+            Err(error) => Err(self.failed(job.job(), id, error)),
         }
     }
 }
 
 impl ScanHandler {
     /// What is not a verdict leaves the file quarantined. A scanner that is away is logged until the breaker opens.
-    fn failed(&self, id: FileId, error: NotScanned) -> JobError {
+    fn failed(&self, job: &Job, id: FileId, error: NotScanned) -> JobError {
         let cause = with_causes(&error, ": ");
+        let after = |millis| self.0.ports.runtime.clock.now().plus_millis(millis);
         match &error {
             NotScanned::Scan(ScanError::Away { retry_after: Some(pause), .. }) => {
                 let pause = i64::try_from(pause.as_millis()).unwrap_or(i64::MAX);
-                return JobError::at(self.0.ports.runtime.clock.now().plus_millis(pause), cause);
+                return JobError::at(after(pause), cause);
+            }
+            NotScanned::Scan(ScanError::NoAnswer(_)) if job.attempt >= QUICK_TRIES => {
+                tracing::error!(
+                    file_id = %id,
+                    %cause,
+                    "the scanner does not judge a file, which stays quarantined; it is tried again in 6 hours"
+                );
+                return JobError::at(after(LONG_PAUSE_MILLIS), cause);
             }
             NotScanned::Scan(ScanError::TooLarge) => {
                 tracing::error!(
@@ -95,6 +113,7 @@ const fn verdict(scanned: &Result<Scanned, NotScanned>) -> Option<&'static str> 
         Ok(Scanned::Infected(_)) => Some("infected"),
         Ok(Scanned::ContentDeleted | Scanned::NotQuarantined) => None,
         Err(NotScanned::Scan(ScanError::Away { .. })) => Some("away"),
+        Err(NotScanned::Scan(ScanError::NoAnswer(_))) => Some("no_answer"),
         Err(NotScanned::Scan(ScanError::TooLarge)) => Some("too_large"),
         Err(_) => Some("failed"),
     }

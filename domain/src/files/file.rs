@@ -8,6 +8,11 @@ typed_id! {
     FileId
 }
 
+typed_id! {
+    /// Identifies a link that stores a file.
+    UploadLinkId
+}
+
 named! {
     /// The state of a file. A file begins as an upload, is then ready, and ends deleted; an upload that is given up is
     /// deleted without having been ready. With a scanner, a file is quarantined before it is ready, and an infected one is
@@ -88,6 +93,9 @@ pub struct File {
     /// The time from which on a sweep deletes the file, once it is ready or infected. `None` for a file that stays until a
     /// user deletes it.
     pub delete_at: Option<Timestamp>,
+    /// The link by which the file was sent. No two files have the same one. `None` if it was sent without a link, and once
+    /// the file is deleted or its upload was given up.
+    pub upload_link: Option<UploadLinkId>,
     /// When the upload began.
     pub created_at: Timestamp,
     /// When the state last changed.
@@ -121,10 +129,17 @@ impl File {
             state,
             resumable: None,
             delete_at: None,
+            upload_link: None,
             created_at,
             updated_at,
             version,
         }
+    }
+
+    /// The same upload, but of a client that sends it by this link.
+    #[must_use]
+    pub fn by_link(self, link: UploadLinkId) -> Self {
+        Self { upload_link: Some(link), ..self }
     }
 
     /// Completes the upload with its content, which is stored. An upload that arrives in pieces is completed by the
@@ -166,11 +181,13 @@ impl File {
         Ok(())
     }
 
-    /// Deletes the file, or gives the upload up. Returns `false` if it is deleted already.
+    /// Deletes the file, or gives the upload up. Its link can store another file then. Returns `false` if it is deleted
+    /// already.
     pub fn remove(&mut self, now: Timestamp) -> bool {
         let is_there = self.state != FileState::Deleted;
         if is_there {
             self.enter(FileState::Deleted, now);
+            self.upload_link = None;
         }
         is_there
     }
@@ -217,6 +234,19 @@ mod tests {
         assert!(file.remove(at(5)) && !file.remove(at(40)));
         assert_eq!((file.ready(), file.updated_at, file.size), (None, at(20), 4), "times never go back");
         assert_eq!(file.complete(None, content(), at(50)), Err(NotUploading));
+    }
+
+    #[test]
+    fn a_file_keeps_its_link_until_it_is_deleted() {
+        let link = UploadLinkId::new(Uuid::from_u128(7));
+        let mut file = upload().by_link(link);
+        file.complete(None, content(), at(20)).unwrap();
+        assert_eq!(file.upload_link, Some(link));
+        let mut given_up = upload().by_link(link);
+        for file in [&mut file, &mut given_up] {
+            assert!(file.remove(at(30)));
+            assert_eq!(file.upload_link, None);
+        }
     }
 
     #[test]

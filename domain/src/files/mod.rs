@@ -13,7 +13,7 @@ mod scan;
 mod usage;
 
 pub use checksum::{Checksum, InvalidChecksum};
-pub use file::{File, FileContent, FileDisposition, FileId, FileState, FileVisibility, NotUploading};
+pub use file::{File, FileContent, FileDisposition, FileId, FileState, FileVisibility, NotUploading, UploadLinkId};
 pub use image::{
     Dimensions, FileImage, IMAGE_SIDE, IMAGE_SIZE_NAME_MAX, IMAGE_SIZES_MAX, ImageSize, ImageSizes, InvalidImageSizes,
 };

@@ -3,7 +3,7 @@
 use super::{
     document::SearchField,
     query::{SearchQuery, TermRange},
-    terms::{TERM_MAX, is_ignorable, is_part, terms},
+    terms::{TERM_MAX, TERMS_MAX, is_ignorable, is_part, terms},
 };
 use unicode_segmentation::UnicodeSegmentation as _;
 
@@ -33,8 +33,9 @@ pub struct Highlight {
 }
 
 impl SearchQuery {
-    /// Highlights the words of this query in a field. `None` if the field has none of them. Words that the query leaves
-    /// out do not count, and every word of a phrase counts wherever it stands.
+    /// Highlights the words of this query in a field. `None` if the field has none of them among its first words, of which
+    /// a document has as many in the index. Words that the query leaves out do not count, and every word of a phrase counts
+    /// wherever it stands.
     #[must_use]
     pub fn highlight(&self, field: &SearchField) -> Option<Highlight> {
         let ranges = self.wanted_ranges();
@@ -50,15 +51,21 @@ impl SearchQuery {
             left -= text.chars().count();
             add(&mut parts, &text, is_match(piece, &ranges));
         }
-        let is_cut = to < pieces.len() || left == 0 && lengths[from..to].iter().sum::<usize>() > HIGHLIGHT_MAX;
+        let seen: usize = pieces[..to].iter().map(|piece| piece.len()).sum();
+        let is_cut = seen < field.text.len() || left == 0 && lengths[from..to].iter().sum::<usize>() > HIGHLIGHT_MAX;
         add(&mut parts, if is_cut { CUT } else { "" }, false);
         Some(Highlight { field: field.name, parts })
     }
 }
 
-/// The words of a text and what stands between them. Together they are the text.
+/// The first [`TERMS_MAX`] words of a text and what stands between them. Together they are the text up to there.
 fn pieces(text: &str) -> Vec<&str> {
-    text.split_word_bounds().flat_map(split).collect()
+    let mut words = 0;
+    let within = text.split_word_bounds().flat_map(split).take_while(|piece| {
+        words += usize::from(piece.chars().any(is_part));
+        words <= TERMS_MAX
+    });
+    within.collect()
 }
 
 /// Divides what UAX 29 calls a word as the terms of it are divided.
@@ -165,6 +172,9 @@ mod tests {
         assert!(late.contains(" [honey] word") && late.ends_with('…'), "{late}");
         let last = shown("honey", &format!("{}honey", words(100))).unwrap();
         assert!(last.ends_with("[honey]"), "{last}");
+        let dense = "蜜".repeat(TERMS_MAX) + "蜂";
+        assert_eq!(shown("蜂", &dense), None, "the index does not have it");
+        assert!(shown("蜜", &dense).unwrap().ends_with('…'));
         let long = "x".repeat(1_000);
         assert_eq!(shown("xx*", &long), Some(format!("[{}]…", "x".repeat(HIGHLIGHT_MAX))));
     }

@@ -6,7 +6,10 @@ use crate::parts::{Id, content_path, path_of};
 use poem_openapi::Object;
 use serde::Serialize;
 use skep_application::files::{FileView, UploadView};
-use skep_domain::{files::FileId, shared::UserId};
+use skep_domain::{
+    files::{FileId, UploadLinkId},
+    shared::UserId,
+};
 
 /// The paths of a file and of its content.
 #[derive(Debug, Clone, PartialEq, Eq, Object, Serialize)]
@@ -42,6 +45,10 @@ pub(super) struct FileBody {
     media_type: String,
     /// The SHA-256 of the content: 64 hexadecimal digits.
     sha256: String,
+    /// The link by which it was sent. It is absent for any other file.
+    #[oai(skip_serializing_if_is_none)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    upload_link_id: Option<Id<UploadLinkId>>,
     /// The time at which the upload began.
     created_at: String,
     /// The paths of the file and of its content.
@@ -60,6 +67,7 @@ impl From<FileView> for FileBody {
             size: file.size,
             media_type: file.media_type.into_string(),
             sha256: file.checksum.to_string(),
+            upload_link_id: file.upload_link.map(Id),
             created_at: file.created_at.to_string(),
             links: FileLinks { this: path_of(FILES, file.id, ""), content: content_path(file.id) },
         }

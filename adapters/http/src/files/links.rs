@@ -12,7 +12,7 @@ use poem_openapi::{
 };
 use serde::{Deserialize, Serialize};
 use skep_application::files::{FileLink, SignFileLinkCommand, SignUploadLinkCommand, SignedFileLink, SignedUploadLink};
-use skep_domain::files::{FileDisposition, FileId, FileName, FilePurpose, FileVisibility};
+use skep_domain::files::{FileDisposition, FileId, FileName, FilePurpose, FileVisibility, UploadLinkId};
 
 const SIGNER: &str = "signer";
 const EXPIRES: &str = "expires";
@@ -146,8 +146,8 @@ impl SignUploadLinkRequest {
 #[derive(Object, Serialize)]
 #[oai(rename = "UploadLink")]
 pub(super) struct UploadLinkBody {
-    /// The id that the file will have.
-    file_id: Id<FileId>,
+    /// The id of the link. The file that it stores shows it as `upload_link_id`.
+    id: Id<UploadLinkId>,
     /// The URL to which one POST sends the content, without a token. It is a secret as long as it is valid. It is a path if
     /// the server does not know its public address.
     url: String,
@@ -159,7 +159,7 @@ impl UploadLinkBody {
     /// The URL below this address.
     pub(super) fn of(public_url: Option<&str>, signed: &SignedUploadLink) -> Self {
         let url = format!("{}{FILES}/linked?{UPLOAD_LINK}={}", public_url.unwrap_or_default(), signed.link);
-        Self { file_id: Id(signed.file_id), url, expires_at: signed.expires_at.to_string() }
+        Self { id: Id(signed.id), url, expires_at: signed.expires_at.to_string() }
     }
 }
 

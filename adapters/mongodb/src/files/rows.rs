@@ -20,7 +20,7 @@ use skep_application::{
 use skep_domain::{
     files::{
         Appender, File, FileId, FileImage, FileName, FilePurpose, FileState, FileVisibility, MediaType, Resumable,
-        UploadMetadata,
+        UploadLinkId, UploadMetadata,
     },
     shared::{Direction, LeaseToken, Timestamp, UserId, Version},
 };
@@ -48,6 +48,8 @@ pub(super) struct FileDoc {
     appender: Option<AppenderDoc>,
     /// Files of earlier versions do not have it.
     delete_at: Option<DateTime>,
+    /// Files that were sent without a link do not have it.
+    upload_link_id: Option<bson::Uuid>,
 }
 
 /// The request that adds bytes to an upload.
@@ -102,6 +104,7 @@ impl Record for FileDoc {
             state: FileState::from_name(&self.state).ok_or("unknown state")?,
             resumable,
             delete_at: self.delete_at.map(time).transpose()?,
+            upload_link: self.upload_link_id.map(|link| UploadLinkId::new(link.to_uuid_1())),
             created_at: time(self.created_at)?,
             updated_at: time(self.updated_at)?,
             version: version(self.version)?,
@@ -133,13 +136,23 @@ impl Stored for FileDoc {
             upload_expires_at: upload.map(|upload| date(upload.expires_at)),
             appender: upload.and_then(|upload| upload.appender).map(AppenderDoc::from),
             delete_at: file.delete_at.map(date),
+            upload_link_id: file.upload_link.map(|link| record::id(link.uuid())),
         }
     }
 }
 
 impl Versioned for FileDoc {
-    const SAVED: Option<&'static [&'static str]> =
-        Some(&["size", "media_type", "sha256", "state", "updated_at", "upload_offset", "appender", "delete_at"]);
+    const SAVED: Option<&'static [&'static str]> = Some(&[
+        "size",
+        "media_type",
+        "sha256",
+        "state",
+        "updated_at",
+        "upload_offset",
+        "appender",
+        "delete_at",
+        "upload_link_id",
+    ]);
 }
 
 /// The index of all files by their states.
@@ -185,6 +198,10 @@ impl FileRepository for MongoUnit {
 
     async fn find_many(&mut self, ids: &[FileId]) -> Result<Vec<File>, StoreError> {
         self.by_ids::<FileDoc>(record::ids(ids.iter().map(|id| id.uuid()))).await
+    }
+
+    async fn find_by_link(&mut self, link: UploadLinkId) -> Result<Option<File>, StoreError> {
+        self.first::<FileDoc>(doc! { "upload_link_id": record::id(link.uuid()) }).await
     }
 
     async fn insert(&mut self, file: &File) -> Result<(), StoreError> {

@@ -40,8 +40,17 @@ pub(crate) const SET: MongoSet = MongoSet {
                 &[unique("file_images_file_id_side_key", &["file_id", "side"])],
             )]),
         },
+        MigrationStep { name: "upload_links", work: MongoStep::change(nothing, LINKED, remove_links, &[]) },
     ],
 };
+
+/// The files that were sent by links. A partial index cannot test whether a field is missing, but it can test the type.
+const UPLOAD_LINK: Index = Index { only: Some(linked), ..unique("files_upload_link_id_key", &["upload_link_id"]) };
+const LINKED: &[Collection] = &[collection("files", &[UPLOAD_LINK])];
+
+fn linked() -> Document {
+    doc! { "upload_link_id": { "$type": "binData" } }
+}
 
 /// The files that are deleted at a time of their own, by that time.
 pub(super) const DELETE_AT: Index = partial("files_delete_at_idx", &["delete_at", "_id"], deleted_later);
@@ -78,4 +87,12 @@ fn remove_delete_at<'a>(schema: &'a mut MongoSchema<'_>) -> Step<'a> {
 
 fn drop_expired_files<'a>(schema: &'a mut MongoSchema<'_>) -> Step<'a> {
     Box::pin(async move { schema.drop_index("files", DELETE_AT.name).await })
+}
+
+fn remove_links<'a>(schema: &'a mut MongoSchema<'_>) -> Step<'a> {
+    Box::pin(async move {
+        schema.drop_index("files", UPLOAD_LINK.name).await?;
+        let plain = doc! { "q": {}, "u": { "$unset": { "upload_link_id": "" } }, "multi": true };
+        schema.command(doc! { "update": "files", "updates": [plain] }).await.map(drop)
+    })
 }

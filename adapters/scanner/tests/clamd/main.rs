@@ -70,6 +70,10 @@ fn words(error: &ScanError) -> String {
     words
 }
 
+fn has_no_answer(result: &Result<Verdict, ScanError>) -> bool {
+    matches!(result, Err(ScanError::NoAnswer(_)))
+}
+
 fn is_away(result: &Result<Verdict, ScanError>) -> bool {
     matches!(result, Err(ScanError::Away { .. }))
 }
@@ -98,7 +102,7 @@ async fn an_answer_in_pieces_is_read_to_its_end() {
     // The end is missing.
     for cut in [&b""[..], b"stream: O", b"stream: OK", b"stream: Eicar FOUND"] {
         let judged = scan(Script::Answer(cut.to_vec()), long(1), PATIENT).await;
-        assert!(is_away(&judged), "{judged:?}");
+        assert!(has_no_answer(&judged), "{judged:?}");
     }
 }
 
@@ -120,7 +124,7 @@ async fn a_scanner_that_fails_says_why() {
 #[tokio::test]
 async fn a_clean_answer_before_the_end_of_the_content_is_no_verdict() {
     let judged = scan(Script::AnswerAfter(1 << 20, b"stream: OK\0".to_vec()), long(200), PATIENT).await;
-    assert!(is_away(&judged), "{judged:?}");
+    assert!(has_no_answer(&judged), "{judged:?}");
     let judged = scan(Script::AnswerAfter(1 << 20, b"stream: Eicar FOUND\0".to_vec()), long(200), PATIENT).await;
     assert_eq!(judged.unwrap(), Verdict::Infected(ThreatName::of("Eicar")));
 }
@@ -129,7 +133,7 @@ async fn a_clean_answer_before_the_end_of_the_content_is_no_verdict() {
 async fn a_scanner_that_breaks_off_gives_no_verdict() {
     for after in [0, 1, 1 << 20] {
         let judged = scan(Script::DropAfter(after), long(200), PATIENT).await;
-        assert!(is_away(&judged), "{after}: {judged:?}");
+        assert!(has_no_answer(&judged), "{after}: {judged:?}");
     }
 }
 
@@ -137,17 +141,17 @@ async fn a_scanner_that_breaks_off_gives_no_verdict() {
 async fn a_silent_scanner_ends_the_scan_at_its_limit() {
     // It reads everything and says nothing.
     let judged = scan(Script::Silence, long(1), SHORT).await;
-    assert!(is_away(&judged), "{judged:?}");
+    assert!(has_no_answer(&judged), "{judged:?}");
     // It does not even read.
     let judged = scan(Script::Deaf, long(200), SHORT).await;
-    assert!(is_away(&judged), "{judged:?}");
+    assert!(has_no_answer(&judged), "{judged:?}");
 }
 
 #[tokio::test]
 async fn an_answer_that_is_not_one_gives_no_verdict() {
     for answer in [&b"\0"[..], b"HTTP/1.1 200 OK\r\n\r\nstream: OK\0", b"OK\0", b"\xFF\xFE\0", b"stream: OK\n\0"] {
         let judged = scan(Script::Answer(answer.to_vec()), long(1), PATIENT).await;
-        assert!(is_away(&judged), "{answer:?}: {judged:?}");
+        assert!(has_no_answer(&judged), "{answer:?}: {judged:?}");
     }
 }
 
@@ -174,16 +178,27 @@ async fn a_content_that_cannot_be_read_gives_no_verdict_and_says_nothing_about_t
 
 #[tokio::test]
 async fn a_scanner_that_is_away_is_not_asked_for_a_while() {
-    let server = Server::start(Script::DropAfter(0)).await;
     let policy = BreakerPolicy { failures: 2, ..BreakerPolicy::default() };
-    let scanner = scanner_at(server.address(), &["127.0.0.1"], PATIENT, policy);
+    let folder = tempfile::tempdir().unwrap();
+    let scanner = scanner_at(ScannerAddress::Unix(folder.path().join("none")), &[], PATIENT, policy);
     for _ in 0..2 {
         let judged = scanner.scan(long(1)).await;
         assert!(matches!(judged, Err(ScanError::Away { retry_after: None, .. })), "{judged:?}");
     }
     let judged = scanner.scan(long(1)).await;
     assert!(matches!(judged, Err(ScanError::Away { retry_after: Some(_), .. })), "{judged:?}");
-    assert_eq!(server.connections(), 2);
+}
+
+#[tokio::test]
+async fn contents_that_a_scanner_does_not_stand_delay_no_others() {
+    let server = Server::start(Script::DropAfter(0)).await;
+    let policy = BreakerPolicy { failures: 1, ..BreakerPolicy::default() };
+    let scanner = scanner_at(server.address(), &["127.0.0.1"], PATIENT, policy);
+    for _ in 0..3 {
+        let judged = scanner.scan(long(1)).await;
+        assert!(has_no_answer(&judged), "{judged:?}");
+    }
+    assert_eq!(server.connections(), 3);
 }
 
 #[tokio::test]
@@ -201,10 +216,10 @@ async fn a_check_asks_whether_the_scanner_is_there() {
     scanner(&server, PATIENT).check().await.unwrap();
     for script in [Script::Answer(b"PANG\0".to_vec()), Script::Answer(vec![]), Script::DropAfter(0)] {
         let server = Server::start(script).await;
-        assert!(matches!(scanner(&server, PATIENT).check().await, Err(ScanError::Away { .. })));
+        assert!(matches!(scanner(&server, PATIENT).check().await, Err(ScanError::NoAnswer(_))));
     }
     let server = Server::start(Script::Silence).await;
-    assert!(matches!(scanner(&server, SHORT).check().await, Err(ScanError::Away { .. })));
+    assert!(matches!(scanner(&server, SHORT).check().await, Err(ScanError::NoAnswer(_))));
 }
 
 #[cfg(unix)]

@@ -14,5 +14,6 @@ pub(crate) const SET: SqlSet = SqlSet {
         MigrationStep { name: "delete_at", work: scripts!("files/0005_delete_at") },
         MigrationStep { name: "expired_files", work: scripts!("files/0006_expired_files") },
         MigrationStep { name: "file_images", work: scripts!("files/0007_file_images") },
+        MigrationStep { name: "upload_links", work: scripts!("files/0008_upload_links") },
     ],
 };

@@ -11,13 +11,17 @@ use crate::{
 };
 use async_trait::async_trait;
 use skep_application::{
-    files::{FileQueries, FileRepository, constraints::FILE_ID, file_position},
+    files::{
+        FileQueries, FileRepository,
+        constraints::{FILE_ID, FILE_UPLOAD_LINK},
+        file_position,
+    },
     kernel::{Page, PageRequest, Scope, StoreError},
 };
 use skep_domain::{
     files::{
         Appender, Checksum, File, FileId, FileImage, FileName, FilePurpose, FileState, FileVisibility, MediaType,
-        Resumable, UploadMetadata,
+        Resumable, UploadLinkId, UploadMetadata,
     },
     shared::{Direction, LeaseToken, Timestamp, UserId, Version},
 };
@@ -52,6 +56,9 @@ static FILES: LazyLock<Table<File>> = LazyLock::new(|| {
         .nullable()
         .column("delete_at", Kind::Time, |file| file.delete_at.into())
         .nullable()
+        .column("upload_link_id", Kind::Uuid, |file| file.upload_link.map(UploadLinkId::uuid).into())
+        .nullable()
+        .unique(FILE_UPLOAD_LINK, &["upload_link_id"])
         .offers(&[Verb::Find, Verb::FindMany, Verb::Insert, Verb::Save, Verb::Delete])
 });
 
@@ -80,6 +87,10 @@ static OPEN: LazyLock<Pages> = LazyLock::new(|| {
     let sorts = [("list_open".to_owned(), CREATED)];
     let condition = "state = 'uploading' AND owner_id = $1 AND upload_expires_at > $2";
     Pages::new(&FILES, &Listed { condition, params: &[Kind::Uuid, Kind::Time], sorts: &sorts, count: "count_open" })
+});
+static FIND_BY_LINK: LazyLock<Statement> = LazyLock::new(|| {
+    let text = "SELECT {*} FROM files WHERE upload_link_id = $1 {for update}";
+    FILES.query("find_by_link", text, &[Kind::Uuid], &[])
 });
 static LIST_REMOVABLE: LazyLock<Statement> = LazyLock::new(|| {
     let text = "SELECT id FROM files WHERE state <> 'ready' AND (state = 'deleted' \
@@ -111,6 +122,7 @@ static LIST_KNOWN: LazyLock<Statement> = LazyLock::new(|| {
 pub(super) fn declared() -> Declared {
     let statements = ALL.statements().chain(OWNED.statements()).chain(OPEN.statements());
     Declared::table(&FILES).statements(statements).statements([
+        &*FIND_BY_LINK,
         &*LIST_REMOVABLE,
         &*LIST_QUARANTINED,
         &*LIST_EXPIRED,
@@ -152,6 +164,7 @@ impl Stored for File {
             _ => row_id.read("upload_offset", None)?,
         };
         let delete_at = row.optional_time()?;
+        let upload_link = row.optional_uuid()?.map(UploadLinkId::new);
         Ok(Self {
             id,
             owner_id,
@@ -163,6 +176,7 @@ impl Stored for File {
             state,
             resumable,
             delete_at,
+            upload_link,
             created_at,
             updated_at,
             version,
@@ -178,6 +192,10 @@ impl FileRepository for SqlUnit {
 
     async fn find_many(&mut self, ids: &[FileId]) -> Result<Vec<File>, StoreError> {
         FILES.find_many(self, ids.iter().map(|id| id.uuid()).collect()).await
+    }
+
+    async fn find_by_link(&mut self, link: UploadLinkId) -> Result<Option<File>, StoreError> {
+        self.row(&FIND_BY_LINK, args![link.uuid()], File::read).await
     }
 
     async fn insert(&mut self, file: &File) -> Result<(), StoreError> {

@@ -8,17 +8,22 @@ use crate::{
         Batched, Deleted, Entity, Listed, Owned, Shown, Unique, Versioned, batches, deletes, lists, put, save, saves,
         shows,
     },
-    sample, world,
+    sample,
+    units::look,
+    world,
 };
 use async_trait::async_trait;
 use skep_application::{
-    files::{constraints::FILE_ID, file_position},
+    files::{
+        constraints::{FILE_ID, FILE_UPLOAD_LINK},
+        file_position,
+    },
     kernel::{Page, PageRequest, Position, Scope, StoreError},
 };
 use skep_domain::{
     files::{
         Appender, Checksum, File, FileContent, FileId, FileName, FilePurpose, FileState, FileVisibility,
-        INFECTED_KEPT_MILLIS, MediaType, Resumable, ThreatName, UploadMetadata, Verdict,
+        INFECTED_KEPT_MILLIS, MediaType, Resumable, ThreatName, UploadLinkId, UploadMetadata, Verdict,
     },
     shared::{Direction, LeaseToken, PageLimit, Timestamp, UserId, Version},
 };
@@ -34,6 +39,7 @@ clauses! { clauses of "files" on dyn FileRows, with [
         lists::leaving::<File>("file_queries"),
     ]:
     every_state_purpose_and_audience_survives,
+    a_file_is_found_by_its_link ["FileRepository 2"],
     only_files_that_are_ready_are_listed ["FileQueries 1"],
     deleted_files_and_old_uploads_are_removable ["FileQueries 2"],
     known_ids_are_found_and_no_others ["FileQueries 3"],
@@ -69,12 +75,15 @@ impl Entity for File {
     type Id = FileId;
     type Store = dyn FileRows;
     type Tx = dyn FileRowsUnit;
-    const UNIQUE: &'static [Unique<Self>] =
-        &[Unique { rule: FILE_ID, collide: |one, other| other.id = one.id, on_save: false }];
+    const UNIQUE: &'static [Unique<Self>] = &[
+        Unique { rule: FILE_ID, collide: |one, other| other.id = one.id, on_save: false },
+        Unique { rule: FILE_UPLOAD_LINK, collide: |one, other| other.upload_link = one.upload_link, on_save: true },
+    ];
 
     async fn sample(_: &Self::Store) -> Checked<Self> {
         let metadata = UploadMetadata::parse("filename cmVwb3J0LnR4dA==")?;
-        Ok(ready(sample::user_id(), sample::at(0))?.in_pieces(metadata, sample::at(77)))
+        let link = UploadLinkId::new(world::uuid());
+        Ok(ready(sample::user_id(), sample::at(0))?.in_pieces(metadata, sample::at(77)).by_link(link))
     }
 
     async fn extremes(_: &Self::Store) -> Checked<Vec<Self>> {
@@ -138,6 +147,7 @@ impl Versioned for File {
             resumable.appender = (round % 3 != 0).then(|| Appender { token, until: sample::at(10 * round) });
         }
         self.delete_at = (round % 3 != 1).then(|| sample::at(1_000 * round));
+        self.upload_link = (round % 2 == 0).then(|| UploadLinkId::new(world::uuid()));
         self.updated_at = sample::at(100 * round);
         Ok(())
     }
@@ -236,6 +246,23 @@ async fn every_state_purpose_and_audience_survives(given: &Given) -> Checked {
         }
     }
     Ok(())
+}
+
+async fn a_file_is_found_by_its_link(given: &Given) -> Checked {
+    let [link, other, unused] = [(); 3].map(|()| UploadLinkId::new(world::uuid()));
+    let find =
+        async |link| Checked::Ok(look!(given.store, tx => tx.files().find_by_link(link).await?)?.map(|file| file.id));
+    let uploading = upload(sample::user_id(), sample::at(0))?.by_link(link);
+    let stored = ready(sample::user_id(), sample::at(0))?.by_link(other);
+    let (without, plain) = (upload(sample::user_id(), sample::at(0))?, ready(sample::user_id(), sample::at(0))?);
+    put(&*given.store, &[uploading.clone(), stored.clone(), without, plain]).await?;
+    equal(find(link).await?, Some(uploading.id))?;
+    equal(find(other).await?, Some(stored.id))?;
+    equal(find(unused).await?, None)?;
+    let mut given_up = uploading;
+    given_up.remove(sample::at(1));
+    save(&*given.store, &given_up).await?;
+    equal(find(link).await?, None)
 }
 
 async fn only_files_that_are_ready_are_listed(given: &Given) -> Checked {

@@ -24,7 +24,7 @@ pub(super) const METRICS: &[Metric] = &[
     .when(When::Counted),
     counter(
         "skep_files_scanned_total",
-        "Files that the scanner was asked about, by verdict: clean, infected, away (it does not answer), too_large (it takes no file as long), or failed (it cannot judge the content, or the content cannot be read). All but the first two stay quarantined.",
+        "Files that the scanner was asked about, by verdict: clean, infected, away (it is not reached), no_answer (it is reached and gives no usable answer), too_large (it takes no file as long), or failed (it cannot judge the content, or the content cannot be read). All but the first two stay quarantined.",
     )
     .labels(&["verdict"])
     .when(When::Counted),

@@ -45,14 +45,15 @@ fn a_link_stores_one_file_without_a_token(store: &Store) {
     let asked = json!({ "name": "a.txt", "visibility": "private", "max_bytes": 10, "expires_in": 600 });
     let signed = sign(&ada, asked).expect(200);
     assert_eq!(signed.header("cache-control"), Some("no-store"));
-    let (id, url) = (signed.text("/file_id"), signed.text("/url"));
+    let (link, url) = (signed.text("/id"), signed.text("/url"));
     let path = url.strip_prefix("https://shop.example").expect("the public address");
     assert!(path.starts_with(&format!("{FILES}/linked?link=")), "{path}");
-    ada.get(at(&id)).send().refused(404, "not_found");
 
     let stored = send(&visitor, path, "honey").expect(201);
+    let id = stored.text("/id");
+    assert_eq!(ada.get(at(&id)).send().ok().text("/upload_link_id"), link);
     assert_eq!(stored.header("location"), Some(at(&id).as_str()));
-    assert_eq!((stored.text("/id"), stored.text("/name")), (id.clone(), "a.txt".to_owned()));
+    assert_eq!((stored.text("/upload_link_id"), stored.text("/name")), (link, "a.txt".to_owned()));
     let owner = ada.get(PROFILE).send().ok().text("/id");
     assert_eq!((stored.text("/owner_id"), stored.text("/visibility")), (owner, "private".to_owned()));
     assert_eq!(ada.get(content_of(&id)).send().expect(200).body, b"honey");
@@ -64,6 +65,11 @@ fn a_link_stores_one_file_without_a_token(store: &Store) {
         send(client, path, "wax").refused(409, "upload_link_used");
     }
     assert_eq!(ada.get(content_of(&id)).send().expect(200).body, b"honey");
+    // When its file is deleted, the link can store another one, which has another id.
+    ada.delete(at(&id)).if_match("*").send().expect(204);
+    let next = send(&visitor, path, "wax").expect(201);
+    assert_ne!(next.text("/id"), id);
+    ada.get(content_of(&id)).send().refused(404, "not_found");
     assert!(!shop.server.log().contains("link="), "{}", shop.server.log());
     shop.server.stop();
 }

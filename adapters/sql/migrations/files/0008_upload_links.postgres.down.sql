@@ -1,0 +1,2 @@
+DROP INDEX files_upload_link_id_key;
+ALTER TABLE files DROP COLUMN upload_link_id;
