@@ -6,13 +6,13 @@ use super::{
 };
 use crate::{
     jobs::{JobPolicy, JobRun, WorkerLink},
-    kernel::{AppError as _, StoreError},
+    kernel::{AppError as _, OutboxEvent, StoreError},
     testing::*,
 };
 use async_trait::async_trait;
 use serde_json::json;
 use skep_domain::{
-    files::{File, FileState, FileVisibility, INFECTED_KEPT_MILLIS, ThreatName, Verdict},
+    files::{Checksum, File, FileState, FileVisibility, INFECTED_KEPT_MILLIS, ThreatName, Verdict},
     jobs::{Job, JobState, Progress},
     shared::{LeaseToken, Timestamp},
 };

@@ -19,7 +19,7 @@ use skep_application::{
 use skep_domain::{
     access::{Group, GroupId, OwnRole, Role, RoleName},
     catalog::{Category, CategoryId, Product, Reservation, ReservationState, StockLevel, StockMovement},
-    files::{File, FileId, FileImage, FileUsage},
+    files::{File, FileId, FileImage, FileUsage, UploadLinkId},
     identity::{AccountLink, KnownNetworks, LinkPurpose, RefreshChain, Renewal, Rotation, Session, User},
     notifications::{MailTemplate, MailTemplateId},
     ordering::Order,
@@ -455,6 +455,9 @@ impl FileRepository for FlawedUnit {
     }
     async fn find_many(&mut self, ids: &[FileId]) -> Done<Vec<File>> {
         through!(self, FileRepository::find_many(ids))
+    }
+    async fn find_by_link(&mut self, link: UploadLinkId) -> Done<Option<File>> {
+        through!(self, FileRepository::find_by_link(link))
     }
     async fn insert(&mut self, file: &File) -> Done<()> {
         through!(self, FileRepository::insert(file))
