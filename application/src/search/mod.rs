@@ -4,7 +4,9 @@
 
 mod builds;
 pub mod constraints;
+mod corrections;
 pub(crate) mod erasures;
+mod facets;
 mod ports;
 mod posting_index;
 mod search_documents;
@@ -12,9 +14,10 @@ mod source;
 mod writing;
 
 pub use builds::{SearchBuilds, advance};
+pub use facets::{FacetCounts, Found};
 pub use ports::*;
 pub use posting_index::{PostingIndex, SearchPolicy};
-pub use search_documents::{SearchDocuments, SearchDocumentsQuery, SearchError, SearchResult, search_visible};
+pub use search_documents::{KIND, SearchDocuments, SearchDocumentsQuery, SearchError, SearchResult, visible_space};
 #[cfg(any(test, feature = "testing"))]
 pub use source::MockSearchSource;
 pub use source::{SearchBatch, SearchCard, SearchSource};
@@ -31,6 +34,8 @@ pub struct Search {
     pub builds: Arc<SearchBuilds>,
     /// Finds the documents of one kind.
     pub index: Arc<dyn SearchIndex>,
+    /// The bounds of a search.
+    pub policy: SearchPolicy,
 }
 
 impl Search {
@@ -40,6 +45,6 @@ impl Search {
         let index: Arc<dyn SearchIndex> = Arc::new(PostingIndex::new(ports.store.clone(), policy));
         let (store, runtime) = (ports.store.clone(), ports.runtime.clone());
         let builds = SearchBuilds::new(store.clone(), store, sources.clone(), runtime);
-        Self { search_documents: SearchDocuments::new(index.clone(), sources), builds: Arc::new(builds), index }
+        Self { search_documents: SearchDocuments::new(index.clone(), sources), builds: Arc::new(builds), index, policy }
     }
 }

@@ -37,7 +37,7 @@ impl SearchQuery {
     /// out do not count, and every word of a phrase counts wherever it stands.
     #[must_use]
     pub fn highlight(&self, field: &SearchField) -> Option<Highlight> {
-        let ranges = self.wanted_ranges();
+        let ranges = self.shown_ranges();
         let pieces = pieces(&field.text);
         let first = pieces.iter().position(|piece| is_match(piece, &ranges))?;
         let lengths: Vec<usize> = pieces.iter().map(|piece| piece.chars().count()).collect();
