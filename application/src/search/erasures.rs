@@ -3,8 +3,5 @@
 use crate::kernel::{Erasure, UserData};
 
 /// Every table of this context. The words are those of documents that others wrote, without their documents. The terms of a document are deleted in the unit of work that deletes what it describes.
-pub(crate) const ALL: &[Erasure] = &[
-    ("search_postings", UserData::None),
-    ("search_builds", UserData::None),
-    ("search_words", UserData::None),
-];
+pub(crate) const ALL: &[Erasure] =
+    &[("search_postings", UserData::None), ("search_builds", UserData::None), ("search_words", UserData::None)];

@@ -34,8 +34,6 @@ pub struct Search {
     pub builds: Arc<SearchBuilds>,
     /// Finds the documents of one kind.
     pub index: Arc<dyn SearchIndex>,
-    /// The bounds of a search.
-    pub policy: SearchPolicy,
 }
 
 impl Search {
@@ -45,6 +43,6 @@ impl Search {
         let index: Arc<dyn SearchIndex> = Arc::new(PostingIndex::new(ports.store.clone(), policy));
         let (store, runtime) = (ports.store.clone(), ports.runtime.clone());
         let builds = SearchBuilds::new(store.clone(), store, sources.clone(), runtime);
-        Self { search_documents: SearchDocuments::new(index.clone(), sources), builds: Arc::new(builds), index, policy }
+        Self { search_documents: SearchDocuments::new(index.clone(), sources), builds: Arc::new(builds), index }
     }
 }

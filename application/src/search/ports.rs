@@ -3,9 +3,7 @@
 use crate::kernel::{StoreError, context};
 use async_trait::async_trait;
 use skep_domain::{
-    search::{
-        Correction, DictionaryEntry, Facet, Posting, SearchBuild, SearchKind, SearchQuery, Space, TermRange,
-    },
+    search::{Correction, DictionaryEntry, Facet, Posting, SearchBuild, SearchKind, SearchQuery, Space, TermRange},
     shared::Version,
 };
 use uuid::Uuid;

@@ -42,8 +42,8 @@ impl Ranking {
         Self { is_exact: self.is_exact && other.is_exact, ..self }
     }
 
-    /// What the kind of no documents gives.
-    const fn nothing() -> Self {
+    /// The matches of a caller that may see nothing.
+    pub(crate) const fn nothing() -> Self {
         Self { hits: vec![], is_exact: true, corrections: vec![] }
     }
 
@@ -210,7 +210,9 @@ mod tests {
                     Ranking { hits: vec![hit(1, 9), hit(9, 8), hit(2, 7)], ..Ranking::nothing() }
                 }
                 space if *space == Space::all(OTHER) => others,
-                space if *space == Space::owned(OTHER, user_id(1)) => Ranking { hits: vec![hit(4, 1)], ..Ranking::nothing() },
+                space if *space == Space::owned(OTHER, user_id(1)) => {
+                    Ranking { hits: vec![hit(4, 1)], ..Ranking::nothing() }
+                }
                 _ => Ranking::default(),
             })
         });

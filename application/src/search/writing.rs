@@ -113,8 +113,7 @@ mod tests {
     }
 
     fn entries(words: &[&str]) -> Vec<DictionaryEntry> {
-        let mut entries: Vec<_> =
-            words.iter().flat_map(|word| dictionary_entries(&Space::all(KIND), word)).collect();
+        let mut entries: Vec<_> = words.iter().flat_map(|word| dictionary_entries(&Space::all(KIND), word)).collect();
         entries.sort();
         entries
     }
