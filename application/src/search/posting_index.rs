@@ -3,8 +3,8 @@
 use super::{Ranking, SearchIndex, SearchQueries, ValueCount, corrections::corrections};
 use crate::kernel::StoreError;
 use async_trait::async_trait;
-use skep_domain::search::{Facet, Hits, SearchQuery, Space, TermRange, WORDS_MAX};
-use std::sync::Arc;
+use skep_domain::search::{Facet, Hit, Hits, Posting, SearchQuery, Space, TermRange, WORDS_MAX};
+use std::{future::poll_fn, sync::Arc, task::Poll};
 use uuid::Uuid;
 
 /// The bounds of a search.
@@ -88,7 +88,7 @@ impl PostingIndex {
         let mut is_exact = postings.len() <= most;
         postings.truncate(most);
         let mut hits = Hits::default();
-        postings.into_iter().for_each(|posting| hits.add(posting));
+        add(&mut hits, postings).await;
         // A bound may have cut off terms of a candidate, so the ranges of beginnings are read again.
         let is_one = matches!(&rarest[..], [range] if range.first == range.last);
         let again = |range: &TermRange| !rarest.contains(range) || (!is_exact && !is_one);
@@ -113,10 +113,44 @@ impl PostingIndex {
                 }
             }
             left = left.saturating_sub(count);
-            found.into_iter().for_each(|posting| hits.add(posting));
+            add(&mut hits, found).await;
         }
-        Ok(Ranking { hits: hits.ranked(query), is_exact, corrections: vec![] })
+        Ok(Ranking { hits: ranked(&hits, query).await, is_exact, corrections: vec![] })
     }
+}
+
+/// A search works on so many postings or candidates, less than a millisecond, before it lets other requests have their
+/// turn on the thread.
+const AT_ONCE: usize = 1_000;
+
+async fn add(hits: &mut Hits, postings: Vec<Posting>) {
+    for (number, posting) in (1..).zip(postings) {
+        hits.add(posting);
+        pause_after(number).await;
+    }
+}
+
+async fn ranked(hits: &Hits, query: &SearchQuery) -> Vec<Hit> {
+    let mut matching = Vec::new();
+    for (number, hit) in (1..).zip(hits.judged(query)) {
+        matching.extend(hit);
+        pause_after(number).await;
+    }
+    matching.sort_unstable();
+    matching
+}
+
+/// Gives up the thread after each [`AT_ONCE`] steps, whatever the runtime is.
+async fn pause_after(steps: usize) {
+    let mut is_due = steps.is_multiple_of(AT_ONCE);
+    poll_fn(|context| {
+        if !std::mem::take(&mut is_due) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 #[async_trait]
@@ -151,7 +185,7 @@ impl SearchIndex for PostingIndex {
 mod tests {
     use super::*;
     use crate::search::MockSearchQueries;
-    use skep_domain::search::{Posting, SearchDocument, SearchField, SearchKind};
+    use skep_domain::search::{SearchDocument, SearchField, SearchKind};
     use uuid::Uuid;
 
     const KIND: SearchKind = SearchKind::new("thing");
@@ -225,5 +259,19 @@ mod tests {
         assert_eq!(found(index(&texts[1..], 3, "bee"), "bee n1*").await, (vec![3, 2, 1], true));
         assert_eq!(found(index(&texts[2..], 2, "bee"), "bee n1*").await, (vec![2], false));
         assert_eq!(found(index(&texts[2..], 1, "bee"), "bee n1*").await, (vec![], false));
+    }
+
+    #[tokio::test]
+    async fn a_search_of_many_documents_lets_others_have_their_turn() {
+        let texts = vec!["honey"; 3 * AT_ONCE];
+        let mut searching = Box::pin(found(index(&texts, 10_000, "honey"), "honey"));
+        let mut turns = 0;
+        let (found, is_exact) = loop {
+            match poll_fn(|context| Poll::Ready(searching.as_mut().poll(context))).await {
+                Poll::Ready(found) => break found,
+                Poll::Pending => turns += 1,
+            }
+        };
+        assert_eq!((found.len(), is_exact, turns), (3 * AT_ONCE, true, 6), "3 of the postings and 3 of the candidates");
     }
 }

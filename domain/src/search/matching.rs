@@ -78,13 +78,18 @@ impl Hits {
     /// ones as the one with the greatest weight.
     #[must_use]
     pub fn ranked(&self, query: &SearchQuery) -> Vec<Hit> {
-        let hit = |(id, terms): (&Uuid, &BTreeMap<_, _>)| {
-            let (typos, score) = score(query, terms)?;
-            Some(Hit { id: *id, typos, score })
-        };
-        let mut hits: Vec<_> = self.candidates.iter().filter_map(hit).collect();
+        let mut hits: Vec<_> = self.judged(query).flatten().collect();
         hits.sort_unstable();
         hits
+    }
+
+    /// Judges one candidate after the other, in the order of their ids, as [`Hits::ranked`] does: `None` for one that
+    /// does not match. So a caller with thousands of candidates can pause between them.
+    pub fn judged(&self, query: &SearchQuery) -> impl Iterator<Item = Option<Hit>> {
+        self.candidates.iter().map(|(id, terms)| {
+            let (typos, score) = score(query, terms)?;
+            Some(Hit { id: *id, typos, score })
+        })
     }
 }
 

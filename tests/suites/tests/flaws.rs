@@ -42,7 +42,11 @@ const CAUGHT: &[(SqlFlaw, &str, &str)] = &[
     ),
     (flaw("search.posting.count_of", "space || '' = $2", "$2 = $2"), POSTINGS, COUNTED_TERMS),
     (flaw("search.posting.count_of", "count(*) DESC, term", "count(*) DESC, term DESC"), POSTINGS, COUNTED_TERMS),
-    (flaw("search.posting.count_of", "BETWEEN $3 AND $4", "BETWEEN $3 AND $4 || 'z'"), POSTINGS, COUNTED_TERMS),
+    (
+        flaw("search.posting.count_of", "BETWEEN $3 AND $4", "BETWEEN $3 AND $3 || substr($4, 1, 0)"),
+        POSTINGS,
+        COUNTED_TERMS,
+    ),
     (flaw("search.word.list", "ORDER BY key, word", "ORDER BY key, word DESC"), "search_words", LISTED_WORDS),
     (flaw("search.word.list", "LIMIT $2", "LIMIT $2 + 1"), "search_words", LISTED_WORDS),
     (flaw("search.build.save", "after = $", "after = 0 * $"), "search_builds", SAVED_BUILD),
