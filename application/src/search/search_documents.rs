@@ -2,7 +2,7 @@
 
 use super::{FacetCounts, Found, Ranking, SearchCard, SearchIndex, SearchSource, ValueCount};
 use crate::kernel::{
-    Actor, Denied, Page, PageRequest, Position, Scope, SortValue, StoreError, Total, permit, scope, use_case_error,
+    Actor, Denied, Page, PageRequest, Position, Scope, SortValue, Total, permit, scope, use_case_error,
 };
 use skep_domain::{
     search::{Facet, Highlight, Hit, SearchKind, SearchQuery, Space, actions},

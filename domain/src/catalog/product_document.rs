@@ -26,7 +26,8 @@ pub const PRODUCT_FACETS: &[Facet] = &[CURRENCY, PRICE_BAND, HAS_PICTURES];
 /// `EUR:1000-1999`. Bands begin at 1, 2 and 5 of each power of ten, and zero is a band of its own.
 #[must_use]
 pub fn price_band(price: Money) -> String {
-    let amount = price.amount();
+    // Prices of earlier versions may be greater.
+    let amount = price.amount().min(Money::MAX_AMOUNT);
     let (first, last) = match amount {
         ..1 => (0, 0),
         _ => {
@@ -111,6 +112,7 @@ mod tests {
             (10, "EUR:10-19"),
             (1_999, "EUR:1000-1999"),
             (2_000, "EUR:2000-4999"),
+            (i64::MAX, "EUR:5000000000000000-9999999999999999"),
             (Money::MAX_AMOUNT, "EUR:5000000000000000-9999999999999999"),
         ] {
             assert_eq!(band(amount), expected);

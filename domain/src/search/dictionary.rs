@@ -67,12 +67,11 @@ fn is_kept(word: &str) -> bool {
 /// The number of errors that are corrected in this word of a query.
 #[must_use]
 pub fn typos_allowed(word: &str) -> u32 {
-    match word.chars().count() {
-        _ if !is_kept(word) => 0,
-        ..ONE_TYPO => 0,
-        ONE_TYPO..TWO_TYPOS => 1,
-        _ => 2,
+    let count = word.chars().count();
+    if !is_kept(word) || count < ONE_TYPO {
+        return 0;
     }
+    if count < TWO_TYPOS { 1 } else { 2 }
 }
 
 /// The key of the word itself. Whoever adds a word looks here whether the dictionary has it.

@@ -99,8 +99,8 @@ impl<L: FacetsOf> Filter for Facets<L> {
         commas. At most 10,000 results are counted.";
 
     fn schema() -> MetaSchema {
-        let names = names::<L>().join("|");
-        let pattern = Some(format!("^({names})(,({names}))*$"));
+        let one = names::<L>().join("|");
+        let pattern = Some(format!("^({one})(,({one}))*$"));
         MetaSchema { pattern, example: Some(names::<L>().join(",").into()), ..MetaSchema::new("string") }
     }
 

@@ -91,8 +91,10 @@ impl SearchApi {
     /// Finds what the caller may see, the best match first and then the newest. Anyone may call it. `q` must be given.
     /// Of a common word or a short beginning, a bounded number of items of each type is searched (10,000 by default):
     /// `page.search.is_complete` is then false. If no item of a type has a word of `q`, near words are taken for it, and
-    /// `page.search.corrections` says so. `facets=type` counts all results by their type. With `highlight=true`, each result has the fields that have words
-    /// of the query, with the text around the first one and a mark for each word.
+    /// `page.search.corrections` says so. `facets=type` counts all results by their type.
+    ///
+    /// With `highlight=true`, each result has the fields that have words of the query, with the text around the first one
+    /// and a mark for each word.
     #[oai(path = "/search", method = "get", operation_id = "list_search_results")]
     async fn search(
         &self,
