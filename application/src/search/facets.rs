@@ -30,7 +30,7 @@ impl FacetCounts {
 /// A page of the results of a search, and what is known of all of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found<T> {
-    /// The page.
+    /// The items of the page, and the place of the next one.
     pub page: Page<T>,
     /// Whether all matches were found. Otherwise the oldest documents with common words were not searched.
     pub is_complete: bool,

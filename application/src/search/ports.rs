@@ -99,7 +99,7 @@ pub struct Ranking {
 /// How many documents have a value of a facet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ValueCount {
-    /// The value.
+    /// What the documents have, such as `EUR`.
     pub value: String,
     /// The number of documents.
     pub count: u64,

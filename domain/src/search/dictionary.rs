@@ -29,7 +29,7 @@ pub struct DictionaryEntry {
     /// Where the word is found: a hash of the space and of the word with characters left out. Words of other places may
     /// have the same key by chance, so a reader compares the words.
     pub key: Uuid,
-    /// The word.
+    /// What documents have, as [`terms`](super::terms) makes it.
     pub word: String,
 }
 
@@ -74,7 +74,7 @@ pub fn typos_allowed(word: &str) -> u32 {
     if count < TWO_TYPOS { 1 } else { 2 }
 }
 
-/// The key of the word itself. Whoever adds a word looks here whether the dictionary has it.
+/// The key of the word itself. A unit that adds words looks here for those that the dictionary has.
 #[must_use]
 pub fn word_key(space: &Space, word: &str) -> Uuid {
     hash(space, &format!("={word}"))

@@ -12,7 +12,7 @@ pub struct Facet(&'static str);
 /// What a document has of a facet. It is compared exactly, and never shown to users who may not list the document.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FacetValue {
-    /// The facet.
+    /// The property that the value is of.
     pub facet: Facet,
     /// One line of at most [`Facet::VALUE_MAX`] bytes.
     pub value: String,

@@ -36,7 +36,7 @@ fn nothing<'a>(_: &'a mut MongoSchema<'_>) -> Step<'a> {
     Box::pin(async { Ok(()) })
 }
 
-/// Whoever migrates again builds the index again, with its dictionary.
+/// After the next migration, the sweep builds the index again, with its dictionary.
 fn forget_words<'a>(schema: &'a mut MongoSchema<'_>) -> Step<'a> {
     Box::pin(async move {
         schema.drop_collection("search_words").await?;
