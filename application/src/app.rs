@@ -164,7 +164,7 @@ impl App {
         ];
         Self {
             identity: Identity::new(&ports, &policies),
-            catalog: Catalog::new(&ports, search.index.clone()),
+            catalog: Catalog::new(&ports, search.index.clone(), policies.search),
             ordering,
             jobs: Jobs::new(&ports, policies.jobs, policies.schedules, policies.leases),
             notifications: Notifications::new(&ports, policies.mail.clone()),

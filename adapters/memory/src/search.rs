@@ -6,14 +6,17 @@ use skep_application::{
     kernel::StoreError,
     search::{
         SearchQueries, SearchRepository,
-        constraints::{BUILD_ID, BUILD_KIND, POSTING},
+        constraints::{BUILD_ID, BUILD_KIND, DICTIONARY, POSTING},
     },
 };
 use skep_domain::{
-    search::{Posting, SearchBuild, SearchBuildId, SearchKind, Space, TermRange},
+    search::{DictionaryEntry, Posting, SearchBuild, SearchBuildId, SearchKind, Space, TermRange},
     shared::Version,
 };
-use std::collections::BTreeMap;
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+};
 use uuid::Uuid;
 
 impl Row for SearchBuild {
@@ -26,6 +29,17 @@ impl Row for SearchBuild {
 
 /// The terms of documents, by space, term and document.
 pub(crate) type Postings = BTreeMap<(Space, String, Uuid), Posting>;
+
+/// The words of documents, by their keys.
+pub(crate) type Words = BTreeSet<DictionaryEntry>;
+
+/// The entries with these keys, in their order.
+fn words(words: &Words, keys: &[Uuid]) -> Vec<DictionaryEntry> {
+    let from = |key: Uuid| DictionaryEntry { key, word: String::new() };
+    let keys: BTreeSet<_> = keys.iter().copied().collect();
+    let of = |key: Uuid| words.range(from(key)..).take_while(move |entry| entry.key == key);
+    keys.into_iter().flat_map(of).cloned().collect()
+}
 
 /// The postings with these terms, in descending order.
 fn within<'a>(postings: &'a Postings, space: &Space, range: &TermRange) -> impl Iterator<Item = &'a Posting> {
@@ -59,6 +73,16 @@ impl SearchRepository for MemoryUnit {
         })
         .await
     }
+    async fn find_words(&mut self, keys: &[Uuid]) -> Done<Vec<DictionaryEntry>> {
+        self.run(|state| Ok(words(&state.words, keys))).await
+    }
+    async fn insert_words(&mut self, entries: &[DictionaryEntry]) -> Done<()> {
+        self.run(|state| {
+            let is_new = entries.iter().all(|entry| state.words.insert(entry.clone()));
+            if is_new { Ok(()) } else { Err(StoreError::Duplicate { constraint: DICTIONARY }) }
+        })
+        .await
+    }
     async fn find_build(&mut self, kind: SearchKind) -> Done<Option<SearchBuild>> {
         self.run(|state| Ok(state.builds.rows().find(|build| build.kind == kind.name()).cloned())).await
     }
@@ -84,6 +108,27 @@ impl SearchQueries for MemoryStore {
         let of = |posting: &&Posting| ids.contains(&posting.id);
         let mut found: Vec<_> = within(&state.postings, space, range).filter(of).cloned().collect();
         found.sort_by(|one, other| (other.id, &other.term).cmp(&(one.id, &one.term)));
+        found.truncate(limit as usize);
+        Ok(found)
+    }
+    async fn count_terms_of(
+        &self,
+        space: &Space,
+        range: &TermRange,
+        ids: &[Uuid],
+        limit: u32,
+    ) -> Done<Vec<(String, u64)>> {
+        let (state, mut counts) = (self.state(), BTreeMap::<String, u64>::new());
+        for posting in within(&state.postings, space, range).filter(|posting| ids.contains(&posting.id)) {
+            *counts.entry(posting.term.clone()).or_default() += 1;
+        }
+        let mut counts: Vec<_> = counts.into_iter().collect();
+        counts.sort_by_key(|(_, count)| Reverse(*count));
+        counts.truncate(limit as usize);
+        Ok(counts)
+    }
+    async fn list_words(&self, keys: &[Uuid], limit: u32) -> Done<Vec<DictionaryEntry>> {
+        let mut found = words(&self.state().words, keys);
         found.truncate(limit as usize);
         Ok(found)
     }

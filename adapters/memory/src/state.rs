@@ -2,7 +2,7 @@
 
 use crate::{
     events::Log,
-    search::Postings,
+    search::{Postings, Words},
     table::{Shared, Table},
 };
 use skep_application::{
@@ -72,6 +72,8 @@ pub struct State {
     pub file_usage: Table<FileUsage>,
     /// The terms of documents, by space, term and document.
     pub postings: Shared<Postings>,
+    /// The words of documents, by the keys by which mistyped ones find them.
+    pub words: Shared<Words>,
     /// How far the index of each kind of documents is built.
     pub builds: Table<SearchBuild>,
     /// Idempotency keys, by principal, use case and key.
@@ -104,7 +106,7 @@ pub struct StoredKey {
 }
 
 impl State {
-    /// The number of rows, not counting the terms of documents, sealed keys and records of migrations.
+    /// The number of rows, not counting the terms and words of documents, sealed keys and records of migrations.
     #[must_use]
     pub fn rows(&self) -> usize {
         self.users.len()

@@ -46,7 +46,7 @@ pub use stored_products::ProductSource;
 use crate::{
     app::Ports,
     kernel::{Commands, NotFound, UseCase},
-    search::SearchIndex,
+    search::{SearchIndex, SearchPolicy},
 };
 use skep_domain::catalog::Product;
 use std::sync::Arc;
@@ -86,9 +86,9 @@ pub struct Catalog {
 }
 
 impl Catalog {
-    /// Builds the use cases over these ports. `index` finds the products.
+    /// Builds the use cases over these ports. `index` finds the products within the bounds of `policy`.
     #[must_use]
-    pub fn new(ports: &Ports, index: Arc<dyn SearchIndex>) -> Self {
+    pub fn new(ports: &Ports, index: Arc<dyn SearchIndex>, policy: SearchPolicy) -> Self {
         let commands =
             Commands::<dyn CatalogTx>::new(ports.store.clone(), ports.fingerprints.clone(), ports.runtime.clone());
         Self {
@@ -99,7 +99,7 @@ impl Catalog {
             set_stock: UseCase::new(SetStock, &commands),
             get_product: GetProduct::new(ports.store.clone()),
             list_products: ListProducts::new(ports.store.clone(), ports.runtime.clock.clone()),
-            search_products: SearchProducts::new(ports.store.clone(), index),
+            search_products: SearchProducts::new(ports.store.clone(), index, policy),
             get_stock: GetStock::new(ports.store.clone(), ports.runtime.clock.clone()),
             create_category: UseCase::new(CreateCategory, &commands),
             rename_category: UseCase::new(RenameCategory, &commands),

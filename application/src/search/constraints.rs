@@ -8,6 +8,8 @@ pub const POSTING: Constraint = Constraint::new("search_postings_pkey");
 pub const BUILD_ID: Constraint = Constraint::new("search_builds_pkey");
 /// One build per kind of documents.
 pub const BUILD_KIND: Constraint = Constraint::new("search_builds_kind_key");
+/// The dictionary has a word once under a key.
+pub const DICTIONARY: Constraint = Constraint::new("search_words_pkey");
 
 /// Every uniqueness rule.
-pub const ALL: &[Constraint] = &[POSTING, BUILD_ID, BUILD_KIND];
+pub const ALL: &[Constraint] = &[POSTING, BUILD_ID, BUILD_KIND, DICTIONARY];

@@ -4,7 +4,9 @@
 
 mod builds;
 pub mod constraints;
+mod corrections;
 pub(crate) mod erasures;
+mod facets;
 mod ports;
 mod posting_index;
 mod search_documents;
@@ -12,9 +14,10 @@ mod source;
 mod writing;
 
 pub use builds::{SearchBuilds, advance};
+pub use facets::{FacetCounts, Found};
 pub use ports::*;
 pub use posting_index::{PostingIndex, SearchPolicy};
-pub use search_documents::{SearchDocuments, SearchDocumentsQuery, SearchError, SearchResult, search_visible};
+pub use search_documents::{KIND, SearchDocuments, SearchDocumentsQuery, SearchError, SearchResult, visible_space};
 #[cfg(any(test, feature = "testing"))]
 pub use source::MockSearchSource;
 pub use source::{SearchBatch, SearchCard, SearchSource};

@@ -3,7 +3,7 @@
 use crate::kernel::{StoreError, context};
 use async_trait::async_trait;
 use skep_domain::{
-    search::{Posting, SearchBuild, SearchKind, SearchQuery, Space, TermRange},
+    search::{Correction, DictionaryEntry, Facet, Posting, SearchBuild, SearchKind, SearchQuery, Space, TermRange},
     shared::Version,
 };
 use uuid::Uuid;
@@ -24,6 +24,7 @@ context! {
 ///
 /// 1. The postings of a document are stored and deleted with the unit, like everything else.
 /// 2. Deleting the postings of a document that has none is no error.
+/// 3. Entries of the dictionary are stored with the unit, and a unit finds those that it has stored.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait SearchRepository: Send {
@@ -31,6 +32,10 @@ pub trait SearchRepository: Send {
     async fn insert_postings(&mut self, postings: &[Posting]) -> Result<(), StoreError>;
     /// Deletes all postings of these documents. One statement for any number of documents.
     async fn delete_postings(&mut self, ids: &[Uuid]) -> Result<(), StoreError>;
+    /// The entries of the dictionary with these keys, in any order. One statement for any number of keys.
+    async fn find_words(&mut self, keys: &[Uuid]) -> Result<Vec<DictionaryEntry>, StoreError>;
+    /// Stores entries of the dictionary. `Duplicate` of `DICTIONARY`. One statement for any number of entries.
+    async fn insert_words(&mut self, entries: &[DictionaryEntry]) -> Result<(), StoreError>;
     /// The build of this kind.
     async fn find_build(&mut self, kind: SearchKind) -> Result<Option<SearchBuild>, StoreError>;
     /// Stores a new build. `Duplicate` of `BUILD_ID` or `BUILD_KIND`.
@@ -44,9 +49,13 @@ pub trait SearchRepository: Send {
 /// 1. Terms are compared byte by byte, and ids as 16 bytes.
 /// 2. Postings are listed by term and then by id, both in descending order. So a limit leaves out the oldest documents
 ///    of a term.
+/// 3. Terms of documents are counted without a bound, and listed by their counts in descending order, and then by the
+///    term.
+/// 4. Words are listed by key and then by word.
 ///
-/// No method returns more postings than its limit, and only [`list_postings_of`](Self::list_postings_of) reads more than it
-/// returns: those of the given documents.
+/// No method returns more than its limit. [`list_postings_of`](Self::list_postings_of) and
+/// [`count_terms_of`](Self::count_terms_of) read all postings of the given documents with the terms, and
+/// [`list_words`](Self::list_words) all words with the keys.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait SearchQueries: Send + Sync {
@@ -62,6 +71,16 @@ pub trait SearchQueries: Send + Sync {
         ids: &[Uuid],
         limit: u32,
     ) -> Result<Vec<Posting>, StoreError>;
+    /// The first `limit` of these terms that any of these documents has, each with the number of the documents.
+    async fn count_terms_of(
+        &self,
+        space: &Space,
+        range: &TermRange,
+        ids: &[Uuid],
+        limit: u32,
+    ) -> Result<Vec<(String, u64)>, StoreError>;
+    /// The first `limit` entries of the dictionary with these keys.
+    async fn list_words(&self, keys: &[Uuid], limit: u32) -> Result<Vec<DictionaryEntry>, StoreError>;
     /// The build of this kind.
     async fn find_build(&self, kind: SearchKind) -> Result<Option<SearchBuild>, StoreError>;
 }
@@ -73,6 +92,17 @@ pub struct Ranking {
     pub hits: Vec<skep_domain::search::Hit>,
     /// Whether these are all matches. Otherwise there may be more.
     pub is_exact: bool,
+    /// The words of the query that no document has, if they were taken for others.
+    pub corrections: Vec<Correction>,
+}
+
+/// How many documents have a value of a facet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ValueCount {
+    /// What the documents have, such as `EUR`.
+    pub value: String,
+    /// The number of documents.
+    pub count: u64,
 }
 
 /// Finds documents. [`PostingIndex`](super::PostingIndex) does it over the postings of a store; an adapter for a
@@ -82,4 +112,13 @@ pub struct Ranking {
 pub trait SearchIndex: Send + Sync {
     /// Finds the documents of this space that match, the best first.
     async fn search(&self, space: &Space, query: &SearchQuery) -> Result<Ranking, StoreError>;
+    /// The values of a facet that these documents of the space have, the most common ones first, and of them the first
+    /// ones in the order of their bytes. At most `limit` values.
+    async fn count_values(
+        &self,
+        space: &Space,
+        facet: Facet,
+        ids: &[Uuid],
+        limit: u32,
+    ) -> Result<Vec<ValueCount>, StoreError>;
 }

@@ -5,6 +5,7 @@ use crate::catalog::CatalogMocks;
 use skep_domain::{
     catalog::{Category, CategoryId, Product, Reservation, StockLevel},
     files::File,
+    search::DictionaryEntry,
 };
 
 /// A catalog with a product, its stock and a category.
@@ -63,6 +64,10 @@ impl World for Shelf {
         let (mut unit, seen) = (self.looking(), &self.seen);
         unit.products.expect_insert().returning(seen.stores("products.insert"));
         unit.products.expect_save().returning(seen.saves("products.save", |product: &Product| product.version));
+        // The dictionary has every word.
+        unit.search
+            .expect_find_words()
+            .returning(|keys| Ok(keys.iter().map(|key| DictionaryEntry { key: *key, word: String::new() }).collect()));
         unit.search.expect_insert_postings().returning(seen.stores_many("search.insert_postings"));
         unit.search.expect_delete_postings().returning(seen.stores_many("search.delete_postings"));
         unit.stock.expect_insert().returning(seen.stores("stock.insert"));

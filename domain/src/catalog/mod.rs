@@ -16,7 +16,9 @@ mod stock_changes;
 pub use category::{Category, CategoryId, InvalidSlug, Slug};
 pub use pictures::{ALT_MAX, MOST_PICTURES, Picture, PicturesRefusal, UnfitFile};
 pub use product::{DESCRIPTION_MAX, NAME_MAX, Product, ProductChange, ProductId, ProductRefusal};
-pub use product_document::PRODUCT_KIND;
+pub use product_document::{
+    CURRENCY, HAS_PICTURES, PRICE_BAND, PRODUCT_FACETS, PRODUCT_KIND, is_price_band, price_band,
+};
 pub use sku::{InvalidSku, Sku};
 pub use stock::{
     MAX_QUANTITY, MovementId, MovementKind, Reservation, ReservationId, ReservationState, StockLevel, StockMovement,

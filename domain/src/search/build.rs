@@ -9,7 +9,9 @@ typed_id! {
 
 /// The number of the rules by which documents are indexed. If a rule changes, this number grows, and every index is
 /// built again.
-pub const REVISION: i64 = 1;
+///
+/// Since 2, an index has the values of facets and the words that mistyped ones are taken for.
+pub const REVISION: i64 = 2;
 
 /// How far the index of a kind of documents is built. Documents that are stored later are indexed with the change, so
 /// a build has an end.

@@ -1,6 +1,9 @@
 //! Documents, and what an index keeps of them.
 
-use super::terms::{TERMS_MAX, terms};
+use super::{
+    facet::{Facet, FacetValue},
+    terms::{TERMS_MAX, terms},
+};
 use crate::shared::UserId;
 use std::collections::BTreeMap;
 use uuid::Uuid;
@@ -81,6 +84,8 @@ pub struct SearchDocument {
     pub owner: Option<UserId>,
     /// The texts, the most important first: at most [`FIELDS_MAX`]. Their first [`TERMS_MAX`] terms are found.
     pub fields: Vec<SearchField>,
+    /// The values by which results are counted and narrowed: at most [`Facet::VALUES_MAX`], each once.
+    pub facets: Vec<FacetValue>,
 }
 
 /// The places of a term in a document, ascending. Places of different fields are never adjacent.
@@ -107,13 +112,13 @@ impl Positions {
 pub struct Posting {
     /// The documents that it is found among.
     pub space: Space,
-    /// A word, as [`terms`](super::terms) makes it.
+    /// A word, as [`terms`](super::terms) makes it, or the value of a facet.
     pub term: String,
     /// The document that has the term.
     pub id: Uuid,
-    /// What a match of the term counts in this document.
+    /// What a match of the term counts in this document: 0 for the value of a facet.
     pub weight: u32,
-    /// Where the document has the term.
+    /// Where the document has the term: nowhere for the value of a facet.
     pub positions: Positions,
 }
 
@@ -142,11 +147,18 @@ impl SearchDocument {
         weighed
     }
 
+    /// The spaces that the document is in: all documents of its kind, and those of its owner.
+    pub(super) fn spaces(&self) -> impl Iterator<Item = Space> {
+        let owned = self.owner.map(|owner| Space::owned(self.kind, owner));
+        [Some(Space::all(self.kind)), owned].into_iter().flatten()
+    }
+
     /// What an index keeps of the document, in the order of its keys. A document with an owner is in two spaces.
     #[must_use]
     pub fn postings(&self) -> Vec<Posting> {
-        let spaces = [Some(Space::all(self.kind)), self.owner.map(|owner| Space::owned(self.kind, owner))];
-        let weighed = self.weighed();
+        let values = self.facets.iter().take(Facet::VALUES_MAX);
+        let mut weighed = self.weighed();
+        weighed.extend(values.map(|value| (value.term(), (0, Positions::default()))));
         let of = |space: Space| {
             let posting = move |(term, (weight, positions)): (&String, &(u32, Positions))| Posting {
                 space: space.clone(),
@@ -157,7 +169,7 @@ impl SearchDocument {
             };
             weighed.iter().map(posting).collect::<Vec<_>>()
         };
-        spaces.into_iter().flatten().flat_map(of).collect()
+        self.spaces().flat_map(of).collect()
     }
 }
 
@@ -169,7 +181,8 @@ pub(super) mod tests {
         let field =
             |(weight, text): &(u32, &str)| SearchField { name: "text", weight: *weight, text: (*text).to_owned() };
         let kind = SearchKind::new("thing");
-        SearchDocument { kind, id: Uuid::from_u128(7), owner, fields: fields.iter().map(field).collect() }
+        let fields = fields.iter().map(field).collect();
+        SearchDocument { kind, id: Uuid::from_u128(7), owner, fields, facets: vec![] }
     }
 
     #[test]
@@ -189,6 +202,14 @@ pub(super) mod tests {
         assert_eq!(keys, [(5, "a"), (5, "b"), (42, "a"), (42, "b")]);
         assert_eq!(document(&[(1, "b a")], None).postings().len(), 2);
         assert_eq!(postings[2].space, Space::owned(SearchKind::new("thing"), owner));
+    }
+
+    #[test]
+    fn a_value_of_a_facet_is_a_posting_that_counts_nothing() {
+        let facets = vec![Facet::new("color").of("red")];
+        let postings = SearchDocument { facets, ..document(&[(1, "red")], None) }.postings();
+        let kept: Vec<_> = postings.iter().map(|one| (one.term.as_str(), one.weight, one.positions.0.len())).collect();
+        assert_eq!(kept, [(":color:red", 0, 0), ("red", 1, 1)]);
     }
 
     #[test]

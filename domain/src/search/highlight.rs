@@ -38,7 +38,7 @@ impl SearchQuery {
     /// wherever it stands.
     #[must_use]
     pub fn highlight(&self, field: &SearchField) -> Option<Highlight> {
-        let ranges = self.wanted_ranges();
+        let ranges = self.shown_ranges();
         let pieces = pieces(&field.text);
         let first = pieces.iter().position(|piece| is_match(piece, &ranges))?;
         let lengths: Vec<usize> = pieces.iter().map(|piece| piece.chars().count()).collect();

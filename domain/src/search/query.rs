@@ -1,6 +1,10 @@
 //! The language of queries.
 
-use super::terms::terms;
+use super::{
+    dictionary::{CORRECTED_MAX, Correction, NearWord, typos_allowed},
+    facet::FacetValue,
+    terms::terms,
+};
 
 /// The greatest length of a query in characters.
 pub const QUERY_MAX: usize = 200;
@@ -9,7 +13,7 @@ pub const WORDS_MAX: usize = 8;
 /// The shortest beginning of a word that can be searched for alone. In a phrase, the other words say enough.
 const PREFIX_MIN: usize = 2;
 /// No term has this character, which is greater than all others.
-const LAST: char = '\u{10FFFF}';
+pub(super) const LAST: char = '\u{10FFFF}';
 
 /// The terms that a word stands for: all from `first` to `last`, inclusive, compared byte by byte.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,6 +25,12 @@ pub struct TermRange {
 }
 
 impl TermRange {
+    /// This term alone.
+    #[must_use]
+    pub fn only(term: &str) -> Self {
+        Self { first: term.to_owned(), last: term.to_owned() }
+    }
+
     /// Whether it has this term.
     #[must_use]
     pub fn has(&self, term: &str) -> bool {
@@ -35,10 +45,12 @@ pub struct Word {
     pub text: String,
     /// Whether every term that begins so matches.
     pub is_prefix: bool,
+    /// The words that it is taken for, if no document has it.
+    pub near: Vec<NearWord>,
 }
 
 impl Word {
-    /// The terms that match.
+    /// The terms that match the word as it is written.
     #[must_use]
     pub fn range(&self) -> TermRange {
         let mut last = self.text.clone();
@@ -47,6 +59,14 @@ impl Word {
         }
         TermRange { first: self.text.clone(), last }
     }
+
+    /// The terms that match: those of the words that it is taken for, if there are any.
+    fn ranges(&self) -> Vec<TermRange> {
+        match &self.near[..] {
+            [] => vec![self.range()],
+            near => near.iter().map(|near| TermRange::only(&near.text)).collect(),
+        }
+    }
 }
 
 /// A part of a query: words that follow each other. One word is a phrase of one.
@@ -54,14 +74,18 @@ impl Word {
 pub struct Clause {
     /// Whether documents with the phrase are left out.
     pub is_excluded: bool,
+    /// Whether it was written in quotes, and is taken exactly.
+    pub is_quoted: bool,
     /// The words. There is at least one.
     pub words: Vec<Word>,
 }
 
-/// A query: a document matches if it has every phrase that is not excluded, and no excluded one.
+/// A query: a document matches if it has every phrase that is not excluded, no excluded one, and the values of all
+/// filters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SearchQuery {
     clauses: Vec<Clause>,
+    filters: Vec<String>,
 }
 
 /// Why a text is not a query.
@@ -98,16 +122,20 @@ impl SearchQuery {
         if text.chars().nth(QUERY_MAX).is_some() {
             return Err(InvalidQuery::TooLong);
         }
-        let (mut clauses, mut rest, mut words) = (Vec::new(), text.trim_start(), 0);
+        let (mut clauses, mut rest, mut words) = (Vec::<Clause>::new(), text.trim_start(), 0);
         while !rest.is_empty() {
             let (is_excluded, part) = rest.strip_prefix('-').map_or((false, rest), |part| (true, part));
-            let (part, next) = match part.strip_prefix('"') {
+            let quoted = part.strip_prefix('"');
+            let (part, next) = match quoted {
                 Some(quoted) => quoted.split_once('"').unwrap_or((quoted, "")),
                 None => part.split_at(part.find(|c: char| c.is_whitespace() || c == '"').unwrap_or(part.len())),
             };
             rest = next.trim_start();
-            let clause = Clause { is_excluded, words: phrase(part)? };
-            if !clause.words.is_empty() && !clauses.contains(&clause) {
+            let clause = Clause { is_excluded, is_quoted: quoted.is_some(), words: phrase(part)? };
+            let is_same = |other: &&mut Clause| other.is_excluded == is_excluded && other.words == clause.words;
+            if let Some(same) = clauses.iter_mut().find(is_same) {
+                same.is_quoted |= clause.is_quoted;
+            } else if !clause.words.is_empty() {
                 words += clause.words.len();
                 clauses.push(clause);
             }
@@ -118,7 +146,7 @@ impl SearchQuery {
         if clauses.iter().all(|clause| clause.is_excluded) {
             return Err(InvalidQuery::NoWord);
         }
-        Ok(Self { clauses })
+        Ok(Self { clauses, filters: vec![] })
     }
 
     /// The phrases that a document must have.
@@ -131,33 +159,88 @@ impl SearchQuery {
         self.clauses.iter().filter(|clause| clause.is_excluded)
     }
 
-    /// The terms of each word that a document must have, in the order of the query, each range once.
+    /// The same query for documents that also have this value.
     #[must_use]
-    pub fn wanted_ranges(&self) -> Vec<TermRange> {
-        distinct(self.wanted())
+    pub fn narrowed(mut self, value: &FacetValue) -> Self {
+        let term = value.term();
+        if !self.filters.contains(&term) {
+            self.filters.push(term);
+        }
+        self
     }
 
-    /// The terms of all words, in the order of the query, each range once.
+    /// The terms of the values that a document must have.
+    #[must_use]
+    pub fn filters(&self) -> &[String] {
+        &self.filters
+    }
+
+    /// The words that are corrected if no document has them, each once: words that stand alone, without quotes and without
+    /// `*`, and are long enough. At most [`CORRECTED_MAX`].
+    #[must_use]
+    pub fn correctable(&self) -> Vec<&str> {
+        let words = self.clauses.iter().filter_map(correctable);
+        words.map(|word| word.text.as_str()).take(CORRECTED_MAX).collect()
+    }
+
+    /// The same query with these words taken for others.
+    #[must_use]
+    pub fn corrected(mut self, corrections: &[Correction]) -> Self {
+        for clause in self.clauses.iter_mut().filter(|clause| correctable(clause).is_some()) {
+            for word in &mut clause.words {
+                let correction = corrections.iter().find(|correction| correction.word == word.text);
+                word.near = correction.map(|correction| correction.taken_for.clone()).unwrap_or_default();
+            }
+        }
+        self
+    }
+
+    /// For each word and each value that a document must have, the terms that match, each range once.
+    #[must_use]
+    pub fn wanted_ranges(&self) -> Vec<Vec<TermRange>> {
+        let words = self.wanted().flat_map(|clause| &clause.words).map(Word::ranges);
+        distinct(words.chain(self.filters.iter().map(|term| vec![TermRange::only(term)])))
+    }
+
+    /// The terms that a highlight marks: those of the words that a document must have, as they are written and as they
+    /// are taken.
+    pub(super) fn shown_ranges(&self) -> Vec<TermRange> {
+        let words = self.wanted().flat_map(|clause| &clause.words);
+        distinct(words.flat_map(|word| word.ranges().into_iter().chain([word.range()])))
+    }
+
+    /// The terms of all words and values, in the order of the query, each range once.
     #[must_use]
     pub fn ranges(&self) -> Vec<TermRange> {
-        distinct(self.clauses.iter())
+        let words = self.clauses.iter().flat_map(|clause| &clause.words).flat_map(Word::ranges);
+        distinct(words.chain(self.filters.iter().map(|term| TermRange::only(term))))
     }
 }
 
-fn distinct<'a>(clauses: impl Iterator<Item = &'a Clause>) -> Vec<TermRange> {
-    let mut ranges = Vec::new();
-    for range in clauses.flat_map(|clause| &clause.words).map(Word::range) {
-        if !ranges.contains(&range) {
-            ranges.push(range);
+/// The word of a part that is corrected if no document has it.
+fn correctable(clause: &Clause) -> Option<&Word> {
+    match &clause.words[..] {
+        [word] if !clause.is_excluded && !clause.is_quoted && !word.is_prefix => {
+            (typos_allowed(&word.text) > 0).then_some(word)
+        }
+        _ => None,
+    }
+}
+
+fn distinct<T: PartialEq>(all: impl Iterator<Item = T>) -> Vec<T> {
+    let mut once = Vec::new();
+    for one in all {
+        if !once.contains(&one) {
+            once.push(one);
         }
     }
-    ranges
+    once
 }
 
 /// The words of a part.
 fn phrase(part: &str) -> Result<Vec<Word>, InvalidQuery> {
     let is_prefix = part.ends_with('*');
-    let mut words: Vec<_> = terms(part).into_iter().map(|text| Word { text, is_prefix: false }).collect();
+    let mut words: Vec<_> = terms(part).into_iter().map(|text| Word { text, is_prefix: false, near: vec![] }).collect();
     let is_alone = words.len() == 1;
     if let Some(last) = words.last_mut().filter(|_| is_prefix) {
         if is_alone && last.text.chars().nth(PREFIX_MIN - 1).is_none() {
@@ -222,8 +305,37 @@ mod tests {
     }
 
     #[test]
+    fn words_alone_are_corrected_and_quoted_excluded_and_short_ones_are_not() {
+        let query = |text: &str| {
+            SearchQuery::parse(text).unwrap().correctable().iter().map(|word| (*word).to_owned()).collect()
+        };
+        let words = |text: &str| -> Vec<String> { query(text) };
+        assert_eq!(words("Hoeny bees -pollen lind* HONEY-500 \"thyme\" sweet"), ["hoeny", "sweet"]);
+        assert!(words("hoeny \"hoeny\"").is_empty());
+        assert_eq!(words("alpha bravo charlie delta"), ["alpha", "bravo", "charlie"]);
+    }
+
+    #[test]
+    fn a_word_matches_what_it_is_taken_for() {
+        let near = ["honey", "money"].map(|text| NearWord { typos: 1, text: text.to_owned() });
+        let corrections = [Correction { word: "hoeny".to_owned(), taken_for: near.to_vec() }];
+        let query = SearchQuery::parse("hoeny wild -hoeny").unwrap().corrected(&corrections);
+        let only = TermRange::only;
+        assert_eq!(query.wanted_ranges(), [vec![only("honey"), only("money")], vec![only("wild")]]);
+        assert_eq!(query.ranges(), [only("honey"), only("money"), only("wild"), only("hoeny")]);
+    }
+
+    #[test]
+    fn a_filter_is_a_range_of_one_term() {
+        let value = crate::search::Facet::new("color").of("red");
+        let query = SearchQuery::parse("honey").unwrap().narrowed(&value).narrowed(&value);
+        assert_eq!(query.filters(), [":color:red"]);
+        assert_eq!(query.wanted_ranges(), [vec![TermRange::only("honey")], vec![TermRange::only(":color:red")]]);
+    }
+
+    #[test]
     fn a_beginning_has_the_terms_that_begin_so() {
-        let range = |text: &str, is_prefix| Word { text: text.to_owned(), is_prefix }.range();
+        let range = |text: &str, is_prefix| Word { text: text.to_owned(), is_prefix, near: vec![] }.range();
         let (word, prefix) = (range("hon", false), range("hon", true));
         assert!(word.has("hon") && !word.has("hone") && !word.has("ho"));
         for (term, is_in) in [("hon", true), ("honey", true), ("hon\u{FFFD}", true), ("hoo", false), ("ho", false)] {

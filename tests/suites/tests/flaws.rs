@@ -40,6 +40,15 @@ const CAUGHT: &[(SqlFlaw, &str, &str)] = &[
         POSTINGS,
         POSTINGS_OF,
     ),
+    (flaw("search.posting.count_of", "space || '' = $2", "$2 = $2"), POSTINGS, COUNTED_TERMS),
+    (flaw("search.posting.count_of", "count(*) DESC, term", "count(*) DESC, term DESC"), POSTINGS, COUNTED_TERMS),
+    (
+        flaw("search.posting.count_of", "BETWEEN $3 AND $4", "BETWEEN $3 AND $3 || substr($4, 1, 0)"),
+        POSTINGS,
+        COUNTED_TERMS,
+    ),
+    (flaw("search.word.list", "ORDER BY key, word", "ORDER BY key, word DESC"), "search_words", LISTED_WORDS),
+    (flaw("search.word.list", "LIMIT $2", "LIMIT $2 + 1"), "search_words", LISTED_WORDS),
     (flaw("search.build.save", "after = $", "after = 0 * $"), "search_builds", SAVED_BUILD),
     (flaw("search.build.save", " AND version = $", " AND 0 < $"), "search_builds", SAVED_BUILD),
     (
@@ -429,6 +438,8 @@ const REPLACES_KEY: &str = "a_next_key_replaces_the_active_one";
 const WITHOUT_ACTIVE: &str = "without_an_active_key_no_key_is_activated";
 const NEVER_BOTH: &str = "a_child_and_the_deletion_of_its_parent_are_never_both_stored";
 const POSTINGS: &str = "search_postings";
+const COUNTED_TERMS: &str = "terms_of_documents_are_counted";
+const LISTED_WORDS: &str = "words_come_by_key_and_word_up_to_a_limit";
 const LISTED_POSTINGS: &str = "postings_come_in_descending_order_up_to_a_limit";
 const POSTINGS_OF: &str = "postings_of_documents_are_those_with_the_terms";
 const SAVED_BUILD: &str = "a_save_of_a_build_replaces_only_the_version_that_was_read";

@@ -56,6 +56,9 @@ pub(crate) struct Bench {
     /// the other stores they take far longer, so there it also needs --only growth.
     #[arg(long, value_name = "ROWS")]
     growth: Option<usize>,
+    /// The number of products that are searched [default: as many as in the shop]. 1,000,000 take minutes to fill.
+    #[arg(long, value_name = "N")]
+    searched: Option<usize>,
     /// The server to measure. Without this option, it is built.
     #[arg(long, value_name = "FILE")]
     binary: Option<PathBuf>,
@@ -76,6 +79,10 @@ impl Bench {
 
     fn products(&self) -> usize {
         self.products.unwrap_or(if self.quick { QUICK_PRODUCTS } else { PRODUCTS }).max(10)
+    }
+
+    fn searched(&self) -> usize {
+        self.searched.unwrap_or_else(|| self.products()).max(1_000)
     }
 
     fn scenarios(&self, store: &Store) -> Vec<Scenario> {
@@ -138,7 +145,7 @@ fn one_store(bench: &Bench, binary: &Path, store: &Store, report: &mut Report) -
     progress(&format!("{}: filled in {:.1} s", store.name(), start.elapsed().as_secs_f64()));
     for scenario in bench.scenarios(store) {
         progress(&format!("{}: {scenario:?}", store.name()));
-        if let Err(fault) = course.run(scenario, bench.growth.unwrap_or(ROWS)) {
+        if let Err(fault) = course.run(scenario, bench.growth.unwrap_or(ROWS), bench.searched()) {
             course.failed(scenario, &fault);
         }
     }

@@ -275,9 +275,22 @@ pub(crate) fn product(number: usize) -> String {
 /// # Errors
 /// If the server refuses one.
 pub(crate) fn fill(address: SocketAddr, admin: &str, numbers: std::ops::Range<usize>) -> Result<Vec<String>, Fault> {
+    fill_with(address, admin, numbers, product)
+}
+
+/// Creates products with these numbers, each with the body that `body` makes of it, and returns their ids.
+///
+/// # Errors
+/// If the server refuses one.
+pub(crate) fn fill_with(
+    address: SocketAddr,
+    admin: &str,
+    numbers: std::ops::Range<usize>,
+    body: fn(usize) -> String,
+) -> Result<Vec<String>, Fault> {
     let head = bearer(admin);
     let patience = 100 + numbers.len() / 10;
-    let mut source = Fill { head, numbers, again: vec![], made: vec![], patience };
+    let mut source = Fill { head, numbers, body, again: vec![], made: vec![], patience };
     let load = Load { address, pace: Pace::Closed { in_flight: IN_FLIGHT }, source: &mut source };
     let window = Window { warm_up: Duration::ZERO, length: FILL };
     let measured = run(&mut [load], window, &mut Unobserved)?;
@@ -290,6 +303,7 @@ pub(crate) fn fill(address: SocketAddr, admin: &str, numbers: std::ops::Range<us
 struct Fill {
     head: String,
     numbers: std::ops::Range<usize>,
+    body: fn(usize) -> String,
     /// The numbers of products that a busy server has refused.
     again: Vec<usize>,
     made: Vec<String>,
@@ -302,7 +316,7 @@ impl Source for Fill {
         let number = self.again.pop().or_else(|| self.numbers.next())?;
         // With a key, a refused request can be repeated safely.
         let head = format!("{}Idempotency-Key: fill-{number}\r\n", self.head);
-        out.extend(bytes("POST", "/api/v1/products", &head, Some(&product(number))));
+        out.extend(bytes("POST", "/api/v1/products", &head, Some(&(self.body)(number))));
         Some(number as u64)
     }
 

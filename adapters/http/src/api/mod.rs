@@ -8,7 +8,7 @@ mod service;
 
 pub use crate::parts::{
     Cost, CountedBy, ITEMS_PER_UNIT, LINES_PER_UNIT, OPERATION_KEYS, Operation, OperationLimit, RequestLimits, State,
-    UNITS_OF_QUERY, UNITS_OF_TOTAL, status,
+    UNITS_OF_FACET, UNITS_OF_QUERY, UNITS_OF_TOTAL, status,
 };
 pub use config::ApiConfig;
 pub use service::{Api, Service};

@@ -1,14 +1,17 @@
 //! The endpoints of products and their stock.
 
-use super::dto::{
-    ChangeProductRequest, CreateProductRequest, PRODUCTS, ProductBody, ReplaceProductRequest, SetPicturesRequest,
-    SetStockRequest, StockBody,
+use super::{
+    dto::{
+        ChangeProductRequest, CreateProductRequest, PRODUCTS, ProductBody, ReplaceProductRequest, SetPicturesRequest,
+        SetStockRequest, StockBody,
+    },
+    facets::{InCurrency, InPriceBand, WithPictures},
 };
 use crate::{
     body::{MergePatch, Strict},
     parts::{
-        Anyone, Asked, Created, Done, FilterOf, Id, IfMatch, List, Listed, RepeatKey, Sent, Shown, SignedIn, SortKey,
-        changing_etag, partial_etag, path_of,
+        Anyone, Asked, Created, Done, Facets, FilterOf, Id, IfMatch, List, Listed, RepeatKey, Sent, Shown, SignedIn,
+        SortKey, changing_etag, narrowed, needs_query, partial_etag, path_of,
     },
     problem::Problem,
 };
@@ -84,20 +87,36 @@ impl CatalogApi {
     ///
     /// With `q`, the list has the products that match, the best match first and then the newest. Words of the name and
     /// the SKU count more than those of the description. `sort` cannot be used then. Of a common word or a
-    /// short beginning, a bounded number of products is searched (10,000 by default). With `count=exact`,
-    /// `page.total_is_exact` is then false.
+    /// short beginning, a bounded number of products is searched (10,000 by default): `page.search.is_complete` is then
+    /// false.
+    ///
+    /// If no product has a word of `q`, near words are taken for it, and `page.search.corrections` says so. `facets` counts
+    /// all results by some of their properties, and the parameters `currency`, `price_band` and `has_pictures` keep those
+    /// with a value. All of these need `q`.
     #[oai(path = "/products", method = "get", operation_id = "list_products")]
     async fn list(
         &self,
         caller: Anyone,
         Sent(list): List<ProductSortKey>,
         Sent(asked): FilterOf<Asked>,
+        Sent(facets): FilterOf<Facets<Product>>,
+        Sent(currency): FilterOf<InCurrency>,
+        Sent(band): FilterOf<InPriceBand>,
+        Sent(pictures): FilterOf<WithPictures>,
     ) -> Result<Listed<ProductBody>, Problem> {
         if let Some(Asked { query, .. }) = &asked.0 {
-            let list = list.open_ranked(&caller, PRODUCTS, asked.query())?;
-            let page = caller.app().catalog.search_products.execute(&caller.actor, query, &list.page).await?;
-            return Ok(list.answer(page));
+            let values = [currency.value(), band.value(), pictures.value()];
+            let query = values.iter().flatten().fold(query.clone(), |query, value| query.narrowed(value));
+            let filters = asked.query() + &facets.query() + &narrowed(&currency, &band, &pictures);
+            let list = list.open_ranked(&caller, PRODUCTS, filters)?;
+            let facets = facets.0.map(|facets| facets.0).unwrap_or_default();
+            let search = &caller.app().catalog.search_products;
+            return Ok(list.answer_found(search.execute(&caller.actor, &query, &facets, &list.page).await?));
         }
+        needs_query(&facets)?;
+        needs_query(&currency)?;
+        needs_query(&band)?;
+        needs_query(&pictures)?;
         let list = list.open(&caller, PRODUCTS)?;
         let sort = ProductSort { key: list.key, direction: list.direction };
         let page = caller.app().catalog.list_products.execute(&caller.actor, sort, &list.page).await?;

@@ -4,6 +4,7 @@ mod api;
 mod categories;
 mod document;
 mod dto;
+mod facets;
 mod operations;
 
 use crate::parts::Context;

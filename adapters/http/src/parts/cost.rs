@@ -3,6 +3,7 @@
 use super::list::PageQuery;
 use http::header::CONTENT_LENGTH;
 use poem::Request;
+use skep_domain::search::Facet;
 
 /// The cost of a request to an operation, in units of the limits per address and per user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +33,8 @@ pub const LINES_PER_UNIT: usize = 10;
 pub const UNITS_OF_TOTAL: u32 = 4;
 /// The units for a query, which reads thousands of rows of the index for each word.
 pub const UNITS_OF_QUERY: u32 = 4;
+/// The units for each facet by which the results of a query are counted.
+pub const UNITS_OF_FACET: u32 = 2;
 
 impl Cost {
     /// The units that are known before the body is read. A query that cannot be read costs one unit; the operation
@@ -40,7 +43,7 @@ impl Cost {
         match self {
             Self::One | Self::Lines { .. } => 1,
             Self::Items | Self::Page => of_list(request),
-            Self::Search => of_list(request) + if has_query(request) { UNITS_OF_QUERY } else { 0 },
+            Self::Search => of_list(request) + of_query(request),
         }
     }
 
@@ -64,7 +67,8 @@ impl Cost {
             Self::Items => Some(format!("{}.", of_items())),
             Self::Page => Some(format!("{}, and {UNITS_OF_TOTAL} more with `count=exact`.", of_items())),
             Self::Search => Some(format!(
-                "{}, {UNITS_OF_TOTAL} more with `count=exact`, and {UNITS_OF_QUERY} more with `q`.",
+                "{}, {UNITS_OF_TOTAL} more with `count=exact`, {UNITS_OF_QUERY} more with `q`, and {UNITS_OF_FACET} more \
+                 for each of the `facets`.",
                 of_items()
             )),
             Self::Lines { .. } => {
@@ -79,9 +83,16 @@ fn of_list(request: &Request) -> u32 {
     PageQuery::read(request).map_or(1, |page| of_page(page.limit.get(), page.has_total))
 }
 
-fn has_query(request: &Request) -> bool {
+/// The units of a query and its facets.
+fn of_query(request: &Request) -> u32 {
     let query = request.uri().query().unwrap_or_default();
-    form_urlencoded::parse(query.as_bytes()).any(|(name, value)| name == "q" && !value.is_empty())
+    let value = |wanted: &str| form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == wanted);
+    if value("q").is_none_or(|(_, text)| text.is_empty()) {
+        return 0;
+    }
+    // A request with more names is refused, because each can be named once.
+    let facets = value("facets").map_or(0, |(_, names)| names.split(',').take(Facet::VALUES_MAX).count());
+    UNITS_OF_QUERY + UNITS_OF_FACET * u32::try_from(facets).unwrap_or(u32::MAX)
 }
 
 fn of_items() -> String {
@@ -127,7 +138,15 @@ mod tests {
 
     #[test]
     fn a_search_costs_more_than_a_list() {
-        for (query, cost) in [("", 1), ("?q=", 1), ("?q=a", 5), ("?%71=a&limit=51", 6), ("?q=a&count=exact", 9)] {
+        for (query, cost) in [
+            ("", 1),
+            ("?q=", 1),
+            ("?q=a", 5),
+            ("?%71=a&limit=51", 6),
+            ("?q=a&count=exact", 9),
+            ("?q=a&facets=b,c", 9),
+            ("?facets=b", 1),
+        ] {
             let request = Request::builder().uri(format!("/x{query}").parse().unwrap()).finish();
             assert_eq!(Cost::Search.of_head(&request), cost, "{query}");
         }

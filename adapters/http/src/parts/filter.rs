@@ -55,3 +55,11 @@ impl<T: Filter> Filtered<T> {
 pub(crate) fn narrowed<A: Filter, B: Filter, C: Filter>(a: &Filtered<A>, b: &Filtered<B>, c: &Filtered<C>) -> String {
     a.query() + &b.query() + &c.query()
 }
+
+/// Refuses a parameter that means something for the results of a search only.
+///
+/// # Errors
+/// 400 if the request has it.
+pub(crate) fn needs_query<T: Filter>(filter: &Filtered<T>) -> Result<(), Problem> {
+    if filter.0.is_some() { Err(invalid(T::NAME, "can only be used with q")) } else { Ok(()) }
+}

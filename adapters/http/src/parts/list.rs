@@ -15,7 +15,10 @@ use poem_openapi::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use skep_application::kernel::{LongList, Page, PageRequest, Position, Total};
+use skep_application::{
+    kernel::{LongList, Page, PageRequest, Position, Total},
+    search::Found,
+};
 use skep_domain::shared::{Direction, PageLimit};
 use std::borrow::Cow;
 
@@ -269,14 +272,29 @@ impl<K> ListRequest<'_, K> {
     where
         B: From<T> + Type + Serialize,
     {
+        let (data, info, links) = self.parts(page);
+        Listed::Ok(Answer(ListBody { data, page: info, links }))
+    }
+
+    /// Makes the answer from the results that the use case returned.
+    pub(crate) fn answer_found<T, B>(&self, mut found: Found<T>) -> Listed<B>
+    where
+        B: From<T> + Type + Serialize,
+    {
+        let items = std::mem::take(&mut found.page.items);
+        let page = Page { items, next: found.page.next.take(), total: found.page.total };
+        let (data, info, links) = self.parts(page);
+        Listed::Ok(Answer(ListBody { data, page: info.of_search(found), links }))
+    }
+
+    fn parts<T, B: From<T>>(&self, page: Page<T>) -> (Vec<B>, PageInfo, ListLinks) {
         let next_cursor = page.next.as_ref().map(|place: &Position| self.state.cursors.seal(place, &self.context));
         let links = ListLinks {
             this: self.link(self.cursor.as_deref()),
             next: next_cursor.as_deref().map(|cursor| self.link(Some(cursor))),
         };
         let info = PageInfo::new(next_cursor, page.total);
-        let data = page.items.into_iter().map(B::from).collect();
-        Listed::Ok(Answer(ListBody { data, page: info, links }))
+        (page.items.into_iter().map(B::from).collect(), info, links)
     }
 
     /// The path and query of the page at this cursor.

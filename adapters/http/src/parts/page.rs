@@ -1,6 +1,6 @@
 //! The answer of a list: a page of items and the link to the next page.
 
-use super::answer::Answer;
+use super::{answer::Answer, found::SearchFacts};
 use poem_openapi::{
     ApiResponse, Object,
     registry::{MetaSchema, MetaSchemaRef, Registry},
@@ -28,6 +28,10 @@ pub(crate) struct PageInfo {
     #[oai(skip_serializing_if_is_none)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) total_is_exact: Option<bool>,
+    /// Facts about all results of a search; only with `q`.
+    #[oai(skip_serializing_if_is_none)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) search: Option<SearchFacts>,
 }
 
 impl PageInfo {
@@ -38,6 +42,7 @@ impl PageInfo {
             next_cursor,
             total: total.map(|total| total.count),
             total_is_exact: total.map(|total| total.is_exact),
+            search: None,
         }
     }
 }

@@ -2,12 +2,12 @@
 
 use super::dto::{KINDS, SEARCH, SearchResultBody};
 use crate::{
-    parts::{Anyone, Asked, Filter, FilterOf, List, Listed, Sent, SortKey},
+    parts::{Anyone, Asked, Facets, FacetsOf, Filter, FilterOf, List, Listed, Sent, SortKey},
     problem::Problem,
 };
 use poem_openapi::{OpenApi, Tags, registry::MetaSchema};
-use skep_application::search::SearchDocumentsQuery;
-use skep_domain::search::SearchKind;
+use skep_application::search::{KIND, SearchDocumentsQuery};
+use skep_domain::search::{Facet, SearchKind};
 
 #[derive(Tags)]
 pub(super) enum Tag {
@@ -58,6 +58,10 @@ impl Filter for Kind {
     }
 }
 
+impl FacetsOf for Kind {
+    const ALL: &'static [Facet] = &[KIND];
+}
+
 /// The wish to see where results match.
 struct Highlighted;
 
@@ -85,9 +89,12 @@ impl SearchApi {
     /// Search
     ///
     /// Finds what the caller may see, the best match first and then the newest. Anyone may call it. `q` must be given.
-    /// Of a common word or a short beginning, a bounded number of items of each type is searched (10,000 by default). With
-    /// `count=exact`, `page.total_is_exact` is then false. With `highlight=true`, each result has the fields that have words
-    /// of the query, with the text around the first one and a mark for each word.
+    /// Of a common word or a short beginning, a bounded number of items of each type is searched (10,000 by default):
+    /// `page.search.is_complete` is then false. If no item of a type has a word of `q`, near words are taken for it, and
+    /// `page.search.corrections` says so. `facets=type` counts all results by their type.
+    ///
+    /// With `highlight=true`, each result has the fields that have words of the query, with the text around the first one
+    /// and a mark for each word.
     #[oai(path = "/search", method = "get", operation_id = "list_search_results")]
     async fn search(
         &self,
@@ -96,12 +103,13 @@ impl SearchApi {
         Sent(asked): Sent<Asked>,
         Sent(kind): FilterOf<Kind>,
         Sent(highlight): FilterOf<Highlighted>,
+        Sent(facets): FilterOf<Facets<Kind>>,
     ) -> Result<Listed<SearchResultBody>, Problem> {
-        let list = list.open_ranked(&caller, SEARCH, format!("q={asked}&{}{}", kind.query(), highlight.query()))?;
+        let filters = format!("q={asked}&{}{}{}", kind.query(), highlight.query(), facets.query());
+        let list = list.open_ranked(&caller, SEARCH, filters)?;
         let search = &caller.app().search.search_documents;
         let (kind, is_highlighted) = (kind.0.map(|kind| kind.0), highlight.0.is_some());
-        let wanted = SearchDocumentsQuery { kind, query: &asked.query, is_highlighted };
-        let page = search.execute(&caller.actor, wanted, &list.page).await?;
-        Ok(list.answer(page))
+        let wanted = SearchDocumentsQuery { kind, query: &asked.query, is_highlighted, is_counted: facets.0.is_some() };
+        Ok(list.answer_found(search.execute(&caller.actor, wanted, &list.page).await?))
     }
 }

@@ -12,4 +12,11 @@ pub(super) fn complete(schemas: &mut Schemas<'_>, _: &Policies) {
     let parts = json!([{ "text": "Linden ", "is_match": false }, { "text": "honey", "is_match": true }]);
     schemas.example("HighlightPart", parts[1].clone());
     schemas.example("Highlight", json!({ "field": "name", "parts": parts }));
+    let correction = json!({ "word": "hoeny", "taken_for": ["honey"] });
+    let value = json!({ "value": "EUR", "count": 12 });
+    let facet = json!({ "name": "currency", "values": [&value], "is_exact": true, "has_more": false });
+    schemas.example("SearchFacts", json!({ "is_complete": true, "corrections": [&correction], "facets": [&facet] }));
+    schemas.example("Correction", correction);
+    schemas.example("FacetCounts", facet);
+    schemas.example("FacetValue", value);
 }

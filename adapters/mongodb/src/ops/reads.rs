@@ -89,11 +89,25 @@ impl Executor {
 
     /// Runs the pipeline on `R`'s collection.
     pub(crate) async fn aggregate<R: Record>(&mut self, pipeline: Vec<Document>) -> Result<Vec<R::Entity>, StoreError> {
-        self.watch(Operation::Aggregate, async |this| this.aggregate_now::<R>(pipeline).await).await
+        self.watch(Operation::Aggregate, async |this| this.aggregate_now::<R>(pipeline, None).await).await
     }
 
-    async fn aggregate_now<R: Record>(&mut self, pipeline: Vec<Document>) -> Result<Vec<R::Entity>, StoreError> {
-        let options = AggregateOptions::builder().batch_size(BATCH).max_time(self.patience).build();
+    /// As [`Self::aggregate`], and reads along this index.
+    pub(crate) async fn aggregate_along<R: Record>(
+        &mut self,
+        pipeline: Vec<Document>,
+        index: &'static str,
+    ) -> Result<Vec<R::Entity>, StoreError> {
+        self.watch(Operation::Aggregate, async |this| this.aggregate_now::<R>(pipeline, Some(index)).await).await
+    }
+
+    async fn aggregate_now<R: Record>(
+        &mut self,
+        pipeline: Vec<Document>,
+        index: Option<&'static str>,
+    ) -> Result<Vec<R::Entity>, StoreError> {
+        let hint = index.map(|name| Hint::Name(name.to_owned()));
+        let options = AggregateOptions::builder().batch_size(BATCH).max_time(self.patience).hint(hint).build();
         let collection = self.database.collection::<RawDocumentBuf>(R::COLLECTION);
         self.sent = true;
         let session = &mut self.session;

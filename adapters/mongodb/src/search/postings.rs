@@ -1,6 +1,9 @@
 //! The terms of documents.
 
-use super::builds::BuildDoc;
+use super::{
+    builds::BuildDoc,
+    words::{self, WordDoc},
+};
 use crate::{
     ops::Query,
     record::{self, Record, Stored, Unreadable},
@@ -16,7 +19,7 @@ use skep_application::{
     search::{SearchQueries, SearchRepository},
 };
 use skep_domain::{
-    search::{Positions, Posting, SearchBuild, SearchKind, Space, TermRange},
+    search::{DictionaryEntry, Positions, Posting, SearchBuild, SearchKind, Space, TermRange},
     shared::Version,
 };
 use std::slice::from_ref;
@@ -65,6 +68,22 @@ impl Stored for PostingDoc {
     }
 }
 
+/// A term with the number of the documents that have it.
+#[derive(Serialize, Deserialize)]
+struct TermCountDoc {
+    #[serde(rename = "_id")]
+    term: String,
+    count: i64,
+}
+
+impl Record for TermCountDoc {
+    const COLLECTION: &'static str = PostingDoc::COLLECTION;
+    type Entity = (String, u64);
+    fn read(self) -> Result<(String, u64), Unreadable> {
+        Ok((self.term, u64::try_from(self.count).map_err(|_| "count out of range")?))
+    }
+}
+
 fn within(space: &Space, range: &TermRange) -> Document {
     doc! { "space": space.as_str(), "term": { "$gte": &range.first, "$lte": &range.last } }
 }
@@ -89,6 +108,17 @@ impl SearchRepository for MongoUnit {
     async fn delete_postings(&mut self, ids: &[Uuid]) -> Result<(), StoreError> {
         let of_documents = doc! { "document_id": documents(ids) };
         self.run(async |executor| executor.delete(PostingDoc::COLLECTION, of_documents).await.map(drop)).await
+    }
+
+    async fn find_words(&mut self, keys: &[Uuid]) -> Result<Vec<DictionaryEntry>, StoreError> {
+        self.run(async |executor| executor.find::<WordDoc>(words::with(keys)).await).await
+    }
+
+    async fn insert_words(&mut self, entries: &[DictionaryEntry]) -> Result<(), StoreError> {
+        for some in entries.chunks(AT_ONCE) {
+            self.add::<WordDoc>(some).await?;
+        }
+        Ok(())
     }
 
     async fn find_build(&mut self, kind: SearchKind) -> Result<Option<SearchBuild>, StoreError> {
@@ -128,6 +158,33 @@ impl SearchQueries for MongoStore {
         let newest = doc! { "document_id": -1, "term": -1 };
         let query = Query::of(found).along(BY_DOCUMENT.name).by(newest).at_most(limit);
         self.read().await?.find::<PostingDoc>(query).await
+    }
+
+    async fn count_terms_of(
+        &self,
+        space: &Space,
+        range: &TermRange,
+        ids: &[Uuid],
+        limit: u32,
+    ) -> Result<Vec<(String, u64)>, StoreError> {
+        // The server refuses zero.
+        if limit == 0 {
+            return Ok(vec![]);
+        }
+        let mut found = within(space, range);
+        found.insert("document_id", documents(ids));
+        let pipeline = vec![
+            doc! { "$match": found },
+            doc! { "$group": { "_id": "$term", "count": { "$sum": 1_i64 } } },
+            doc! { "$sort": { "count": -1, "_id": 1 } },
+            doc! { "$limit": i64::from(limit) },
+        ];
+        self.read().await?.aggregate_along::<TermCountDoc>(pipeline, BY_DOCUMENT.name).await
+    }
+
+    async fn list_words(&self, keys: &[Uuid], limit: u32) -> Result<Vec<DictionaryEntry>, StoreError> {
+        let query = words::with(keys).by(doc! { "key": 1, "word": 1 }).at_most(limit);
+        self.read().await?.find::<WordDoc>(query).await
     }
 
     async fn find_build(&self, kind: SearchKind) -> Result<Option<SearchBuild>, StoreError> {

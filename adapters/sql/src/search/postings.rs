@@ -1,6 +1,9 @@
 //! The terms of documents, clustered by space, term and document.
 
-use super::builds::{BUILDS, FIND};
+use super::{
+    builds::{BUILDS, FIND},
+    words::{self, WORDS},
+};
 use crate::{
     Kind, Row, SqlStore, SqlUnit, Statement, args,
     declared::Declared,
@@ -14,7 +17,7 @@ use skep_application::{
     search::{SearchQueries, SearchRepository, constraints},
 };
 use skep_domain::{
-    search::{Positions, Posting, SearchBuild, SearchKind, Space, TermRange},
+    search::{DictionaryEntry, Positions, Posting, SearchBuild, SearchKind, Space, TermRange},
     shared::Version,
 };
 use std::sync::LazyLock;
@@ -51,9 +54,16 @@ static LIST_OF: LazyLock<Statement> = LazyLock::new(|| {
                 ORDER BY document_id DESC, term DESC LIMIT $5";
     POSTINGS.query("list_of", text, &[Kind::Uuids, Kind::Text, Kind::Text, Kind::Text, Kind::Int], &[]).long()
 });
+/// As in [`LIST_OF`]. All that it reads is in the index by document.
+static COUNT_OF: LazyLock<Statement> = LazyLock::new(|| {
+    let text = "SELECT term, count(*) FROM {search_postings by document_id in $1} AND space || '' = $2 \
+                AND term BETWEEN $3 AND $4 GROUP BY term ORDER BY count(*) DESC, term LIMIT $5";
+    let params = [Kind::Uuids, Kind::Text, Kind::Text, Kind::Text, Kind::Int];
+    POSTINGS.command("count_of", text, &params, &[Kind::Text, Kind::Int]).long()
+});
 
 pub(super) fn declared() -> Declared {
-    Declared::table(&POSTINGS).statements([&*DELETE, &*COUNT, &*LIST, &*LIST_OF])
+    Declared::table(&POSTINGS).statements([&*DELETE, &*COUNT, &*LIST, &*LIST_OF, &*COUNT_OF])
 }
 
 impl Stored for Posting {
@@ -74,6 +84,14 @@ impl SearchRepository for SqlUnit {
 
     async fn delete_postings(&mut self, ids: &[Uuid]) -> Result<(), StoreError> {
         self.change(&DELETE, args![ids.to_vec()]).await.map(drop)
+    }
+
+    async fn find_words(&mut self, keys: &[Uuid]) -> Result<Vec<DictionaryEntry>, StoreError> {
+        self.rows(&words::FIND, args![keys.to_vec()], DictionaryEntry::read).await
+    }
+
+    async fn insert_words(&mut self, entries: &[DictionaryEntry]) -> Result<(), StoreError> {
+        WORDS.insert_many(self, entries).await
     }
 
     async fn find_build(&mut self, kind: SearchKind) -> Result<Option<SearchBuild>, StoreError> {
@@ -109,6 +127,21 @@ impl SearchQueries for SqlStore {
     ) -> Result<Vec<Posting>, StoreError> {
         let args = args![ids.to_vec(), space.as_str(), range.first.as_str(), range.last.as_str(), limit];
         self.rows(&LIST_OF, args, Posting::read).await
+    }
+
+    async fn count_terms_of(
+        &self,
+        space: &Space,
+        range: &TermRange,
+        ids: &[Uuid],
+        limit: u32,
+    ) -> Result<Vec<(String, u64)>, StoreError> {
+        let args = args![ids.to_vec(), space.as_str(), range.first.as_str(), range.last.as_str(), limit];
+        self.rows(&COUNT_OF, args, |row| Ok((row.text()?, row.count()?))).await
+    }
+
+    async fn list_words(&self, keys: &[Uuid], limit: u32) -> Result<Vec<DictionaryEntry>, StoreError> {
+        self.rows(&words::LIST, args![keys.to_vec(), limit], DictionaryEntry::read).await
     }
 
     async fn find_build(&self, kind: SearchKind) -> Result<Option<SearchBuild>, StoreError> {

@@ -31,8 +31,10 @@ async fn a_product_is_indexed_in_the_unit_that_stores_it() {
     let (save, delete, insert) = ("products.save", "search.delete_postings", "search.insert_postings");
     assert_eq!(calls(&named("Honey"), &named("Bees")).await, [save, delete, insert]);
     assert_eq!(calls(&named("Honey"), &archived()).await, [save, delete]);
+    let priced = Product { price: eur(501), ..named("Honey") };
+    assert_eq!(calls(&named("Honey"), &priced).await, [save], "its words and its band of prices stay the same");
     let priced = Product { price: eur(9), ..named("Honey") };
-    assert_eq!(calls(&named("Honey"), &priced).await, [save], "its words stay the same");
+    assert_eq!(calls(&named("Honey"), &priced).await, [save, delete, insert]);
 }
 
 fn build() -> SearchBuild {

@@ -1,7 +1,7 @@
 use super::*;
 use skep_application::identity::SessionPolicy;
 use skep_http::{
-    api::{ITEMS_PER_UNIT, LINES_PER_UNIT, UNITS_OF_QUERY, UNITS_OF_TOTAL},
+    api::{ITEMS_PER_UNIT, LINES_PER_UNIT, UNITS_OF_FACET, UNITS_OF_QUERY, UNITS_OF_TOTAL},
     edge::{ClientLimits, WorkLimits},
 };
 use std::time::Duration;
@@ -140,8 +140,10 @@ fn a_network_may_use_half_of_the_connections_to_the_store() {
 fn the_settings_say_what_requests_cost() {
     let doc = setting::setting(&SETTINGS, "SKEP_LIMIT_ADDRESS").doc;
     for sentence in [
-        format!("one for each {ITEMS_PER_UNIT} items of `limit`, {UNITS_OF_TOTAL} more with `count=exact`, and"),
-        format!("and {UNITS_OF_QUERY} more with a text to search for (`q`)"),
+        format!("one for each {ITEMS_PER_UNIT} items of `limit`, {UNITS_OF_TOTAL} more with `count=exact`,"),
+        format!(
+            "{UNITS_OF_QUERY} more with a text to search for (`q`), and {UNITS_OF_FACET} more for each of its `facets`"
+        ),
         format!("An order takes one for each {LINES_PER_UNIT} lines"),
     ] {
         assert!(doc.contains(&sentence), "{sentence}");

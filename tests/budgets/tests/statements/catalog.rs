@@ -64,5 +64,9 @@ pub(super) async fn ask(World { server, admin, buyer, products, costs }: &mut Wo
     costs.same("GET /api/v1/products, of one word", "20 rows", &found);
     let found = server.send("GET", &page(1, "&q=honey+hills"), &[], None).await;
     costs.add("GET /api/v1/products, of two words", &found);
+    let found = server.send("GET", &page(1, "&q=honey&facets=currency&currency=EUR"), &[], None).await;
+    costs.add("GET /api/v1/products, of one word, with a facet and a filter", &found);
+    let found = server.send("GET", &page(1, "&q=hoeny"), &[], None).await;
+    costs.add("GET /api/v1/products, of a mistyped word", &found);
     costs.add("GET /api/v1/search", &server.send("GET", "/api/v1/search?q=honey", &[], None).await);
 }

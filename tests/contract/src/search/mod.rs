@@ -3,6 +3,7 @@
 mod builds;
 mod corpora;
 mod postings;
+mod words;
 
 use crate::{clause::Clause, units::opens};
 use skep_application::search::{SearchStore, SearchTx};
@@ -12,5 +13,5 @@ opens! { SearchStore: SearchTx }
 /// All clauses of search.
 #[must_use]
 pub fn clauses() -> Vec<Clause<dyn SearchStore>> {
-    [postings::clauses(), builds::clauses(), corpora::clauses()].concat()
+    [postings::clauses(), words::clauses(), builds::clauses(), corpora::clauses()].concat()
 }

@@ -21,6 +21,7 @@ clauses! { clauses of "search_postings" on dyn SearchStore:
     terms_are_compared_byte_by_byte ["SearchQueries 1"],
     postings_come_in_descending_order_up_to_a_limit ["SearchQueries 2"],
     postings_of_documents_are_those_with_the_terms,
+    terms_of_documents_are_counted ["SearchQueries 3"],
     a_document_may_have_many_terms,
 }
 
@@ -30,7 +31,7 @@ const KIND: SearchKind = SearchKind::new("suite_thing");
 
 fn document(text: &str) -> SearchDocument {
     let fields = vec![SearchField { name: "text", weight: 3, text: text.to_owned() }];
-    SearchDocument { kind: KIND, id: world::uuid(), owner: None, fields }
+    SearchDocument { kind: KIND, id: world::uuid(), owner: None, fields, facets: vec![] }
 }
 
 fn range(first: &str, last: &str) -> TermRange {
@@ -160,6 +161,25 @@ async fn postings_of_documents_are_those_with_the_terms(given: &Given) -> Checke
         equal(found, all[..limit.min(all.len())].to_vec())?;
     }
     equal(given.store.list_postings_of(&Space::all(KIND), &everything(), &[], 9).await?, vec![])
+}
+
+async fn terms_of_documents_are_counted(given: &Given) -> Checked {
+    let owner = UserId::new(world::uuid());
+    let documents: Vec<_> = ["a b é", "b c é", "c é", "b", "a b c"]
+        .map(|text| SearchDocument { owner: Some(owner), ..document(text) })
+        .to_vec();
+    store(given, &documents).await?;
+    let ids: Vec<_> = documents[..4].iter().map(|document| document.id).chain([world::uuid()]).collect();
+    let expected = [("b", 3), ("e", 3), ("c", 2), ("a", 1)].map(|(term, count)| (term.to_owned(), count));
+    for space in [Space::all(KIND), Space::owned(KIND, owner)] {
+        for limit in 0..=5_u32 {
+            let found = given.store.count_terms_of(&space, &everything(), &ids, limit).await?;
+            equal(found, expected[..expected.len().min(limit as usize)].to_vec())?;
+        }
+        let found = given.store.count_terms_of(&space, &range("b", "c"), &ids, 9).await?;
+        equal(found, vec![expected[0].clone(), expected[2].clone()])?;
+    }
+    equal(given.store.count_terms_of(&Space::all(KIND), &everything(), &[], 9).await?, vec![])
 }
 
 /// More than one command of any store.

@@ -24,7 +24,7 @@ use skep_domain::{
     identity::Session,
     jobs::{Job, JobId, Queue, QueueName, Schedule, ScheduleId},
     notifications::{Locale, MailKind, MailTemplate, MailTemplateId},
-    search::{Posting, SearchBuild, SearchKind, Space, TermRange},
+    search::{DictionaryEntry, Posting, SearchBuild, SearchKind, Space, TermRange},
     shared::{Direction, Email, EmailLookup, EventId, Lease, OrderId, ProductId, SessionId, Timestamp, UserId},
 };
 use skep_memory::{MemoryStore, page};
@@ -115,6 +115,18 @@ impl SearchQueries for Flawed {
     }
     async fn list_postings_of(&self, space: &Space, range: &TermRange, ids: &[Uuid], limit: u32) -> Done<Vec<Posting>> {
         self.seen.list_postings_of(space, range, ids, limit).await
+    }
+    async fn count_terms_of(
+        &self,
+        space: &Space,
+        range: &TermRange,
+        ids: &[Uuid],
+        limit: u32,
+    ) -> Done<Vec<(String, u64)>> {
+        self.seen.count_terms_of(space, range, ids, limit).await
+    }
+    async fn list_words(&self, keys: &[Uuid], limit: u32) -> Done<Vec<DictionaryEntry>> {
+        self.seen.list_words(keys, limit).await
     }
     async fn find_build(&self, kind: SearchKind) -> Done<Option<SearchBuild>> {
         self.seen.find_build(kind).await

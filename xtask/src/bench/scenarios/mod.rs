@@ -7,6 +7,7 @@ mod loaded;
 mod orders;
 mod products;
 mod relay;
+mod search;
 pub(super) mod sources;
 mod start;
 
@@ -55,6 +56,8 @@ pub(crate) enum Scenario {
     Claim,
     /// Orders with events that are delivered to subscribers, in a separate shop on SQLite.
     Relay,
+    /// Searches of rare and common words, in a separate shop.
+    Search,
     /// Pages of lists with a thousand and a million rows, in a separate shop. Takes minutes.
     Growth,
 }
@@ -91,11 +94,12 @@ impl<'r> Course<'r> {
         Ok(Self { stand, shop, second: None, window, report, copy, orders_per_second: None })
     }
 
-    /// Measures a scenario. `rows` is the number of rows to which a list grows.
+    /// Measures a scenario. `rows` is the number of rows to which a list grows, and `searched` the number of products that
+    /// are searched.
     ///
     /// # Errors
     /// If the server or a limit cannot be started or ends early.
-    pub(crate) fn run(&mut self, scenario: Scenario, rows: usize) -> Result<(), Fault> {
+    pub(crate) fn run(&mut self, scenario: Scenario, rows: usize, searched: usize) -> Result<(), Fault> {
         match scenario {
             Scenario::Product => self.products(),
             Scenario::List => self.lists(),
@@ -109,6 +113,7 @@ impl<'r> Course<'r> {
             Scenario::Wake => self.wakes(),
             Scenario::Claim => self.claims(),
             Scenario::Relay => self.relay(),
+            Scenario::Search => self.searches(searched),
             Scenario::Growth => self.growth(rows),
         }
     }

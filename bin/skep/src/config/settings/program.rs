@@ -134,7 +134,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting::new("SKEP_LIMIT_ADDRESS", "limits.address", Shape::Number)
         .default("1200")
         .form(A_MINUTE, "1200")
-        .doc("The most units per minute for the requests from one address. A request takes one unit. A page of a list takes one for each 50 items of `limit`, 4 more with `count=exact`, and 4 more with a text to search for (`q`). An order takes one for each 10 lines."),
+        .doc("The most units per minute for the requests from one address. A request takes one unit. A page of a list takes one for each 50 items of `limit`, 4 more with `count=exact`, 4 more with a text to search for (`q`), and 2 more for each of its `facets`. An order takes one for each 10 lines."),
     Setting::new("SKEP_LIMIT_USER", "limits.user", Shape::Number)
         .default("3000")
         .form(A_MINUTE, "3000")

@@ -4,7 +4,7 @@ use super::{Done, FlawedUnit};
 use async_trait::async_trait;
 use skep_application::search::SearchRepository;
 use skep_domain::{
-    search::{Posting, SearchBuild, SearchKind},
+    search::{DictionaryEntry, Posting, SearchBuild, SearchKind},
     shared::Version,
 };
 use uuid::Uuid;
@@ -16,6 +16,12 @@ impl SearchRepository for FlawedUnit {
     }
     async fn delete_postings(&mut self, ids: &[Uuid]) -> Done<()> {
         through!(self, SearchRepository::delete_postings(ids))
+    }
+    async fn find_words(&mut self, keys: &[Uuid]) -> Done<Vec<DictionaryEntry>> {
+        through!(self, SearchRepository::find_words(keys))
+    }
+    async fn insert_words(&mut self, entries: &[DictionaryEntry]) -> Done<()> {
+        through!(self, SearchRepository::insert_words(entries))
     }
     async fn find_build(&mut self, kind: SearchKind) -> Done<Option<SearchBuild>> {
         through!(self, SearchRepository::find_build(kind))
