@@ -21,7 +21,9 @@ use crate::{
     stores::{self, OpenStore},
     waiting::{open_store, refuse_defects},
 };
-use skep_application::{App, Ports, Store, events::Subscribers, jobs::Handlers, kernel::Runtime};
+use skep_application::{
+    App, Ports, Store, events::Subscribers, identity::IdentityHooks, jobs::Handlers, kernel::Runtime,
+};
 use skep_crypto::{Argon2Hasher, KeyRing, Sha256Secrets};
 use skep_http::{Api, ApiConfig, Service, api::RequestLimits, edge::RequestHasher};
 use skep_local::system_runtime;
@@ -91,6 +93,7 @@ pub struct Builder {
     store: Option<Arc<dyn Store>>,
     handlers: Option<AddHandlers>,
     subscribers: Option<AddSubscribers>,
+    hooks: IdentityHooks,
     exclusive: bool,
 }
 
@@ -137,6 +140,14 @@ impl Builder {
         self
     }
 
+    /// Adds to identity: a gate in front of registrations, a rule for new passwords, claims of access tokens, and an observer
+    /// of new devices.
+    #[must_use]
+    pub fn hooks(mut self, hooks: IdentityHooks) -> Self {
+        self.hooks = hooks;
+        self
+    }
+
     /// Refuses to start while another exclusive instance uses the same data folder.
     #[must_use]
     pub fn exclusive(mut self) -> Self {
@@ -149,7 +160,7 @@ impl Builder {
     /// # Errors
     /// [`StartError`].
     pub async fn start(self) -> Result<Skep, StartError> {
-        let Self { config, issuer, runtime, store, handlers, subscribers, exclusive } = self;
+        let Self { config, issuer, runtime, store, handlers, subscribers, hooks, exclusive } = self;
         let runtime = runtime.unwrap_or_else(system_runtime);
         // First, so that nothing is made for a secret that is missing.
         let named = NamedSecrets::read(&config)?;
@@ -188,6 +199,7 @@ impl Builder {
             content_types: content_types(),
             image_scaler: Arc::new(pools.scaler.clone()),
             scanner: scanner(&config, runtime.clone())?,
+            hooks,
         };
         let (token_lifetime, public_url) = (config.policies.sessions.token_lifetime, config.public_url);
         let app = Arc::new(App::new(ports, config.policies));

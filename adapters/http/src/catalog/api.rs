@@ -8,7 +8,7 @@ use crate::{
     body::{MergePatch, Strict},
     parts::{
         Anyone, Asked, Created, Done, FilterOf, Id, IfMatch, List, Listed, RepeatKey, Sent, Shown, SignedIn, SortKey,
-        changing_etag, partial_etag, path_of,
+        State, changing_etag, partial_etag, path_of,
     },
     problem::Problem,
 };
@@ -36,8 +36,8 @@ impl SortKey for ProductSortKey {
     }
 }
 
-fn shown(product: Product) -> Shown<ProductBody> {
-    Shown::of(product.version, product)
+fn shown(state: &State, product: Product) -> Shown<ProductBody> {
+    Shown::of(product.version, ProductBody::of(product, &state.contents))
 }
 
 fn stock(detail: StockDetail) -> Shown<StockBody> {
@@ -56,7 +56,10 @@ async fn change(
     Sent(key): RepeatKey,
 ) -> Result<Shown<ProductBody>, Problem> {
     let command = ChangeProductCommand { product_id, precondition, patch };
-    Ok(shown(caller.app().catalog.change_product.execute_once(&caller.actor, key.as_ref(), command).await?))
+    Ok(shown(
+        &caller.state,
+        caller.app().catalog.change_product.execute_once(&caller.actor, key.as_ref(), command).await?,
+    ))
 }
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tag::Catalog")]
@@ -74,7 +77,8 @@ impl CatalogApi {
     ) -> Result<Created<ProductBody>, Problem> {
         let create = &caller.app().catalog.create_product;
         let product = create.execute_once(&caller.actor, key.as_ref(), body.0.into()).await?;
-        Ok(Created::at(path_of(PRODUCTS, product.id, ""), product.version, product))
+        let location = path_of(PRODUCTS, product.id, "");
+        Ok(Created::at(location, product.version, ProductBody::of(product, &caller.state.contents)))
     }
 
     /// List products
@@ -93,15 +97,16 @@ impl CatalogApi {
         Sent(list): List<ProductSortKey>,
         Sent(asked): FilterOf<Asked>,
     ) -> Result<Listed<ProductBody>, Problem> {
+        let body = |product| ProductBody::of(product, &caller.state.contents);
         if let Some(Asked { query, .. }) = &asked.0 {
             let list = list.open_ranked(&caller, PRODUCTS, asked.query())?;
             let page = caller.app().catalog.search_products.execute(&caller.actor, query, &list.page).await?;
-            return Ok(list.answer(page));
+            return Ok(list.answer(page.map(body)));
         }
         let list = list.open(&caller, PRODUCTS)?;
         let sort = ProductSort { key: list.key, direction: list.direction };
         let page = caller.app().catalog.list_products.execute(&caller.actor, sort, &list.page).await?;
-        Ok(list.answer(page))
+        Ok(list.answer(page.map(body)))
     }
 
     /// Get a product
@@ -110,7 +115,7 @@ impl CatalogApi {
     /// for other callers, the answer is 404.
     #[oai(path = "/products/:id", method = "get", operation_id = "get_product")]
     async fn get(&self, caller: Anyone, Path(id): Path<Id<ProductId>>) -> Result<Shown<ProductBody>, Problem> {
-        Ok(shown(caller.app().catalog.get_product.execute(&caller.actor, id.0).await?))
+        Ok(shown(&caller.state, caller.app().catalog.get_product.execute(&caller.actor, id.0).await?))
     }
 
     /// Replace a product
@@ -173,7 +178,10 @@ impl CatalogApi {
     ) -> Result<Shown<ProductBody>, Problem> {
         let pictures = body.0.pictures.into_iter().map(Into::into).collect();
         let command = SetPicturesCommand { product_id: id.0, precondition, pictures };
-        Ok(shown(caller.app().catalog.set_pictures.execute_once(&caller.actor, key.as_ref(), command).await?))
+        Ok(shown(
+            &caller.state,
+            caller.app().catalog.set_pictures.execute_once(&caller.actor, key.as_ref(), command).await?,
+        ))
     }
 
     /// Archive a product

@@ -2,7 +2,7 @@
 
 use super::tus::UPLOADS;
 pub(super) use crate::parts::FILES;
-use crate::parts::{Id, content_path, path_of};
+use crate::parts::{Id, PublicContents, content_path, path_of};
 use poem_openapi::Object;
 use serde::Serialize;
 use skep_application::files::{FileView, UploadView};
@@ -44,12 +44,18 @@ pub(super) struct FileBody {
     sha256: String,
     /// The time at which the upload began.
     created_at: String,
+    /// The URL of the content for every visitor, which caches may keep. Only a public file that is ready has it. It is a
+    /// path if the server does not know its public address.
+    #[oai(skip_serializing_if_is_none)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<String>,
     /// The paths of the file and of its content.
     links: FileLinks,
 }
 
-impl From<FileView> for FileBody {
-    fn from(file: FileView) -> Self {
+impl FileBody {
+    pub(super) fn of(file: FileView, contents: &PublicContents) -> Self {
+        let url = file.is_open().then(|| contents.url(file.id));
         Self {
             id: Id(file.id),
             owner_id: Id(file.owner_id),
@@ -61,6 +67,7 @@ impl From<FileView> for FileBody {
             media_type: file.media_type.into_string(),
             sha256: file.checksum.to_string(),
             created_at: file.created_at.to_string(),
+            url,
             links: FileLinks { this: path_of(FILES, file.id, ""), content: content_path(file.id) },
         }
     }
