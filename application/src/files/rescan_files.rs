@@ -83,7 +83,7 @@ impl RescanFiles {
         Self { store, files, has_scanner, runtime }
     }
 
-    /// Goes through all files that wait. `report` is told what was done so far, after each batch.
+    /// Goes through all files that wait. `report` gets what was done so far, after each batch.
     ///
     /// A file is released only if there is no scanner, and `files.file_released.v1` says so. A file that was judged or
     /// deleted meanwhile is passed over.

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-/// The names that JSON Web Tokens, access tokens (RFC 7519, RFC 9068) and Skep give a meaning. Nobody else sets them.
+/// The names that JSON Web Tokens, access tokens (RFC 7519, RFC 9068) and Skep give a meaning. No program sets them.
 const RESERVED: [&str; 21] = [
     "iss",
     "sub",
@@ -83,7 +83,7 @@ impl ExtraClaims {
         if length > Self::MOST_BYTES { Err(InvalidClaims::Size) } else { Ok(Self(checked)) }
     }
 
-    /// Whether there are none.
+    /// Whether the token gets no further claim.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

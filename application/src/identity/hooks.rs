@@ -140,20 +140,20 @@ pub trait TokenClaims: Send + Sync {
     async fn claims(&self, user_id: UserId, session_id: SessionId) -> Result<ExtraClaims, BoxError>;
 }
 
-/// Is told of logins on new devices.
+/// Learns of logins on new devices.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait DeviceObserver: Send + Sync {
-    /// Is told after the login is stored, at most once. It cannot stop the login; the answer waits for it, at most for
+    /// Learns of a login after it is stored, at most once. It cannot stop the login; the answer waits for it, at most for
     /// [`IdentityHooks::patience`]. A crash or an error loses the call, so a program that must not miss a login subscribes to
     /// the event `identity.user_logged_in.v1`.
     ///
     /// # Errors
-    /// Nobody learns of an error, so the observer logs its own.
+    /// No caller learns of an error, so the observer logs its own.
     async fn logged_in(&self, login: &NewDeviceLogin) -> Result<(), BoxError>;
 }
 
-/// The hooks of a program. By default, there are none.
+/// The hooks of a program. By default, it has no hook.
 #[derive(Clone)]
 pub struct IdentityHooks {
     /// Decides who may register.
@@ -162,7 +162,7 @@ pub struct IdentityHooks {
     pub passwords: Option<Arc<dyn PasswordRule>>,
     /// Adds claims to access tokens.
     pub claims: Option<Arc<dyn TokenClaims>>,
-    /// Is told of logins on new devices.
+    /// Learns of logins on new devices.
     pub devices: Option<Arc<dyn DeviceObserver>>,
     /// How long a request waits for one call of a hook.
     pub patience: Duration,

@@ -13,13 +13,14 @@ use crate::{
     config::Config,
     data_dir::{DataDir, NamedSecrets, ServerLock},
     files::{Contents, content_types, contents, scanner},
+    foundation::Foundation,
     gauges::{Gauges, Pools},
     keys::Keys,
     later::{AddHandlers, AddSubscribers, Later},
     mail::post,
     start_error::StartError,
     stores::{self, OpenStore},
-    waiting::{open_store, refuse_defects},
+    waiting::refuse_defects,
 };
 use skep_application::{
     App, Ports, Store, events::Subscribers, identity::IdentityHooks, jobs::Handlers, kernel::Runtime,
@@ -37,36 +38,6 @@ use tokio_util::sync::CancellationToken;
 pub const ISSUER: &str = "skep";
 /// The audience of access tokens.
 const AUDIENCE: &str = "skep";
-
-/// The data folder, the store and the runtime, before the schema is changed.
-pub(crate) struct Foundation {
-    pub(crate) store: OpenStore,
-    pub(crate) data: DataDir,
-    pub(crate) runtime: Runtime,
-}
-
-impl Foundation {
-    /// Opens the data folder and the store, and waits until the store answers. Does not change the schema.
-    ///
-    /// # Errors
-    /// [`StartError`].
-    pub(crate) async fn open(config: &Config) -> Result<Self, StartError> {
-        Self::on(DataDir::open(&config.data_dir)?, config, system_runtime(), None).await
-    }
-
-    async fn on(
-        data: DataDir,
-        config: &Config,
-        runtime: Runtime,
-        store: Option<Arc<dyn Store>>,
-    ) -> Result<Self, StartError> {
-        let store = match store {
-            Some(store) => OpenStore::given(store),
-            None => open_store(config, &data, runtime.clock.clone()).await?,
-        };
-        Ok(Self { store, data, runtime })
-    }
-}
 
 /// One instance of Skep.
 pub struct Skep {

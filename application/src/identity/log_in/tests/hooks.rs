@@ -65,10 +65,10 @@ fn traveled(house: House) -> House {
 }
 
 #[tokio::test]
-async fn the_program_is_told_of_a_new_device_once_after_the_login_is_stored() {
-    let told = Arc::new(Mutex::new(vec![]));
+async fn the_program_learns_of_a_new_device_once_after_the_login_is_stored() {
+    let reported = Arc::new(Mutex::new(vec![]));
     let (house, mut parts, mut hook) = (traveled(house()), Parts::verifying_once(), MockDeviceObserver::new());
-    let (noted, seen) = (told.clone(), house.seen.clone());
+    let (noted, seen) = (reported.clone(), house.seen.clone());
     hook.expect_logged_in().times(1).returning(move |login| {
         assert_eq!(seen.endings(), [Ending::Committed]);
         noted.lock().unwrap().push(login.clone());
@@ -77,8 +77,8 @@ async fn the_program_is_told_of_a_new_device_once_after_the_login_is_stored() {
     parts.hooks.devices = Some(Arc::new(hook));
     parts.log_in(&Scripted::of([house.open()]), ADDRESS, PASSWORD).await.unwrap();
     let session = house.seen.one::<Session>("sessions.insert");
-    let told = told.lock().unwrap();
-    let [NewDeviceLogin { user_id, session_id, at, .. }] = &told[..] else { panic!("{told:?}") };
+    let reported = reported.lock().unwrap();
+    let [NewDeviceLogin { user_id, session_id, at, .. }] = &reported[..] else { panic!("{reported:?}") };
     assert_eq!((*user_id, *session_id, *at), (session.user_id, session.id, session.created_at));
 }
 
@@ -100,7 +100,7 @@ async fn an_observer_that_does_not_return_delays_a_login_and_does_not_stop_it() 
 }
 
 #[tokio::test]
-async fn the_program_is_not_told_of_a_login_that_is_refused_or_expected() {
+async fn the_program_does_not_learn_of_a_login_that_is_refused_or_expected() {
     let mut parts = Parts::verifying_once();
     parts.hooks.devices = Some(Arc::new(MockDeviceObserver::new()));
     parts.log_in(&Scripted::of(Vec::<crate::identity::MockIdentityTx>::new()), ADDRESS, "wrong").await.unwrap_err();
