@@ -5,13 +5,13 @@ use crate::{
     catalog::{Catalog, ProductSource},
     events::{EventPolicy, Events, PlaceEvents, SweepEvents},
     files::{
-        BlobStore, ContentTypes, ExportFiles, ExportUploads, FilePolicy, Files, ImagePolicy, ImageScaler, Scanner,
-        SweepExpiredFiles, SweepFiles, SweepOrphanBlobs,
+        BlobStore, ContentTypes, DeliveryPolicy, ExportFiles, ExportUploads, FilePolicy, Files, ImagePolicy,
+        ImageScaler, Scanner, SweepExpiredFiles, SweepFiles, SweepOrphanBlobs,
     },
     identity::{
         AccessTokens, AccountPolicy, AddEmailKeys, EraseAccounts, ExportAccount, ExportKnownNetworks, ExportProfile,
-        ExportSessions, Identity, OneTimeSecrets, PasswordHasher, RolePolicy, SessionPolicy, SweepAccountLinks,
-        SweepKnownNetworks, SweepSessions,
+        ExportSessions, Identity, IdentityHooks, OneTimeSecrets, PasswordHasher, RolePolicy, SessionPolicy,
+        SweepAccountLinks, SweepKnownNetworks, SweepSessions,
     },
     jobs::{JobPolicy, Jobs, LeasePolicy, SchedulePolicy, SweepJobs},
     kernel::{EraseUser, ExportUser, Fingerprints, RateLimits, Runtime, SweepAll},
@@ -54,6 +54,8 @@ pub struct Ports {
     pub image_scaler: Arc<dyn ImageScaler>,
     /// Judges whether contents are harmful. Without one, files are ready as soon as they are stored.
     pub scanner: Option<Arc<dyn Scanner>>,
+    /// What the program adds to identity. By default, nothing.
+    pub hooks: IdentityHooks,
 }
 
 /// The rules that a deployment can configure.
@@ -83,6 +85,8 @@ pub struct Policies {
     pub files: FilePolicy,
     /// The sizes in which pictures are shown.
     pub images: ImagePolicy,
+    /// Where clients and caches get the contents of public files.
+    pub delivery: DeliveryPolicy,
     /// How much a search reads.
     pub search: SearchPolicy,
 }

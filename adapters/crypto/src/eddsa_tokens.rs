@@ -10,7 +10,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use keys::TokenKeys;
 use serde::{Deserialize, Serialize};
 use skep_application::{
-    identity::{AccessClaims, AccessTokens, TokenError},
+    identity::{AccessClaims, AccessTokens, ExtraClaims, TokenError},
     kernel::BoxError,
 };
 use skep_domain::shared::{SessionId, Timestamp, UserId};
@@ -62,6 +62,15 @@ struct Claims {
     /// Never issued, but checked if it is there.
     #[serde(skip_serializing_if = "Option::is_none")]
     nbf: Option<i64>,
+}
+
+/// What is signed.
+#[derive(Serialize)]
+struct Issued<'a> {
+    #[serde(flatten)]
+    claims: Claims,
+    #[serde(flatten)]
+    extra: &'a ExtraClaims,
 }
 
 /// The content of a token with a valid signature.
@@ -126,14 +135,14 @@ impl EdDsaTokens {
             issued_at: now,
             expires_at: now.plus_millis(1_000),
         };
-        let token = self.sign(keys, &claims).map_err(TokenSetupError)?;
+        let token = self.sign(keys, &claims, &ExtraClaims::default()).map_err(TokenSetupError)?;
         match self.verify_signature(keys, &token) {
             Ok(_) => Ok(()),
             Err(error) => Err(TokenSetupError(error.into())),
         }
     }
 
-    fn sign(&self, keys: &TokenKeys, claims: &AccessClaims) -> Result<String, BoxError> {
+    fn sign(&self, keys: &TokenKeys, claims: &AccessClaims, extra: &ExtraClaims) -> Result<String, BoxError> {
         let claims = Claims {
             iss: self.issuer.clone(),
             aud: self.audience.clone(),
@@ -144,7 +153,7 @@ impl EdDsaTokens {
             exp: claims.expires_at.as_millis().div_euclid(1_000),
             nbf: None,
         };
-        Ok(jsonwebtoken::encode(&keys.header, &claims, &keys.signing)?)
+        Ok(jsonwebtoken::encode(&keys.header, &Issued { claims, extra }, &keys.signing)?)
     }
 
     fn verify_signature(&self, keys: &TokenKeys, token: &str) -> Result<VerifiedToken, TokenError> {
@@ -180,8 +189,8 @@ fn time(seconds: i64) -> Result<Timestamp, TokenError> {
 }
 
 impl AccessTokens for EdDsaTokens {
-    fn issue(&self, claims: &AccessClaims) -> Result<String, BoxError> {
-        self.sign(&self.keys(), claims)
+    fn issue(&self, claims: &AccessClaims, extra: &ExtraClaims) -> Result<String, BoxError> {
+        self.sign(&self.keys(), claims, extra)
     }
 
     fn verify(&self, token: &str, now: Timestamp) -> Result<AccessClaims, TokenError> {

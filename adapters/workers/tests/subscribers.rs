@@ -8,7 +8,7 @@ use skep_application::{
     App, Policies, Ports,
     events::{EventHandler, EventsTx, HandlerError, Handling, PlacedEvent, Subscribers},
     files::{MockBlobStore, MockContentTypes, MockImageScaler},
-    identity::{MockAccessTokens, MockOneTimeSecrets, MockPasswordHasher},
+    identity::{IdentityHooks, MockAccessTokens, MockOneTimeSecrets, MockPasswordHasher},
     jobs::{Handlers, LeasePolicy, enqueue_internal},
     kernel::{Actor, Begin, MockFingerprints, MockRateLimits, OutboxEvent, TxMode},
     notifications::{MockMailer, MockRenderer},
@@ -79,6 +79,7 @@ impl Scene {
             content_types: Arc::new(MockContentTypes::new()),
             image_scaler: Arc::new(MockImageScaler::new()),
             scanner: None,
+            hooks: IdentityHooks::default(),
         };
         let app = Arc::new(App::new(ports, Policies::default()));
         let stop = CancellationToken::new();

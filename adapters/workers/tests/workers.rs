@@ -7,7 +7,7 @@ mod paused;
 use skep_application::{
     App, Policies, Ports,
     files::{MockBlobStore, MockContentTypes, MockImageScaler},
-    identity::{MockAccessTokens, MockOneTimeSecrets, MockPasswordHasher},
+    identity::{IdentityHooks, MockAccessTokens, MockOneTimeSecrets, MockPasswordHasher},
     jobs::{
         Handlers, JobCommand, JobError, JobHandler, JobRun, JobsTx, LeasePolicy, Outcome, enqueue_internal, job_for,
     },
@@ -136,6 +136,7 @@ impl Scene {
             content_types: Arc::new(MockContentTypes::new()),
             image_scaler: Arc::new(MockImageScaler::new()),
             scanner: None,
+            hooks: IdentityHooks::default(),
             renderer: Arc::new(MockRenderer::new()),
         };
         let app = Arc::new(App::new(ports, Policies { leases, ..Policies::default() }));

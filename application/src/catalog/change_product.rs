@@ -6,7 +6,7 @@ use crate::kernel::{
 };
 use serde::{Serialize, Serializer};
 use skep_domain::{
-    catalog::{Product, ProductChange, actions, events::ProductChanged},
+    catalog::{Product, ProductChange, actions},
     shared::{Action, Currency, Money, Patch, ProductId},
 };
 
@@ -140,10 +140,8 @@ impl Command for ChangeProduct {
         let (now, change, before) = (product.now(), change.of(product.price), Product::clone(&product));
         let changed = product.change(change, now);
         if changed.map_err(|refusal| Invalid::one("/price/amount", "out_of_range", refusal))? {
-            let saved = stored_products::save(unit, &before, &product).await;
-            product.version = saved.map_err(PRODUCT_SKU.refused::<Self::Error>(SkuTaken))?;
-            let event = ProductChanged::of(&product);
-            product.record(unit.outbox(), &event, product.version, product.updated_at).await?;
+            let saved = stored_products::save_change(unit, &before, &mut product).await;
+            saved.map_err(PRODUCT_SKU.refused::<Self::Error>(SkuTaken))?;
         }
         Ok(product.into_target())
     }

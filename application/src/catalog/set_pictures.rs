@@ -9,7 +9,7 @@ use crate::{
     },
 };
 use skep_domain::{
-    catalog::{MOST_PICTURES, Picture, PicturesRefusal, Product, UnfitFile, actions, events::ProductChanged},
+    catalog::{MOST_PICTURES, Picture, PicturesRefusal, Product, UnfitFile, actions},
     files::FileId,
     shared::{Action, ProductId},
 };
@@ -89,9 +89,7 @@ impl Command for SetPictures {
         let (now, before) = (product.now(), Product::clone(&product));
         if product.set_pictures(plan.pictures.clone()?, now).map_err(invalid)? {
             check_files(unit, product.actor(), &product.pictures).await?;
-            product.version = stored_products::save(unit, &before, &product).await?;
-            let event = ProductChanged::of(&product);
-            product.record(unit.outbox(), &event, product.version, product.updated_at).await?;
+            stored_products::save_change(unit, &before, &mut product).await?;
         }
         Ok(product.into_target())
     }

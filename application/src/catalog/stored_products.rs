@@ -2,12 +2,12 @@
 
 use super::{CatalogTx, ProductQueries};
 use crate::{
-    kernel::{Begin, Runtime, StoreError, TxMode, run},
+    kernel::{Authorized, Begin, Runtime, StoreError, TxMode, run},
     search::{SearchBatch, SearchBuilds, SearchCard, SearchSource, advance, index_again, index_change},
 };
 use async_trait::async_trait;
 use skep_domain::{
-    catalog::{PRODUCT_KIND, Product, actions},
+    catalog::{PRODUCT_KIND, Product, actions, events::ProductChanged},
     search::{SearchBuild, SearchKind},
     shared::{Action, ProductId, Version},
 };
@@ -31,6 +31,20 @@ pub(super) async fn find(unit: &mut dyn CatalogTx, id: ProductId) -> Result<Opti
 pub(super) async fn insert(unit: &mut dyn CatalogTx, product: &Product) -> Result<(), StoreError> {
     unit.products().insert(product).await?;
     index_change(unit.search(), None, product.document().as_ref()).await
+}
+
+/// Saves a product that was `before`, with its new version, indexes it, and records the event of its change.
+///
+/// # Errors
+/// Those of `ProductRepository::save`.
+pub(super) async fn save_change(
+    unit: &mut dyn CatalogTx,
+    before: &Product,
+    product: &mut Authorized<'_, Product>,
+) -> Result<(), StoreError> {
+    product.version = save(unit, before, product).await?;
+    let event = ProductChanged::of(product);
+    product.record(unit.outbox(), &event, product.version, product.updated_at).await
 }
 
 /// Saves a product that was `before`, and indexes it.

@@ -22,6 +22,22 @@ pub struct FilePolicy {
     pub longest_link: Duration,
 }
 
+/// Where clients and caches get the contents of public files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeliveryPolicy {
+    /// The address that their URLs begin with, without a slash at its end. `None` if it is that of the API.
+    pub files_url: Option<String>,
+    /// How long a cache that several clients share may give a content before it asks whether the file is still there.
+    pub shared_cache: Duration,
+}
+
+impl Default for DeliveryPolicy {
+    /// The address of the API, and a day.
+    fn default() -> Self {
+        Self { files_url: None, shared_cache: Duration::from_hours(24) }
+    }
+}
+
 impl Default for FilePolicy {
     /// 1,000 files and 1 GiB for each user, 8 uploads at the same time, 100 MiB for one file, 2 hours for an upload,
     /// a day for one that arrives in pieces, and a day for a content without a file. A link lasts an hour, and at most 7

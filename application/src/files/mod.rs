@@ -31,6 +31,9 @@ mod not_ready;
 mod ports;
 mod queries;
 mod remove_files;
+mod rescan_files;
+#[cfg(test)]
+mod rescan_tests;
 mod resumable;
 mod scan_file;
 #[cfg(test)]
@@ -60,7 +63,7 @@ pub use file_links::{
     FileLink, FileLinkExpired, FileLinkInvalid, FileLinks, LinkedUse, ReadLinkError, SignFileLink, SignFileLinkCommand,
     SignFileLinkError, SignedFileLink,
 };
-pub use file_policy::FilePolicy;
+pub use file_policy::{DeliveryPolicy, FilePolicy};
 pub use get_image::{
     GetImage, GetImageError, ImageTooLarge, ImageUnreadable, NotAnImage, ScalersBusy, ShowContentError, SizedImage,
     UnknownImageSize,
@@ -73,6 +76,7 @@ pub use ports::*;
 pub(crate) use queries::is_shown;
 pub use queries::{GetFile, ListFiles, ReadFile, ReadFileError, ShownContent};
 pub use remove_files::{RemoveFiles, SweepFiles, SweepOrphanBlobs};
+pub use rescan_files::{NotRescanned, Rescan, RescanFiles, Rescanned};
 pub use resumable::{
     AppendUpload, AppendUploadCommand, AppendUploadError, Appended, Appending, CreateUpload, CreateUploadCommand,
     CreateUploadError, GetUpload, GetUploadError, ListUploads, PieceMismatch, PieceTooLong, StoreUpload,
@@ -135,6 +139,8 @@ pub struct Files {
     pub delete_file: Arc<DeleteFile>,
     /// Asks the scanner about files.
     pub scan_file: ScanFile,
+    /// Looks again at the files that wait for a scanner.
+    pub rescan_files: RescanFiles,
     /// Compares the contents of all files with their checksums.
     pub verify_files: VerifyFiles,
     /// Copies the contents of all files to another store.
@@ -168,6 +174,7 @@ impl Files {
         let parts = UploadParts::new(store.clone(), contents, complete, remove.clone(), runtime.clone(), policy);
         let parts = Arc::new(parts);
         let stores = (store.clone() as Arc<_>, store.clone() as Arc<_>);
+        let has_scanner = scanner.is_some();
         let scan_file = ScanFile::new(stores, blobs.clone(), scanner, runtime.clone());
         Self {
             upload_file: UploadFile::new(parts.clone()),
@@ -184,6 +191,7 @@ impl Files {
             get_image,
             scan_file,
             sign_file_link: SignFileLink::new(store.clone(), links, policy, clock),
+            rescan_files: RescanFiles::new(store.clone(), store.clone(), has_scanner, runtime.clone()),
             verify_files: VerifyFiles::new(store.clone(), blobs),
             copy_contents: CopyContents::new(store.clone(), store.clone(), store.clone(), runtime.clone()),
             list_files: ListFiles::new(store, runtime.clock),

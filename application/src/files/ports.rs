@@ -131,6 +131,12 @@ const fn ready() -> FileState {
 }
 
 impl FileView {
+    /// Whether every visitor that knows the id gets the content.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.visibility == FileVisibility::Public && self.state == FileState::Ready
+    }
+
     /// The view of a file. `None` unless it is complete.
     #[must_use]
     pub fn of(file: &File) -> Option<Self> {

@@ -17,7 +17,7 @@ use skep_domain::{
         File, FileContent, FileId, FileState, ThreatName, Verdict,
         events::{FileInfected, FileUploaded},
     },
-    jobs::{JobArgs, JobKind, NewJob, Progress, QueueName},
+    jobs::{JobArgs, JobKind, JobStates, NewJob, Progress, QueueName, UniqueKey, Uniqueness},
     shared::{EventId, Timestamp},
 };
 use std::sync::Arc;
@@ -44,7 +44,10 @@ impl FileScan {
         let args = serde_json::to_string(self).map_err(StoreError::unreadable)?;
         let args = JobArgs::parse(args).map_err(StoreError::unreadable)?;
         let kind = JobKind::stored(Self::JOB_KIND.to_owned());
-        Ok(NewJob { max_attempts: Self::ATTEMPTS, queue: QueueName::scans(), ..NewJob::of(kind, args) })
+        // A file that is looked at again has no second job.
+        let key = UniqueKey::parse(&format!("{}:{}", Self::JOB_KIND, self.file_id)).map_err(StoreError::unreadable)?;
+        let unique = Some(Uniqueness { key, states: JobStates::UNFINISHED });
+        Ok(NewJob { max_attempts: Self::ATTEMPTS, queue: QueueName::scans(), unique, ..NewJob::of(kind, args) })
     }
 }
 

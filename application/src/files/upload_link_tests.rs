@@ -112,6 +112,13 @@ fn a_link_is_made_within_the_limits_of_its_purpose() {
     ] {
         assert_eq!(problem(&sign(&user(1), wrong)), ("validation_failed", vec![(place, fault)]));
     }
+    let wrong = SignUploadLinkCommand { expires_in: Some(0), most_bytes: Some(0), ..media_type("text/plain") };
+    let all = vec![
+        ("/expires_in", "out_of_range"),
+        ("/max_bytes", "out_of_range"),
+        ("/media_type", "media_type_not_allowed"),
+    ];
+    assert_eq!(problem(&sign(&user(1), wrong)), ("validation_failed", all), "every wrong field is named");
     assert_eq!(code(&sign(&visitor(), asked())), "unauthenticated");
     assert_eq!(code(&sign(&actor(1, &[]), asked())), "forbidden");
 }

@@ -143,31 +143,48 @@ impl SignUploadLink {
     ) -> Result<SignedUploadLink, SignUploadLinkError> {
         permit(actor, actions::UPLOAD_FILE)?;
         let signer = account(actor, actions::UPLOAD_FILE)?;
-        let expires_at = expiry(&self.policy, command.expires_in, self.runtime.clock.now())?;
+        let mut invalid = Invalid::default();
+        let expires_at = expiry(&self.policy, command.expires_in, self.runtime.clock.now());
+        let expires_at = expires_at.map_err(|refused| invalid.errors.extend(refused.errors)).ok();
+        let (Some(file), Some(expires_at)) = (self.file(&mut invalid, command), expires_at) else {
+            return Err(invalid.into());
+        };
         let id = UploadLinkId::new(self.runtime.ids.next());
-        let terms = Terms { id, signer, expires: expires_at.as_millis().div_euclid(1_000), file: self.file(command)? };
+        let terms = Terms { id, signer, expires: expires_at.as_millis().div_euclid(1_000), file };
         let link = self.links.sign_upload(&terms)?;
         Ok(SignedUploadLink { id, link, expires_at })
     }
 
-    fn file(&self, command: SignUploadLinkCommand) -> Result<LinkedFile, Invalid> {
+    /// The file of the link. Every wrong value is noted.
+    fn file(&self, invalid: &mut Invalid, command: SignUploadLinkCommand) -> Option<LinkedFile> {
         let SignUploadLinkCommand { name, purpose, visibility, most_bytes, media_type, .. } = command;
-        let allowed = self.policy.most_bytes(purpose);
-        let most_bytes = match most_bytes {
-            None => allowed,
-            Some(bytes) if bytes < 1 => return Err(Invalid::one("/max_bytes", "out_of_range", "must be at least 1")),
-            Some(bytes) => u64::try_from(bytes).ok().filter(|bytes| *bytes <= allowed).ok_or_else(|| {
-                Invalid::one("/max_bytes", "too_large", format!("must be at most {allowed} for this purpose"))
-            })?,
+        let most_bytes = self.most_bytes(invalid, purpose, most_bytes);
+        let media_type = match media_type {
+            None => Some(None),
+            Some(text) => named(invalid, purpose, &text).map(Some),
         };
-        let media_type = media_type.map(|text| MediaType::parse(&text)).transpose();
-        let media_type = media_type.map_err(|error| Invalid::one("/media_type", "invalid_value", error.to_string()))?;
-        if media_type.as_ref().is_some_and(|named| !purpose.takes(named)) {
-            let detail = "must be one that a file for this purpose can have";
-            return Err(Invalid::one("/media_type", "media_type_not_allowed", detail));
-        }
-        Ok(LinkedFile { name, purpose, visibility, most_bytes, media_type })
+        Some(LinkedFile { name, purpose, visibility, most_bytes: most_bytes?, media_type: media_type? })
     }
+
+    fn most_bytes(&self, invalid: &mut Invalid, purpose: FilePurpose, asked: Option<i64>) -> Option<u64> {
+        const FIELD: &str = "/max_bytes";
+        let allowed = self.policy.most_bytes(purpose);
+        let Some(asked) = asked else { return Some(allowed) };
+        match u64::try_from(asked) {
+            Ok(bytes) if (1..=allowed).contains(&bytes) => Some(bytes),
+            Err(_) | Ok(0) => invalid.check(FIELD, "out_of_range", Err("must be at least 1")),
+            Ok(_) => invalid.check(FIELD, "too_large", Err(format!("must be at most {allowed} for this purpose"))),
+        }
+    }
+}
+
+/// The media type that a caller names.
+fn named(invalid: &mut Invalid, purpose: FilePurpose, text: &str) -> Option<MediaType> {
+    const FIELD: &str = "/media_type";
+    let named = invalid.check(FIELD, "invalid_value", MediaType::parse(text))?;
+    let taken =
+        if purpose.takes(&named) { Ok(named) } else { Err("must be one that a file for this purpose can have") };
+    invalid.check(FIELD, "media_type_not_allowed", taken)
 }
 
 use_case_error! {

@@ -111,9 +111,8 @@ impl ChangePassword {
         let user = self.present.owner::<ChangePasswordError>(actor, CHANGE_PASSWORD).await?;
         let owner = PasswordOwner { email: user.email.as_str(), display_name: user.display_name.as_str() };
         let mut invalid = Invalid::default();
-        let Some(password) = self.accounts.judge(&mut invalid, "/new_password", &command.new_password, owner) else {
-            return Err(invalid.into());
-        };
+        let judged = self.accounts.judge(&mut invalid, "/new_password", &command.new_password, owner).await?;
+        let password = judged.ok_or(invalid)?;
         let verified = self.present.check(actor, &user, command.current_password).await?;
         let (auth_epoch, device) = (verified.credentials.auth_epoch, command.device);
         // The epoch that the change begins: the tokens of all devices end, and the caller's device gets one of the next.
@@ -128,7 +127,7 @@ impl ChangePassword {
                 StartedSession::Cookie(self.sessions.cookie(new, next_epoch, None))
             }
             Some(SessionKind::Token) | None => {
-                let new = self.sessions.with_tokens(actor, user.id, device);
+                let new = self.sessions.with_tokens(actor, user.id, device).await?;
                 self.change(actor, &change(&new.session)).await?;
                 StartedSession::Tokens(self.sessions.tokens(&new, next_epoch, None)?)
             }

@@ -1,8 +1,8 @@
 //! Logs a user in with a password.
 
 use super::{
-    Accounts, CookieAnswer, Credentials, DeviceTokens, HasherBusy, IdentityTx, LogInAnswer, LoginAttempts,
-    PasswordHasher, SessionCookies, SessionPolicy, SessionSecrets, UserQueries,
+    Accounts, CookieAnswer, Credentials, DeviceTokens, HasherBusy, IdentityHooks, IdentityTx, LogInAnswer,
+    LoginAttempts, NewDeviceLogin, PasswordHasher, SessionCookies, SessionPolicy, SessionSecrets, UserQueries,
     login_notices::{LoginNotices, Notice},
     new_session::NewSessions,
     password_check::{PasswordCheck, Verified, check_error},
@@ -67,6 +67,7 @@ pub struct LogIn {
     notices: LoginNotices,
     policy: SessionPolicy,
     runtime: Runtime,
+    hooks: IdentityHooks,
 }
 
 /// A password that was right.
@@ -80,6 +81,8 @@ struct Checked {
 struct Login<'a> {
     session: &'a Session,
     checked: &'a Checked,
+    /// Whether neither the device nor the network was known when the password was verified.
+    is_unknown: bool,
     /// The mail about the login, if its owner may not expect it.
     notice: Option<&'a Notice>,
     /// The value of the cookie that the browser has sent, whose session ends.
@@ -99,11 +102,11 @@ impl LogIn {
         notices: LoginNotices,
         policy: SessionPolicy,
     ) -> Self {
-        let Accounts { hasher, runtime, .. } = accounts;
+        let Accounts { hasher, runtime, hooks, .. } = accounts;
         let check = PasswordCheck::new(users, hasher.clone(), runtime.clock.clone(), attempts, policy);
         let (cookies, devices) = (secrets.cookies.clone(), secrets.devices.clone());
         let sessions = NewSessions::new(secrets, policy, runtime.clone());
-        Self { store, check, hasher, sessions, cookies, devices, notices, policy, runtime }
+        Self { store, check, hasher, sessions, cookies, devices, notices, policy, runtime, hooks }
     }
 
     /// Checks the password and starts a session with tokens. Ends the oldest sessions of the user if there would be too
@@ -119,7 +122,7 @@ impl LogIn {
         let device = command.device.clone();
         let checked = self.check(actor, command).await?;
         let Verified { credentials, device: known, .. } = &checked.verified;
-        let new = self.sessions.with_tokens(actor, credentials.user_id, device);
+        let new = self.sessions.with_tokens(actor, credentials.user_id, device).await?;
         self.store(actor, &new.session, &checked, None).await?;
         Ok(self.sessions.tokens(&new, credentials.auth_epoch, *known)?)
     }
@@ -173,8 +176,11 @@ impl LogIn {
     ) -> Result<(), LogInError> {
         let ids = &self.runtime.ids;
         let (event_id, end_id) = (EventId::new(ids.next()), EventId::new(ids.next()));
-        let notice = self.notices.prepare(&checked.verified, session, &self.policy.known_networks).await;
-        let login = &Login { session, checked, notice: notice.as_ref(), replaced, event_id, end_id };
+        let Verified { credentials, device, network, .. } = &checked.verified;
+        let policy = &self.policy.known_networks;
+        let is_unknown = device.is_none() && !credentials.known_networks.contains(*network, session.created_at, policy);
+        let notice = if is_unknown { self.notices.prepare(&checked.verified, session).await } else { None };
+        let login = &Login { session, checked, is_unknown, notice: notice.as_ref(), replaced, event_id, end_id };
         let stored: Result<bool, LogInError> = run(&self.runtime, actor.deadline, |attempt| async move {
             let mut tx = self.store.begin(TxMode::Write, &[]).await?;
             let result = self.start(&mut *tx, actor, login, &attempt).await;
@@ -184,11 +190,16 @@ impl LogIn {
         if let (Ok(false), Some(notice)) = (&stored, notice) {
             self.notices.give_back(notice).await;
         }
-        stored.map(drop)
+        if stored? {
+            let Session { id: session_id, user_id, created_at: at, origin, .. } = session.clone();
+            let login = NewDeviceLogin { user_id, session_id, device: origin.device, network: actor.network, at };
+            self.hooks.tell(&self.runtime, &login).await;
+        }
+        Ok(())
     }
 
     /// Stores the session, the network and the mail about the login, unless the password has changed, or the account is
-    /// disabled or no longer exists. Returns whether the mail was stored; after an unknown outcome, it counts as stored.
+    /// disabled or no longer exists. Returns whether the device is new; after an unknown outcome, it is if it was unknown.
     async fn start(
         &self,
         tx: &mut dyn IdentityTx,
@@ -196,9 +207,9 @@ impl LogIn {
         login: &Login<'_>,
         attempt: &Attempt,
     ) -> Result<bool, LogInError> {
-        let Login { session, checked: Checked { verified, renewed }, notice, event_id, .. } = *login;
+        let Login { session, checked: Checked { verified, renewed }, is_unknown, notice, event_id, .. } = *login;
         if attempt.after_unknown && tx.outbox().settle(event_id).await? {
-            return Ok(true);
+            return Ok(is_unknown);
         }
         let Credentials { auth_epoch, password_hash: old, .. } = &verified.credentials;
         let user = tx.users().find(session.user_id).await?;
@@ -212,18 +223,16 @@ impl LogIn {
         self.replace(tx, actor, login).await?;
         self.sessions.store(tx, session, &user).await?;
         let known = self.remember(tx, verified, session.created_at).await?;
-        let is_mailed = match notice {
-            Some(notice) => {
-                let login = (verified, &user, &known);
-                self.notices.store(tx, actor, notice, login, &self.policy.known_networks).await?
-            }
-            None => false,
-        };
+        let (network, policy) = (verified.network, &self.policy.known_networks);
+        let is_new = is_unknown && known.is_surprised_by(network, user.created_at, session.created_at, policy);
+        if let Some(notice) = notice.filter(|_| is_new) {
+            self.notices.store(tx, actor, notice, &user).await?;
+        }
         let logged_in = UserLoggedIn::of(session);
         let mut event = OutboxEvent::of(event_id, &logged_in, Version::FIRST, actor, session.created_at)?;
         event.actor_id = Some(user.id);
         tx.outbox().append(&event).await?;
-        Ok(is_mailed)
+        Ok(is_new)
     }
 
     /// Ends the session of the cookie that the browser has sent, if it holds.

@@ -8,7 +8,7 @@ use super::{
     password_check::Verified,
 };
 use crate::kernel::{Actor, StoreError};
-use skep_domain::identity::{KnownNetworkPolicy, KnownNetworks, Session, User};
+use skep_domain::identity::{Session, User};
 
 /// Mails the owner of an account about a login on a new device: one that shows no token of the account, from a network
 /// that the account does not know.
@@ -28,18 +28,11 @@ impl LoginNotices {
         Self { mails, attempts }
     }
 
-    /// Makes the mail about the login that starts this session, before its unit of work begins. `None` if the device or
-    /// the network is known, no mails are wanted, or the address has had enough of them. The attempts are not those of
-    /// mails that callers ask for, so no thief can use them up before the login.
-    pub(super) async fn prepare(
-        &self,
-        verified: &Verified,
-        session: &Session,
-        networks: &KnownNetworkPolicy,
-    ) -> Option<Notice> {
-        let known = &verified.credentials.known_networks;
-        let is_known = verified.device.is_some() || known.contains(verified.network, session.created_at, networks);
-        if is_known || !self.mails.policy.login_mails {
+    /// Makes the mail about the login that starts this session, before its unit of work begins. `None` if no mails are
+    /// wanted, or the address has had enough of them. The attempts are not those of mails that callers ask for, so no thief
+    /// can use them up before the login.
+    pub(super) async fn prepare(&self, verified: &Verified, session: &Session) -> Option<Notice> {
+        if !self.mails.policy.login_mails {
             return None;
         }
         let taken = self.attempts.take_of_login(&verified.email).await?;
@@ -47,22 +40,15 @@ impl LoginNotices {
         Some(Notice { mail, taken })
     }
 
-    /// Stores the job of the mail, unless the login is an expected one. `known` are the networks before it. Returns
-    /// whether it was stored.
+    /// Stores the job of the mail.
     pub(super) async fn store(
         &self,
         tx: &mut dyn IdentityTx,
         actor: &Actor,
         notice: &Notice,
-        (verified, user, known): (&Verified, &User, &KnownNetworks),
-        networks: &KnownNetworkPolicy,
-    ) -> Result<bool, StoreError> {
-        let now = notice.mail.now();
-        if !known.is_surprised_by(verified.network, user.created_at, now, networks) {
-            return Ok(false);
-        }
-        self.mails.store_new(tx, actor, notice.mail, Recipient::owner(user)).await?;
-        Ok(true)
+        user: &User,
+    ) -> Result<(), StoreError> {
+        self.mails.store_new(tx, actor, notice.mail, Recipient::owner(user)).await
     }
 
     /// Gives back what a mail has taken that was not stored.

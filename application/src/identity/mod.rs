@@ -34,12 +34,14 @@ mod erase_accounts;
 pub(crate) mod erasures;
 mod export_account;
 mod export_sections;
+mod extra_claims;
 mod get_csrf_token;
 mod get_profile;
 mod group_fields;
 mod group_members;
 mod group_queries;
 mod group_view;
+mod hooks;
 mod import_user;
 mod invite_user;
 mod issue_setup_token;
@@ -116,6 +118,7 @@ pub use end_user_sessions::{EndUserSessions, EndUserSessionsCommand, EndUserSess
 pub use erase_accounts::EraseAccounts;
 pub use export_account::{ExportAccount, ExportAccountHandler};
 pub use export_sections::{ExportKnownNetworks, ExportProfile, ExportSessions};
+pub use extra_claims::{ExtraClaims, InvalidClaims};
 pub use get_csrf_token::{GetCsrfToken, GetCsrfTokenError, NoCookieSession};
 pub use get_profile::GetProfile;
 pub use group_fields::{GroupCycle, GroupInUse, GroupNameTaken, GroupTooDeep, TooManyGroups, TooManyMemberships};
@@ -124,6 +127,12 @@ pub use group_members::{
 };
 pub use group_queries::{ListGroupMembers, ListGroups};
 pub use group_view::GroupView;
+pub use hooks::{
+    AskedRegistration, DeviceObserver, HookReason, HookVerdict, IdentityHooks, NewDeviceLogin, NewPassword,
+    PasswordRule, RegistrationGate, TokenClaims,
+};
+#[cfg(any(test, feature = "testing"))]
+pub use hooks::{MockDeviceObserver, MockPasswordRule, MockRegistrationGate, MockTokenClaims};
 pub use import_user::{CheckImport, ImportUser, ImportUserCommand, ImportUserError};
 pub use invite_user::{InviteUser, InviteUserCommand, InviteUserError};
 pub use issue_setup_token::{IssueSetupToken, IssueSetupTokenError};
@@ -137,7 +146,9 @@ pub use read_account_mail::{AddressedMail, ReadAccountMail, ReadAccountMailError
 pub use redeem_link::LinkInvalid;
 pub use refresh_session::{InvalidRefreshToken, RefreshSession, RefreshSessionCommand, RefreshSessionError};
 pub use refresh_tokens::RefreshTokens;
-pub use register_user::{RegisterUser, RegisterUserCommand, RegisterUserError, Registered, RegistrationClosed};
+pub use register_user::{
+    RegisterUser, RegisterUserCommand, RegisterUserError, Registered, RegistrationClosed, RegistrationRefused,
+};
 pub use request_email_change::{RequestEmailChange, RequestEmailChangeCommand, RequestEmailChangeError};
 pub use request_link::{RequestLink, RequestLinkCommand, RequestLinkError};
 pub use resend_invitation::{NotInvited, ResendInvitation, ResendInvitationError};
@@ -285,13 +296,13 @@ impl Identity {
     /// Builds the use cases on these ports.
     #[must_use]
     pub fn new(ports: &Ports, policies: &Policies) -> Self {
-        let Ports { store, runtime, hasher, tokens, fingerprints, secrets, limits, .. } = ports.clone();
+        let Ports { store, runtime, hasher, tokens, fingerprints, secrets, limits, hooks, .. } = ports.clone();
         let (passwords, sessions) = (policies.passwords, policies.sessions);
-        let accounts = Accounts { hasher, passwords, runtime: runtime.clone() };
+        let accounts = Accounts { hasher, passwords, runtime: runtime.clone(), hooks: hooks.clone() };
         let commands =
             Commands::<dyn IdentityTx>::new(ports.store.clone(), ports.fingerprints.clone(), ports.runtime.clone());
         let refresh = RefreshTokens::new(secrets.clone(), fingerprints.clone());
-        let session_tokens = SessionTokens::new(tokens.clone(), refresh);
+        let session_tokens = SessionTokens::new(tokens.clone(), refresh, hooks);
         let cookies = SessionCookies::new(secrets.clone(), fingerprints.clone());
         let devices = DeviceTokens::new(secrets.clone(), fingerprints.clone());
         let session_secrets = SessionSecrets { tokens: session_tokens.clone(), cookies: cookies.clone(), devices };

@@ -1,7 +1,8 @@
 //! Creates accounts, for registration, the setup and the operator's command.
 
 use super::{
-    HashCaller, HashError, IdentityTx, PasswordHasher, RoleNotHeld, UserView, constraints,
+    AskedRegistration, HashCaller, HashError, HookVerdict, IdentityHooks, IdentityTx, NewPassword, PasswordHasher,
+    RoleNotHeld, UserView, constraints,
     role_fields::definitions,
     set_user_roles::{all_defined, all_held},
 };
@@ -9,7 +10,7 @@ use crate::kernel::{Actor, Attempt, FieldError, Invalid, OutboxEvent, Runtime, S
 use skep_domain::{
     access::{Role, Subject},
     identity::{DISPLAY_NAME_MAX, PasswordOwner, PasswordPolicy, PasswordRefusal, User, events::UserRegistered},
-    shared::{Email, EmailLookup, EventId, Text, UserId},
+    shared::{Email, EmailLookup, EventId, Network, Text, UserId},
 };
 use std::{sync::Arc, time::Duration};
 
@@ -70,6 +71,16 @@ pub struct Accounts {
     pub passwords: PasswordPolicy,
     /// Time and identifiers.
     pub runtime: Runtime,
+    /// What the program adds.
+    pub hooks: IdentityHooks,
+}
+
+/// The checked fields of an account that is not hashed yet.
+pub(super) struct CheckedAccount {
+    email: Email,
+    display_name: Text,
+    password: String,
+    lookups: Vec<EmailLookup>,
 }
 
 /// The fields of an account without a password, not checked yet.
@@ -113,6 +124,12 @@ impl Accounts {
         roles: &[Role],
         address: Address,
     ) -> Result<NewAccount, NewAccountError> {
+        let checked = self.check(command).await?;
+        self.complete(actor, checked, roles, address).await
+    }
+
+    /// Checks every field.
+    pub(super) async fn check(&self, command: AccountInput) -> Result<CheckedAccount, NewAccountError> {
         let mut invalid = Invalid::default();
         let email = invalid.check("/email", "invalid_email", Email::parse(&command.email));
         let display_name = Text::line(&command.display_name, DISPLAY_NAME_MAX);
@@ -122,11 +139,21 @@ impl Accounts {
             email: email.as_ref().and_then(Email::typed).unwrap_or_default(),
             display_name: display_name.as_ref().map_or("", Text::as_str),
         };
-        let password = self.judge(&mut invalid, "/password", &command.password, owner);
+        let password = self.judge(&mut invalid, "/password", &command.password, owner).await?;
         let (Some(email), Some(display_name), Some(password)) = (email, display_name, password) else {
             return Err(invalid.into());
         };
-        let lookups = lookups(&command.email);
+        Ok(CheckedAccount { email, display_name, password, lookups: lookups(&command.email) })
+    }
+
+    /// Hashes the password and makes the ids.
+    pub(super) async fn complete(
+        &self,
+        actor: &Actor,
+        CheckedAccount { email, display_name, password, lookups }: CheckedAccount,
+        roles: &[Role],
+        address: Address,
+    ) -> Result<NewAccount, NewAccountError> {
         let caller = HashCaller { network: actor.network, is_known: false };
         let hash = self.hasher.hash(caller, password).await?;
         let (id, now) = (UserId::new(self.runtime.ids.next()), self.runtime.clock.now());
@@ -161,16 +188,42 @@ impl Accounts {
         Ok(NewAccount { user, lookups: lookups(&input.email), event_id: EventId::new(self.runtime.ids.next()) })
     }
 
-    /// Checks a new password, and returns it in the form in which it is hashed. A refusal is noted at the field.
-    pub(super) fn judge(
+    /// Checks a new password by the rules of the deployment and then by that of the program, and returns it in the form in
+    /// which it is hashed. A refusal is noted at the field.
+    pub(super) async fn judge(
         &self,
         invalid: &mut Invalid,
         field: &str,
         typed: &str,
         owner: PasswordOwner<'_>,
-    ) -> Option<String> {
-        let judged = self.passwords.judge(typed, owner);
-        judged.map_err(|refusal| invalid.errors.push(FieldError::new(field, password_code(refusal), refusal))).ok()
+    ) -> Result<Option<String>, StoreError> {
+        let password = match self.passwords.judge(typed, owner) {
+            Ok(password) => password,
+            Err(refusal) => {
+                invalid.errors.push(FieldError::new(field, password_code(refusal), refusal));
+                return Ok(None);
+            }
+        };
+        let new = || NewPassword {
+            password: password.clone(),
+            email: owner.email.to_owned(),
+            display_name: owner.display_name.to_owned(),
+        };
+        match self.hooks.judge_password(&self.runtime, new).await? {
+            HookVerdict::Allowed => Ok(Some(password)),
+            HookVerdict::Refused(reason) => {
+                invalid.errors.push(FieldError::new(field, "password_refused", reason));
+                Ok(None)
+            }
+        }
+    }
+}
+
+impl CheckedAccount {
+    /// What the gate of registrations is asked about.
+    pub(super) fn asked(&self, network: Network) -> AskedRegistration {
+        let email = self.email.typed().unwrap_or_else(|| self.email.address());
+        AskedRegistration { email: email.to_owned(), display_name: self.display_name.as_str().to_owned(), network }
     }
 }
 

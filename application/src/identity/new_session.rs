@@ -1,7 +1,7 @@
 //! Starts sessions, for the login and for the change of a password.
 
 use super::{
-    CookieAnswer, DeviceToken, IdentityTx, LogInAnswer, SessionPolicy, SessionSecrets,
+    CookieAnswer, DeviceToken, ExtraClaims, IdentityTx, LogInAnswer, SessionPolicy, SessionSecrets,
     session_cookies::CookieValue,
     session_tokens::{Grant, between},
 };
@@ -34,9 +34,11 @@ pub(super) struct NewSession<S> {
 }
 
 /// The makings of the tokens of a new session.
+#[derive(Clone)]
 pub(super) struct FirstTokens {
     token_id: Uuid,
     refresh_token: String,
+    extra: ExtraClaims,
 }
 
 impl NewSessions {
@@ -44,18 +46,20 @@ impl NewSessions {
         Self { secrets, policy, runtime }
     }
 
-    /// Makes the ids, times and the first refresh token of a session with tokens that starts now.
-    pub(super) fn with_tokens(
+    /// Makes the ids, times and the first refresh token of a session with tokens that starts now, and asks the program for
+    /// claims.
+    pub(super) async fn with_tokens(
         &self,
         actor: &Actor,
         user_id: UserId,
         device: Option<Device>,
-    ) -> NewSession<FirstTokens> {
+    ) -> Result<NewSession<FirstTokens>, StoreError> {
         let session = self.session(actor, user_id, device, SessionKind::Token);
+        let extra = self.secrets.tokens.extra(&self.runtime, user_id, session.id).await?;
         let first = self.secrets.tokens.refresh.first(session.id);
         let refresh = Some(RefreshChain { current: first.hash, used: None });
-        let shown = FirstTokens { token_id: self.runtime.ids.next(), refresh_token: first.text };
-        NewSession { session: Session { refresh, ..session }, shown }
+        let shown = FirstTokens { token_id: self.runtime.ids.next(), refresh_token: first.text, extra };
+        Ok(NewSession { session: Session { refresh, ..session }, shown })
     }
 
     /// Makes the id, times and the value of the cookie of a session with a cookie that starts now.
@@ -102,8 +106,8 @@ impl NewSessions {
         known: Option<KnownDevice>,
     ) -> Result<LogInAnswer, StoreError> {
         let Session { id: session_id, user_id, created_at: now, expires_at: session_ends_at, .. } = new.session;
-        let (token_id, refresh_token) = (new.shown.token_id, new.shown.refresh_token.clone());
-        let grant = Grant { user_id, session_id, token_id, now, session_ends_at, refresh_token };
+        let FirstTokens { token_id, refresh_token, extra } = new.shown.clone();
+        let grant = Grant { user_id, session_id, token_id, now, session_ends_at, refresh_token, extra };
         let answer = self.secrets.tokens.issue(grant, self.policy.token_lifetime)?;
         Ok(LogInAnswer { device: Some(self.device(&new.session, auth_epoch, known)), ..answer })
     }

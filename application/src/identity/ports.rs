@@ -1,6 +1,6 @@
 //! The ports of identity.
 
-use super::{UserFilter, UserSort};
+use super::{ExtraClaims, UserFilter, UserSort};
 use crate::jobs::JobRepository;
 #[cfg(any(test, feature = "testing"))]
 use crate::jobs::MockJobRepository;
@@ -524,11 +524,11 @@ pub enum TokenError {
 /// Signs and verifies access tokens (RFC 9068, signed with Ed25519).
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 pub trait AccessTokens: Send + Sync {
-    /// Signs a token with these claims.
+    /// Signs a token with these claims, and with those that the program adds. None of these has the name of another claim.
     ///
     /// # Errors
     /// The reason why it cannot be signed, which is an internal error.
-    fn issue(&self, claims: &AccessClaims) -> Result<String, BoxError>;
+    fn issue(&self, claims: &AccessClaims, extra: &ExtraClaims) -> Result<String, BoxError>;
     /// Returns the claims of the token, if its signature, issuer, audience, type and time are valid.
     ///
     /// # Errors

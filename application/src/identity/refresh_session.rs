@@ -1,7 +1,7 @@
 //! Refreshes a session: a new access token for a refresh token.
 
 use super::{
-    IdentityTx, LogInAnswer, SessionPolicy, SessionTokens,
+    ExtraClaims, IdentityTx, LogInAnswer, SessionPolicy, SessionTokens,
     login_attempts::{LoginAttempts, Taken},
     new_session::origin,
     refresh_tokens::RefreshToken,
@@ -126,6 +126,7 @@ impl RefreshSession {
         token: RefreshToken,
         device: Option<Device>,
     ) -> Result<LogInAnswer, RefreshSessionError> {
+        let extra = self.extra(&token).await?;
         let (now, ids) = (self.runtime.clock.now(), &self.runtime.ids);
         let successor = self.tokens.refresh.successor(&token);
         let (token_id, event_id) = (ids.next(), EventId::new(ids.next()));
@@ -139,22 +140,35 @@ impl RefreshSession {
         .await?;
         match outcome {
             Outcome::Refreshed(user_id, session_ends_at) => {
-                Ok(self.answer(refresh, token_id, user_id, session_ends_at)?)
+                Ok(self.answer(refresh, (token_id, extra), user_id, session_ends_at)?)
             }
             Outcome::Reused => Err(InvalidRefreshToken { was_reused: true }.into()),
         }
     }
 
+    /// The claims that the program adds. They are asked for before the token is used, so that a failure costs the caller
+    /// nothing. Whether the session holds is judged after that.
+    async fn extra(&self, token: &RefreshToken) -> Result<ExtraClaims, StoreError> {
+        if !self.tokens.has_extra() {
+            return Ok(ExtraClaims::default());
+        }
+        let mut tx = self.store.begin(TxMode::Read, &[]).await?;
+        let session = tx.sessions().find(token.session_id).await?;
+        tx.rollback().await?;
+        let Some(session) = session else { return Ok(ExtraClaims::default()) };
+        self.tokens.extra(&self.runtime, session.user_id, session.id).await
+    }
+
     fn answer(
         &self,
         refresh: &Refresh,
-        token_id: Uuid,
+        (token_id, extra): (Uuid, ExtraClaims),
         user_id: UserId,
         session_ends_at: Timestamp,
     ) -> Result<LogInAnswer, StoreError> {
         let Refresh { token, successor, now, .. } = refresh;
         let (session_id, refresh_token) = (token.session_id, successor.text.clone());
-        let grant = Grant { user_id, session_id, token_id, now: *now, session_ends_at, refresh_token };
+        let grant = Grant { user_id, session_id, token_id, now: *now, session_ends_at, refresh_token, extra };
         self.tokens.issue(grant, self.policy.token_lifetime)
     }
 

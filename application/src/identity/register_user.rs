@@ -1,7 +1,7 @@
 //! Registration: open to anyone, only with a verified address, or closed.
 
 use super::{
-    AccountInput, AccountMails, Accounts, IdentityTx, NewAccountError, Registration, UserView,
+    AccountInput, AccountMails, Accounts, HookReason, HookVerdict, IdentityTx, NewAccountError, Registration, UserView,
     account_mails::{AccountMailKind, NewMail, Recipient},
     mail_attempts::MailAttempts,
     new_account::{Address, NewAccount},
@@ -22,10 +22,19 @@ refusal! {
     RegistrationClosed = Denied, "registration_closed";
 }
 
+refusal! {
+    /// The operator of the deployment does not let the caller register. The message has the reason.
+    RegistrationRefused {
+        /// The reason, for the caller.
+        pub reason: HookReason,
+    } = Denied, "registration_refused", "{reason}";
+}
+
 use_case_error! {
     /// The reason why no user was registered.
     RegisterUserError {
         RegistrationClosed(RegistrationClosed),
+        RegistrationRefused(RegistrationRefused),
         TooManyAttempts(TooManyAttempts),
         Account(NewAccountError),
     }
@@ -79,13 +88,13 @@ impl RegisterUser {
         match self.mails.policy.registration {
             Registration::Closed => Err(RegistrationClosed.into()),
             Registration::Open => {
-                let account = self.accounts.prepare(actor, command.account, &[], Address::Claimed).await?;
+                let account = self.prepare(actor, command.account).await?;
                 Ok(Registered::Account(Box::new(self.register(actor, &account).await?)))
             }
             Registration::Verified => {
                 self.attempts.take_of_network(actor).await?;
                 let lookup = EmailLookup::parse(&command.account.email);
-                let account = self.accounts.prepare(actor, command.account, &[], Address::Claimed).await?;
+                let account = self.prepare(actor, command.account).await?;
                 let may_mail = match &lookup {
                     Ok(lookup) => self.attempts.take_of_address(lookup).await,
                     Err(_) => false,
@@ -97,6 +106,17 @@ impl RegisterUser {
                 }
             }
         }
+    }
+
+    /// Checks the fields, asks the gate of the program, and hashes the password. The gate is asked before anything is read, so
+    /// its time says nothing about the accounts there are.
+    async fn prepare(&self, actor: &Actor, input: AccountInput) -> Result<NewAccount, RegisterUserError> {
+        let checked = self.accounts.check(input).await?;
+        let Accounts { hooks, runtime, .. } = &self.accounts;
+        if let HookVerdict::Refused(reason) = hooks.judge_registration(runtime, &checked.asked(actor.network)).await? {
+            return Err(RegistrationRefused { reason }.into());
+        }
+        Ok(self.accounts.complete(actor, checked, &[], Address::Claimed).await?)
     }
 
     async fn register(&self, actor: &Actor, account: &NewAccount) -> Result<UserView, RegisterUserError> {

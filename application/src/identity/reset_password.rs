@@ -94,7 +94,7 @@ impl ResetPassword {
         let token = self.mails.read(self.purpose, &command.token)?;
         let runtime = self.runtime();
         let user = Opened::look::<ResetPasswordError>(&*self.store, runtime, actor, self.purpose, &token).await?;
-        let password = self.judge(&command.password, &user)?;
+        let password = self.judge(&command.password, &user).await?;
         let caller = HashCaller { network: actor.network, is_known: false };
         let password_hash = self.accounts.hasher.hash(caller, password).await?;
         let (now, ids) = (self.runtime().clock.now(), &self.runtime().ids);
@@ -112,14 +112,14 @@ impl ResetPassword {
         &self.accounts.runtime
     }
 
-    fn judge(&self, password: &str, user: &User) -> Result<String, Invalid> {
+    async fn judge(&self, password: &str, user: &User) -> Result<String, ResetPasswordError> {
         let owner = PasswordOwner {
             email: Email::typed(&user.email).unwrap_or_else(|| user.email.address()),
             display_name: user.display_name.as_str(),
         };
         let mut invalid = Invalid::default();
-        let judged = self.accounts.judge(&mut invalid, "/password", password, owner);
-        judged.ok_or(invalid)
+        let judged = self.accounts.judge(&mut invalid, "/password", password, owner).await?;
+        Ok(judged.ok_or(invalid)?)
     }
 
     async fn store(

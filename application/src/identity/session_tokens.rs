@@ -1,7 +1,10 @@
 //! The tokens of a session: access tokens, and refresh tokens for the next ones. What a caller gets for a new session.
 
-use super::{AccessClaims, AccessTokens, CookieAnswer, DeviceToken, DeviceTokens, RefreshTokens, SessionCookies};
-use crate::kernel::StoreError;
+use super::{
+    AccessClaims, AccessTokens, CookieAnswer, DeviceToken, DeviceTokens, ExtraClaims, IdentityHooks, RefreshTokens,
+    SessionCookies,
+};
+use crate::kernel::{Runtime, StoreError};
 use skep_domain::shared::{SessionId, Timestamp, UserId};
 use std::{sync::Arc, time::Duration};
 use uuid::Uuid;
@@ -55,6 +58,7 @@ pub struct SessionSecrets {
 pub struct SessionTokens {
     access: Arc<dyn AccessTokens>,
     pub(super) refresh: RefreshTokens,
+    hooks: IdentityHooks,
 }
 
 /// The claim of a session to tokens.
@@ -67,21 +71,37 @@ pub(super) struct Grant {
     /// The end of the session.
     pub(super) session_ends_at: Timestamp,
     pub(super) refresh_token: String,
+    pub(super) extra: ExtraClaims,
 }
 
 impl SessionTokens {
-    /// `access` signs access tokens, and `refresh` makes refresh tokens.
+    /// `access` signs access tokens, and `refresh` makes refresh tokens. `hooks` may add claims.
     #[must_use]
-    pub fn new(access: Arc<dyn AccessTokens>, refresh: RefreshTokens) -> Self {
-        Self { access, refresh }
+    pub fn new(access: Arc<dyn AccessTokens>, refresh: RefreshTokens, hooks: IdentityHooks) -> Self {
+        Self { access, refresh, hooks }
+    }
+
+    /// Whether the program adds claims.
+    pub(super) const fn has_extra(&self) -> bool {
+        self.hooks.has_claims()
+    }
+
+    /// The claims that the program adds to the next token of a session. Ask for them before anything is stored.
+    pub(super) async fn extra(
+        &self,
+        runtime: &Runtime,
+        user_id: UserId,
+        session_id: SessionId,
+    ) -> Result<ExtraClaims, StoreError> {
+        self.hooks.claims_of(runtime, user_id, session_id).await
     }
 
     /// Signs an access token that lasts `lifetime`, and not longer than its session.
     pub(super) fn issue(&self, grant: Grant, lifetime: Duration) -> Result<LogInAnswer, StoreError> {
-        let Grant { user_id, session_id, token_id, now, session_ends_at, refresh_token } = grant;
+        let Grant { user_id, session_id, token_id, now, session_ends_at, refresh_token, extra } = grant;
         let expires_at = now.plus_millis(millis(lifetime)).min(session_ends_at);
         let claims = AccessClaims { user_id, session_id, token_id, issued_at: now, expires_at };
-        let access_token = self.access.issue(&claims).map_err(StoreError::unreadable)?;
+        let access_token = self.access.issue(&claims, &extra).map_err(StoreError::unreadable)?;
         let (expires_in, refresh_expires_in) = (between(now, expires_at), between(now, session_ends_at));
         Ok(LogInAnswer { access_token, expires_in, refresh_token, refresh_expires_in, device: None })
     }

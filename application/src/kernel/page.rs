@@ -67,6 +67,13 @@ pub struct Page<T> {
 }
 
 impl<T> Page<T> {
+    /// The same page with other items in the place of these.
+    #[must_use]
+    pub fn map<U>(self, change: impl FnMut(T) -> U) -> Page<U> {
+        let Self { items, next, total } = self;
+        Page { items: items.into_iter().map(change).collect(), next, total }
+    }
+
     /// Makes a page of `rows`. The store reads one row more than the limit, which shows whether more rows follow.
     #[must_use]
     pub fn of(rows: Vec<T>, request: &PageRequest, total: Option<Total>, place: impl Fn(&T) -> Position) -> Self {

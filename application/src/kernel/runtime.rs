@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use skep_domain::shared::Timestamp;
-use std::{sync::Arc, time::Duration};
+use std::{future::poll_fn, pin::pin, sync::Arc, task::Poll, time::Duration};
 use uuid::Uuid;
 
 /// Tells the time by two clocks.
@@ -54,4 +54,16 @@ pub struct Runtime {
     pub random: Arc<dyn Random>,
     /// Waits between attempts.
     pub sleeper: Arc<dyn Sleeper>,
+}
+
+impl Runtime {
+    /// Waits for `work`, and drops it after this time. `None` if it was not done by then.
+    pub(crate) async fn within<T>(&self, patience: Duration, work: impl Future<Output = T>) -> Option<T> {
+        let (mut work, mut over) = (pin!(work), self.sleeper.sleep(patience));
+        poll_fn(|context| match work.as_mut().poll(context) {
+            Poll::Ready(done) => Poll::Ready(Some(done)),
+            Poll::Pending => over.as_mut().poll(context).map(|()| None),
+        })
+        .await
+    }
 }

@@ -40,6 +40,15 @@ pub struct Found<T> {
     pub facets: Vec<FacetCounts>,
 }
 
+impl<T> Found<T> {
+    /// Changes the items of the page.
+    #[must_use]
+    pub fn map<U>(self, change: impl FnMut(T) -> U) -> Found<U> {
+        let Self { page, is_complete, corrections, facets } = self;
+        Found { page: page.map(change), is_complete, corrections, facets }
+    }
+}
+
 impl Ranking {
     /// Whether the numbers of a facet are exact, if the matches are counted up to [`Total::BOUND`].
     pub(super) fn is_counted(&self) -> bool {

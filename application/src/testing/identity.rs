@@ -3,8 +3,9 @@
 use super::fingerprints;
 use super::{FixedClock, MockUnit, Seen, World, fixed_runtime, job, user_id};
 use crate::identity::{
-    AccountInput, AccountMails, AccountPolicy, Accounts, DeviceTokens, IdentityMocks, LinkTokens, MockAccessTokens,
-    MockOneTimeSecrets, MockPasswordHasher, RefreshTokens, SessionCookies, SessionSecrets, SessionTokens, SetupToken,
+    AccountInput, AccountMails, AccountPolicy, Accounts, DeviceTokens, IdentityHooks, IdentityMocks, LinkTokens,
+    MockAccessTokens, MockOneTimeSecrets, MockPasswordHasher, RefreshTokens, SessionCookies, SessionSecrets,
+    SessionTokens, SetupToken,
 };
 use skep_domain::{
     access::{Group, OwnRole, Role, RoleName},
@@ -255,7 +256,8 @@ pub fn hashing(times: usize) -> MockPasswordHasher {
 #[must_use]
 pub fn accounts(hasher: MockPasswordHasher) -> (Accounts, Arc<FixedClock>) {
     let (runtime, clock) = fixed_runtime();
-    (Accounts { hasher: Arc::new(hasher), passwords: PasswordPolicy::default(), runtime }, clock)
+    let (passwords, hooks) = (PasswordPolicy::default(), IdentityHooks::default());
+    (Accounts { hasher: Arc::new(hasher), passwords, runtime, hooks }, clock)
 }
 
 /// Secrets that are different each time, and whose hashes are those of [`fingerprints`].
@@ -308,5 +310,11 @@ pub fn account_mails(policy: AccountPolicy) -> AccountMails {
 /// Issues the tokens of sessions with these access tokens.
 #[must_use]
 pub fn session_tokens(access: MockAccessTokens) -> SessionTokens {
-    SessionTokens::new(Arc::new(access), refresh_tokens())
+    session_tokens_with(access, IdentityHooks::default())
+}
+
+/// The same, with these hooks.
+#[must_use]
+pub fn session_tokens_with(access: MockAccessTokens, hooks: IdentityHooks) -> SessionTokens {
+    SessionTokens::new(Arc::new(access), refresh_tokens(), hooks)
 }

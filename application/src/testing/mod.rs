@@ -37,7 +37,7 @@ pub use files::{Cabinet, Shelves};
 pub use frame::{World, obeys_the_frame, use_case};
 pub use identity::{
     ADDRESS, House, NAME, PASSWORD, account, account_mails, accounts, ada, device_tokens, hash_of, hashing,
-    link_tokens, refresh_tokens, secrets, session_cookies, session_secrets, session_tokens,
+    link_tokens, refresh_tokens, secrets, session_cookies, session_secrets, session_tokens, session_tokens_with,
 };
 pub use jobs::Depot;
 pub use notifications::{Postbox, renderer};

@@ -8,6 +8,7 @@ pub mod config;
 mod data_dir;
 mod demo;
 mod files;
+mod foundation;
 mod gauges;
 mod keys;
 mod later;

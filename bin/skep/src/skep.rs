@@ -13,15 +13,18 @@ use crate::{
     config::Config,
     data_dir::{DataDir, NamedSecrets, ServerLock},
     files::{Contents, content_types, contents, scanner},
+    foundation::Foundation,
     gauges::{Gauges, Pools},
     keys::Keys,
     later::{AddHandlers, AddSubscribers, Later},
     mail::post,
     start_error::StartError,
     stores::{self, OpenStore},
-    waiting::{open_store, refuse_defects},
+    waiting::refuse_defects,
 };
-use skep_application::{App, Ports, Store, events::Subscribers, jobs::Handlers, kernel::Runtime};
+use skep_application::{
+    App, Ports, Store, events::Subscribers, identity::IdentityHooks, jobs::Handlers, kernel::Runtime,
+};
 use skep_crypto::{Argon2Hasher, KeyRing, Sha256Secrets};
 use skep_http::{Api, ApiConfig, Service, api::RequestLimits, edge::RequestHasher};
 use skep_local::system_runtime;
@@ -35,36 +38,6 @@ use tokio_util::sync::CancellationToken;
 pub const ISSUER: &str = "skep";
 /// The audience of access tokens.
 const AUDIENCE: &str = "skep";
-
-/// The data folder, the store and the runtime, before the schema is changed.
-pub(crate) struct Foundation {
-    pub(crate) store: OpenStore,
-    pub(crate) data: DataDir,
-    pub(crate) runtime: Runtime,
-}
-
-impl Foundation {
-    /// Opens the data folder and the store, and waits until the store answers. Does not change the schema.
-    ///
-    /// # Errors
-    /// [`StartError`].
-    pub(crate) async fn open(config: &Config) -> Result<Self, StartError> {
-        Self::on(DataDir::open(&config.data_dir)?, config, system_runtime(), None).await
-    }
-
-    async fn on(
-        data: DataDir,
-        config: &Config,
-        runtime: Runtime,
-        store: Option<Arc<dyn Store>>,
-    ) -> Result<Self, StartError> {
-        let store = match store {
-            Some(store) => OpenStore::given(store),
-            None => open_store(config, &data, runtime.clock.clone()).await?,
-        };
-        Ok(Self { store, data, runtime })
-    }
-}
 
 /// One instance of Skep.
 pub struct Skep {
@@ -91,6 +64,7 @@ pub struct Builder {
     store: Option<Arc<dyn Store>>,
     handlers: Option<AddHandlers>,
     subscribers: Option<AddSubscribers>,
+    hooks: IdentityHooks,
     exclusive: bool,
 }
 
@@ -137,6 +111,14 @@ impl Builder {
         self
     }
 
+    /// Adds to identity: a gate in front of registrations, a rule for new passwords, claims of access tokens, and an observer
+    /// of new devices.
+    #[must_use]
+    pub fn hooks(mut self, hooks: IdentityHooks) -> Self {
+        self.hooks = hooks;
+        self
+    }
+
     /// Refuses to start while another exclusive instance uses the same data folder.
     #[must_use]
     pub fn exclusive(mut self) -> Self {
@@ -149,7 +131,7 @@ impl Builder {
     /// # Errors
     /// [`StartError`].
     pub async fn start(self) -> Result<Skep, StartError> {
-        let Self { config, issuer, runtime, store, handlers, subscribers, exclusive } = self;
+        let Self { config, issuer, runtime, store, handlers, subscribers, hooks, exclusive } = self;
         let runtime = runtime.unwrap_or_else(system_runtime);
         // First, so that nothing is made for a secret that is missing.
         let named = NamedSecrets::read(&config)?;
@@ -188,6 +170,7 @@ impl Builder {
             content_types: content_types(),
             image_scaler: Arc::new(pools.scaler.clone()),
             scanner: scanner(&config, runtime.clone())?,
+            hooks,
         };
         let (token_lifetime, public_url) = (config.policies.sessions.token_lifetime, config.public_url);
         let app = Arc::new(App::new(ports, config.policies));

@@ -15,7 +15,7 @@
 //! # }
 //! ```
 
-use crate::{Skep, config::Config};
+use crate::{Builder, Skep, config::Config};
 use bytes::Bytes;
 use http::{Request, Response, header};
 use http_body_util::{BodyExt as _, Full};
@@ -125,6 +125,14 @@ impl TestKit {
     /// # Panics
     /// It does not start.
     pub async fn configured(configure: impl FnOnce(&mut Config)) -> Self {
+        Self::built(configure, |builder| builder).await
+    }
+
+    /// Starts an instance with another configuration, and with what the program adds, for example its hooks.
+    ///
+    /// # Panics
+    /// It does not start.
+    pub async fn built(configure: impl FnOnce(&mut Config), build: impl FnOnce(Builder) -> Builder) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let mut config = Config::default();
         let (limits, sessions) = (&mut config.limits, &mut config.policies.sessions);
@@ -142,7 +150,8 @@ impl TestKit {
             sleeper: Arc::new(TokioSleeper),
         };
         let limits = config.limits.clone();
-        let skep = Skep::builder().config(config).runtime(runtime).start().await.expect("an instance");
+        let builder = build(Skep::builder().config(config).runtime(runtime));
+        let skep = builder.start().await.expect("an instance");
         let service = skep.api(limits.clone());
         let edge = Edge::new(service.endpoint, edge_config(service.routes));
         let (servers, stopped) = (TaskTracker::new(), CancellationToken::new());

@@ -3,7 +3,11 @@
 
 use serde_json::Value;
 use skep::{Skep, config::Config};
-use skep_application::{identity::AccessClaims, kernel::Runtime, testing::FixedClock};
+use skep_application::{
+    identity::{AccessClaims, ExtraClaims},
+    kernel::Runtime,
+    testing::FixedClock,
+};
 use skep_domain::shared::{SessionId, Timestamp, UserId};
 use skep_local::{OsRandom, TokioSleeper, UuidV7};
 use std::{sync::Arc, time::Duration};
@@ -50,7 +54,7 @@ impl Instance {
             issued_at: self.now(),
             expires_at: self.now().plus_millis(HOUR),
         };
-        self.0.app.ports.tokens.issue(&claims).unwrap()
+        self.0.app.ports.tokens.issue(&claims, &ExtraClaims::default()).unwrap()
     }
 
     fn accepts(&self, token: &str) -> bool {

@@ -1,14 +1,27 @@
 //! The test kit for programs that embed Skep.
 #![expect(clippy::unwrap_used, reason = "a test's helper fails its test by panicking")]
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response};
 use serde_json::{Value, json};
 use skep::testing::TestKit;
-use skep_application::Policies;
+use skep_application::{
+    Policies,
+    identity::{
+        AskedRegistration, ExtraClaims, HookVerdict, IdentityHooks, NewPassword, PasswordRule, RegistrationGate,
+        TokenClaims,
+    },
+    kernel::BoxError,
+};
+use skep_domain::shared::{SessionId, UserId};
 use std::{
     io::{Read as _, Write as _},
     net::TcpStream,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
     time::Duration,
 };
 
@@ -221,4 +234,81 @@ async fn events_are_kept_for_a_week_or_for_ever() {
         assert_eq!(kit.events().await.len(), left * registered);
         kit.stop().await;
     }
+}
+
+/// Lets people of the company register, and refuses one password.
+#[derive(Default)]
+struct Company {
+    /// How often it was asked for claims.
+    asked: AtomicU32,
+}
+
+#[async_trait]
+impl RegistrationGate for Company {
+    async fn judge(&self, asked: &AskedRegistration) -> Result<HookVerdict, BoxError> {
+        match asked.email.rsplit_once('@') {
+            Some((_, "example.com")) => Ok(HookVerdict::Allowed),
+            Some((_, "away.example")) => Err("the list of the company is away".into()),
+            _ => Ok(HookVerdict::refused("only for staff")),
+        }
+    }
+}
+
+#[async_trait]
+impl PasswordRule for Company {
+    async fn judge(&self, new: &NewPassword) -> Result<HookVerdict, BoxError> {
+        let is_listed = new.password.contains("sunflowers");
+        Ok(if is_listed { HookVerdict::refused("it is on the list of the company") } else { HookVerdict::Allowed })
+    }
+}
+
+#[async_trait]
+impl TokenClaims for Company {
+    async fn claims(&self, _: UserId, _: SessionId) -> Result<ExtraClaims, BoxError> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        Ok(ExtraClaims::new([("branch".to_owned(), json!("north"))])?)
+    }
+}
+
+const PASSWORD: &str = "correct horse battery staple";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hooks_of_the_program_answer_requests() {
+    let company = Arc::new(Company::default());
+    let hooks = IdentityHooks {
+        registration: Some(company.clone()),
+        passwords: Some(company.clone()),
+        claims: Some(company.clone()),
+        ..IdentityHooks::default()
+    };
+    let kit = TestKit::built(|_| {}, |builder| builder.hooks(hooks)).await;
+    let send = async |path: &str, body: Value| {
+        let request = Request::post(format!("/api/v1/auth/{path}")).header("content-type", "application/json");
+        let answer = kit.call(request.body(body.to_string()).unwrap()).await;
+        (answer.status().as_u16(), json_of(&answer))
+    };
+    let register = async |email: &str, password: &str| {
+        send("register", json!({ "email": email, "password": password, "display_name": "Ada" })).await
+    };
+    let (status, problem) = register("ada@elsewhere.example", PASSWORD).await;
+    assert_eq!(
+        (status, &problem["code"], &problem["detail"]),
+        (403, &json!("registration_refused"), &json!("only for staff"))
+    );
+    let (status, problem) = register("ada@away.example", PASSWORD).await;
+    assert_eq!((status, &problem["code"]), (503, &json!("store_unavailable")));
+    let (status, problem) = register("ada@example.com", "seven tall sunflowers").await;
+    let error = &problem["errors"][0];
+    assert_eq!((status, &error["pointer"], &error["code"]), (422, &json!("/password"), &json!("password_refused")));
+    assert_eq!(error["detail"], "it is on the list of the company");
+    assert_eq!(register("ada@example.com", PASSWORD).await.0, 201);
+
+    let (status, first) = send("login", json!({ "email": "ada@example.com", "password": PASSWORD })).await;
+    assert_eq!((status, company.asked.load(Ordering::Relaxed)), (200, 1));
+    let (status, second) = send("refresh", json!({ "refresh_token": first["refresh_token"] })).await;
+    assert_eq!((status, company.asked.load(Ordering::Relaxed)), (200, 2));
+    for answer in [first, second] {
+        assert_eq!(get(&kit, PROFILE, answer["access_token"].as_str().unwrap()).await.status(), 200);
+    }
+    kit.stop().await;
 }

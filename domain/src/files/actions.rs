@@ -16,5 +16,8 @@ pub const READ_PUBLIC_FILE: Action = Action::everyone("files.public_file.read");
 /// Delete a file.
 pub const DELETE_FILE: Action = Action::account("files.file.delete").of_others(&[Moderator]);
 
+/// Ask the scanner again about the files that wait for it, or release them without a verdict.
+pub const END_QUARANTINE: Action = Action::admin("files.quarantine.end");
+
 /// Every action of this context.
-pub const ALL: &[Action] = &[UPLOAD_FILE, UPLOAD_LINKED_FILE, READ_FILE, READ_PUBLIC_FILE, DELETE_FILE];
+pub const ALL: &[Action] = &[UPLOAD_FILE, UPLOAD_LINKED_FILE, READ_FILE, READ_PUBLIC_FILE, DELETE_FILE, END_QUARANTINE];

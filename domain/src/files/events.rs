@@ -47,6 +47,16 @@ events! {
         sha256: Checksum,
     }
 
+    /// An operator has ended the quarantine of a file that no scanner has judged. `files.file_uploaded.v1` follows.
+    FileReleased = "files.file_released.v1" of file_id {
+        /// The file that is ready.
+        file_id: FileId,
+        /// The user that stored it.
+        owner_id: UserId,
+        /// What it is for.
+        purpose: FilePurpose,
+    }
+
     /// A file was deleted. Its content is deleted after that.
     FileDeleted = "files.file_deleted.v1" of file_id {
         /// The file that was deleted.
@@ -91,6 +101,14 @@ impl FileInfected {
     }
 }
 
+impl FileReleased {
+    /// The event of this file, which is ready.
+    #[must_use]
+    pub const fn of(file: &File) -> Self {
+        Self { file_id: file.id, owner_id: file.owner_id, purpose: file.purpose }
+    }
+}
+
 impl FileDeleted {
     /// The event of this file after its deletion.
     #[must_use]
@@ -121,6 +139,7 @@ mod tests {
         assert_payload(&FileUploaded::of(&file, &content), uuid, &payload);
         let payload = json!({ "file_id": uuid, "owner_id": owner, "purpose": "image" });
         assert_payload(&FileQuarantined::of(&file), uuid, &payload);
+        assert_payload(&FileReleased::of(&file), uuid, &payload);
         assert_payload(&FileDeleted::of(&file), uuid, &payload);
         let payload = json!({
             "file_id": uuid, "owner_id": owner, "purpose": "image", "threat": "Eicar-Test-Signature",

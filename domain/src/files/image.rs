@@ -87,6 +87,11 @@ impl ImageSizes {
         self.0.iter().any(|size| size.side == side)
     }
 
+    /// The sizes, the smallest one first.
+    pub fn iter(&self) -> impl Iterator<Item = &ImageSize> {
+        self.0.iter()
+    }
+
     /// The names, the smallest size first.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|size| size.name.as_str())

@@ -1,7 +1,7 @@
 //! What a scanner says about the content of a file, and what follows from it.
 //!
 //! A file that is judged is quarantined first: its content is stored, and no user gets it. It leaves the quarantine by a
-//! verdict, or because a user deletes it. Time alone does not end the quarantine.
+//! verdict, because a user deletes it, or because an operator releases it. Time alone does not end the quarantine.
 
 use super::{File, FileContent, FileState, NotUploading};
 use crate::shared::{LeaseToken, Timestamp, string_type};
@@ -72,6 +72,14 @@ impl File {
             }
         }
         Ok(())
+    }
+
+    /// Ends the quarantine without a verdict. The file is ready.
+    ///
+    /// # Errors
+    /// [`NotQuarantined`]. Nothing has changed then.
+    pub fn release(&mut self, now: Timestamp) -> Result<(), NotQuarantined> {
+        self.judge(&Verdict::Clean, now)
     }
 
     /// Whether the upload is complete and the file is not deleted: it is quarantined, ready or infected.
@@ -167,11 +175,11 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever happens in whatever order: a content is given to users only after a clean verdict or an upload without a
+        /// Whatever happens in whatever order: a content is given to users only after a clean verdict, a release, or an upload without a
         /// scanner, no verdict is changed, a file that is refused leaves no trace, and the usage counts the file until its
         /// row is gone.
         #[test]
-        fn no_file_leaves_the_quarantine_without_a_verdict(steps in prop::collection::vec((0_u8..6, 0_i64..100), 0..20)) {
+        fn no_file_leaves_the_quarantine_without_a_verdict(steps in prop::collection::vec((0_u8..7, 0_i64..100), 0..20)) {
             let quota = FileQuota { files: 1, bytes: 9, uploads: 1 };
             let (mut file, mut usage) = (upload(), FileUsage::none(UserId::new(Uuid::nil())));
             usage.begin(&file, &quota).unwrap();
@@ -184,14 +192,15 @@ mod tests {
                     2 => file.judge(&Verdict::Clean, now).is_ok(),
                     3 => file.judge(&eicar(), now).is_ok(),
                     4 => file.remove(now),
+                    5 => file.release(now).is_ok(),
                     _ => file.append(0, None, LeaseToken::new(Uuid::nil()), now).is_ok(),
                 };
-                was_scanned |= step == 2 && changed;
+                was_scanned |= matches!(step, 2 | 5) && changed;
                 let allowed = match (before.state, file.state) {
                     (one, other) if one == other => true,
                     (FileState::Uploading, FileState::Ready) => step == 0,
                     (FileState::Uploading, FileState::Quarantined) => step == 1,
-                    (FileState::Quarantined, FileState::Ready) => step == 2,
+                    (FileState::Quarantined, FileState::Ready) => matches!(step, 2 | 5),
                     (FileState::Quarantined, FileState::Infected) => step == 3,
                     (_, FileState::Deleted) => step == 4,
                     _ => false,

@@ -11,6 +11,7 @@ use skep_application::{
     App, Policies, Ports, Store,
     events::EventPolicy,
     files::{MockContentTypes, MockImageScaler},
+    identity::IdentityHooks,
     kernel::{Actor, Clock as _, StoreError},
     notifications::MockMailer,
     testing,
@@ -55,6 +56,7 @@ impl Application {
             content_types: Arc::new(MockContentTypes::new()),
             image_scaler: Arc::new(MockImageScaler::new()),
             scanner: None,
+            hooks: IdentityHooks::default(),
         };
         Self { app: App::new(ports, policies()), clock, patience: None }
     }

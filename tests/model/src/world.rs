@@ -3,7 +3,9 @@
 
 use async_trait::async_trait;
 use skep_application::{
-    identity::{AccessClaims, AccessTokens, HashCaller, HashError, OneTimeSecrets, PasswordHasher, TokenError},
+    identity::{
+        AccessClaims, AccessTokens, ExtraClaims, HashCaller, HashError, OneTimeSecrets, PasswordHasher, TokenError,
+    },
     kernel::{
         BoxError, Clock, Fingerprints, IdGenerator, Limit, Random, RateLimits, Runtime, Sleeper, StoreError, Verdict,
     },
@@ -142,7 +144,7 @@ impl PlainTokens {
 }
 
 impl AccessTokens for PlainTokens {
-    fn issue(&self, claims: &AccessClaims) -> Result<String, BoxError> {
+    fn issue(&self, claims: &AccessClaims, _: &ExtraClaims) -> Result<String, BoxError> {
         let AccessClaims { user_id, session_id, token_id, issued_at, expires_at } = claims;
         let (issued, expires) = (issued_at.as_millis(), expires_at.as_millis());
         Ok(format!("{user_id}/{session_id}/{token_id}/{issued}/{expires}"))

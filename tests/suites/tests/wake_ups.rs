@@ -9,7 +9,7 @@ use skep_application::{
     App, Policies, Ports, Store,
     events::{EventHandler, EventsTx, HandlerError, Handling, PlacedEvent, Subscribers},
     files::{MockBlobStore, MockContentTypes, MockImageScaler},
-    identity::{MockAccessTokens, MockOneTimeSecrets, MockPasswordHasher},
+    identity::{IdentityHooks, MockAccessTokens, MockOneTimeSecrets, MockPasswordHasher},
     jobs::{Handlers, JobError, JobHandler, JobRun, JobsTx, Outcome, job_for},
     kernel::{Actor, Begin, MockFingerprints, MockRateLimits, OutboxEvent, TxMode},
     notifications::{MockMailer, MockRenderer},
@@ -73,6 +73,7 @@ fn app(store: Arc<dyn Store>) -> Arc<App> {
         content_types: Arc::new(MockContentTypes::new()),
         image_scaler: Arc::new(MockImageScaler::new()),
         scanner: None,
+        hooks: IdentityHooks::default(),
     };
     Arc::new(App::new(ports, Policies::default()))
 }

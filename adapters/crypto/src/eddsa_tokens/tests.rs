@@ -80,8 +80,12 @@ fn is_invalid(tokens: &EdDsaTokens, token: &str) -> bool {
 #[test]
 fn a_token_holds_the_issued_claims_to_the_second() {
     let tokens = tokens(&Key::new("k1"));
-    let token =
-        tokens.issue(&AccessClaims { issued_at: at(NOW + 999), expires_at: at(NOW + 600_999), ..claims() }).unwrap();
+    let token = tokens
+        .issue(
+            &AccessClaims { issued_at: at(NOW + 999), expires_at: at(NOW + 600_999), ..claims() },
+            &ExtraClaims::default(),
+        )
+        .unwrap();
     assert_eq!(tokens.verify(&token, at(NOW)).unwrap(), claims());
     assert_eq!(tokens.verify(&token, at(NOW)).unwrap(), claims(), "remembered");
 
@@ -93,7 +97,7 @@ fn a_token_holds_the_issued_claims_to_the_second() {
 #[test]
 fn a_token_is_valid_until_it_expires_whatever_the_time_of_its_issue() {
     let tokens = tokens(&Key::new("k1"));
-    let token = tokens.issue(&claims()).unwrap();
+    let token = tokens.issue(&claims(), &ExtraClaims::default()).unwrap();
     // Twice, because the time of a cached token must be checked again.
     for _ in 0..2 {
         assert!(tokens.verify(&token, at(NOW - 10_000)).is_ok(), "the clock of another instance may be ahead");
@@ -107,11 +111,11 @@ fn a_token_is_valid_until_it_expires_whatever_the_time_of_its_issue() {
 #[test]
 fn tokens_of_older_keys_are_verified_and_those_of_dropped_keys_are_not() {
     let (old, new) = (Key::new("old"), Key::new("new"));
-    let before = tokens(&old).issue(&claims()).unwrap();
+    let before = tokens(&old).issue(&claims(), &ExtraClaims::default()).unwrap();
     let rotated =
         EdDsaTokens::new("https://skep.test", "skep", new.signing(), &[old.signing().verifying_key(None)]).unwrap();
     assert_eq!(rotated.verify(&before, at(NOW)).unwrap(), claims());
-    let after = rotated.issue(&claims()).unwrap();
+    let after = rotated.issue(&claims(), &ExtraClaims::default()).unwrap();
     assert_eq!(rotated.verify(&after, at(NOW)).unwrap(), claims());
     assert!(is_invalid(&tokens(&new), &before));
     assert!(is_invalid(&tokens(&old), &after));
@@ -120,7 +124,7 @@ fn tokens_of_older_keys_are_verified_and_those_of_dropped_keys_are_not() {
 #[test]
 fn a_retired_key_verifies_until_it_expires() {
     let (old, new) = (Key::new("old"), Key::new("new"));
-    let token = tokens(&old).issue(&claims()).unwrap();
+    let token = tokens(&old).issue(&claims(), &ExtraClaims::default()).unwrap();
     let retired = old.signing().verifying_key(Some(at(NOW + 300_000)));
     let tokens = EdDsaTokens::new("https://skep.test", "skep", new.signing(), &[retired]).unwrap();
     // Twice, because the key of a cached token expires, too.
@@ -134,7 +138,7 @@ fn a_retired_key_verifies_until_it_expires() {
 fn replaced_keys_are_used_at_once_and_tokens_of_dropped_keys_are_forgotten() {
     let (old, new) = (Key::new("old"), Key::new("new"));
     let tokens = tokens(&old);
-    let before = tokens.issue(&claims()).unwrap();
+    let before = tokens.issue(&claims(), &ExtraClaims::default()).unwrap();
     assert!(tokens.verify(&before, at(NOW)).is_ok());
     let verifies = |key: &Key| [key.signing().verifying_key(None)];
     assert!(!tokens.replace_keys(old.signing(), &[]).unwrap(), "the same keys");
@@ -143,7 +147,7 @@ fn replaced_keys_are_used_at_once_and_tokens_of_dropped_keys_are_forgotten() {
     assert!(tokens.replace_keys(old.signing(), &verifies(&new)).unwrap());
     assert!(tokens.jwks().contains("new"));
     assert!(tokens.replace_keys(new.signing(), &verifies(&old)).unwrap());
-    let after = tokens.issue(&claims()).unwrap();
+    let after = tokens.issue(&claims(), &ExtraClaims::default()).unwrap();
     for token in [&before, &after] {
         assert!(tokens.verify(token, at(NOW)).is_ok());
     }
@@ -162,7 +166,7 @@ fn tokens_of_another_issuer_or_for_another_audience_are_invalid() {
     let tokens = tokens(&key);
     for (issuer, audience) in [("https://other.test", "skep"), ("https://skep.test", "other"), ("", "")] {
         let other = EdDsaTokens::new(issuer, audience, key.signing(), &[]).unwrap();
-        assert!(is_invalid(&tokens, &other.issue(&claims()).unwrap()), "{issuer} {audience}");
+        assert!(is_invalid(&tokens, &other.issue(&claims(), &ExtraClaims::default()).unwrap()), "{issuer} {audience}");
     }
 }
 
@@ -220,7 +224,7 @@ fn another_type_algorithm_or_key_id_is_invalid_even_with_a_valid_signature() {
 fn a_token_without_signature_or_signed_with_the_public_key_is_invalid() {
     let key = Key::new("k1");
     let tokens = tokens(&key);
-    let token = tokens.issue(&claims()).unwrap();
+    let token = tokens.issue(&claims(), &ExtraClaims::default()).unwrap();
     let (message, signature) = token.rsplit_once('.').unwrap();
     let payload = message.split_once('.').unwrap().1;
     for alg in ["none", "None", "nOnE"] {
@@ -286,7 +290,7 @@ fn missing_doubled_or_malformed_claims_are_invalid_even_with_a_valid_signature()
 #[test]
 fn a_token_with_any_changed_character_is_invalid() {
     let tokens = tokens(&Key::new("k1"));
-    let token = tokens.issue(&claims()).unwrap();
+    let token = tokens.issue(&claims(), &ExtraClaims::default()).unwrap();
     tokens.verify(&token, at(NOW)).unwrap();
     for place in 0..token.len() {
         for other in [b'A', b'B', b'_', b'.', b'=', b' ', b'\n'] {
@@ -307,7 +311,7 @@ fn a_token_with_any_changed_character_is_invalid() {
 #[test]
 fn a_text_that_is_not_a_token_is_invalid() {
     let tokens = tokens(&Key::new("k1"));
-    let token = tokens.issue(&claims()).unwrap();
+    let token = tokens.issue(&claims(), &ExtraClaims::default()).unwrap();
     for text in [
         String::new(),
         ".".into(),
@@ -338,7 +342,7 @@ fn cached(tokens: &EdDsaTokens) -> u64 {
 fn a_refused_token_is_not_cached() {
     let key = Key::new("k1");
     let tokens = tokens(&key);
-    let token = tokens.issue(&claims()).unwrap();
+    let token = tokens.issue(&claims(), &ExtraClaims::default()).unwrap();
     assert!(tokens.verify(&token, at(NOW + 600_000)).is_err());
     assert!(is_invalid(&tokens, &format!("{token}A")));
     assert_eq!(cached(&tokens), 0);
@@ -400,8 +404,23 @@ proptest! {
             issued_at: at(issued * 1_000),
             expires_at: at((issued + lifetime) * 1_000),
         };
-        let token = tokens.issue(&claims).unwrap();
+        let token = tokens.issue(&claims, &ExtraClaims::default()).unwrap();
         prop_assert_eq!(tokens.verify(&token, claims.issued_at).unwrap(), claims);
         prop_assert!(matches!(tokens.verify(&token, claims.expires_at), Err(TokenError::Expired)));
     }
+}
+
+#[test]
+fn a_token_has_the_claims_of_the_program_beside_its_own() {
+    let tokens = tokens(&Key::new("k1"));
+    let extra =
+        [("https://shop.example/tenant".to_owned(), json!({ "id": 7 })), ("long".to_owned(), json!("x".repeat(600)))];
+    let token = tokens.issue(&claims(), &ExtraClaims::new(extra).unwrap()).unwrap();
+    assert_eq!(tokens.verify(&token, at(NOW)).unwrap(), claims(), "Skep reads its own claims and no other");
+    let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap()).unwrap();
+    let payload: Value = serde_json::from_slice(&payload).unwrap();
+    assert_eq!(payload["https://shop.example/tenant"], json!({ "id": 7 }));
+    assert_eq!(payload["sub"], json!(claims().user_id));
+    assert_eq!(payload.as_object().unwrap().len(), 7 + 2);
+    assert!(token.len() < LONGEST_TOKEN);
 }

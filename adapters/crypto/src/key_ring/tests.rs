@@ -5,7 +5,7 @@ use crate::{
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use skep_application::{
-    identity::{AccessClaims, AccessTokens as _},
+    identity::{AccessClaims, AccessTokens as _, ExtraClaims},
     kernel::Fingerprints as _,
 };
 use skep_domain::shared::{SessionId, Timestamp, UserId};
@@ -41,7 +41,7 @@ fn claims() -> AccessClaims {
 /// Whether both rings hold the same keys. Compares the results of using them.
 fn agree(a: &KeyRing, b: &KeyRing) -> bool {
     let (tokens_a, tokens_b) = (a.tokens("i", "a").unwrap(), b.tokens("i", "a").unwrap());
-    let token = tokens_a.issue(&claims()).unwrap();
+    let token = tokens_a.issue(&claims(), &ExtraClaims::default()).unwrap();
     tokens_b.verify(&token, claims().issued_at).is_ok()
         && tokens_a.jwks() == tokens_b.jwks()
         && a.cursor_key() == b.cursor_key()
@@ -130,7 +130,7 @@ async fn the_active_key_signs_and_the_next_and_the_retired_one_verify() {
     let (keys, runtime) = (MemoryKeys::default(), runtime());
     let first = KeyRing::load_or_create(&keys, &secret(), &runtime).await.unwrap();
     let tokens = first.tokens("i", "a").unwrap();
-    let old = tokens.issue(&claims()).unwrap();
+    let old = tokens.issue(&claims(), &ExtraClaims::default()).unwrap();
     assert!(KeyRing::add_next_key(&keys, &secret(), &runtime).await.unwrap());
     assert!(!KeyRing::add_next_key(&keys, &secret(), &runtime).await.unwrap(), "there is one");
     let next = keys.list_keys().await.unwrap().pop().unwrap();
@@ -138,13 +138,13 @@ async fn the_active_key_signs_and_the_next_and_the_retired_one_verify() {
 
     let second = KeyRing::load_or_create(&keys, &secret(), &runtime).await.unwrap();
     assert!(second.renew(&tokens).unwrap() && !second.renew(&tokens).unwrap());
-    assert_eq!(kid(&tokens.issue(&claims()).unwrap()), kid(&old));
+    assert_eq!(kid(&tokens.issue(&claims(), &ExtraClaims::default()).unwrap()), kid(&old));
     let published = second.tokens("i", "a").unwrap();
 
     assert!(keys.activate_key(&next.id, claims().expires_at).await.unwrap());
     let third = KeyRing::open(keys.list_keys().await.unwrap(), &secret()).unwrap();
     assert!(third.renew(&tokens).unwrap());
-    let new = tokens.issue(&claims()).unwrap();
+    let new = tokens.issue(&claims(), &ExtraClaims::default()).unwrap();
     assert_eq!(kid(&new), next.id);
     for token in [&old, &new] {
         assert!(tokens.verify(token, claims().issued_at).is_ok());

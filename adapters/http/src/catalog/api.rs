@@ -11,7 +11,7 @@ use crate::{
     body::{MergePatch, Strict},
     parts::{
         Anyone, Asked, Created, Done, Facets, FilterOf, Id, IfMatch, List, Listed, RepeatKey, Sent, Shown, SignedIn,
-        SortKey, changing_etag, narrowed, needs_query, partial_etag, path_of,
+        SortKey, State, changing_etag, narrowed, needs_query, partial_etag, path_of,
     },
     problem::Problem,
 };
@@ -39,8 +39,8 @@ impl SortKey for ProductSortKey {
     }
 }
 
-fn shown(product: Product) -> Shown<ProductBody> {
-    Shown::of(product.version, product)
+fn shown(state: &State, product: Product) -> Shown<ProductBody> {
+    Shown::of(product.version, ProductBody::of(product, &state.contents))
 }
 
 fn stock(detail: StockDetail) -> Shown<StockBody> {
@@ -59,7 +59,10 @@ async fn change(
     Sent(key): RepeatKey,
 ) -> Result<Shown<ProductBody>, Problem> {
     let command = ChangeProductCommand { product_id, precondition, patch };
-    Ok(shown(caller.app().catalog.change_product.execute_once(&caller.actor, key.as_ref(), command).await?))
+    Ok(shown(
+        &caller.state,
+        caller.app().catalog.change_product.execute_once(&caller.actor, key.as_ref(), command).await?,
+    ))
 }
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tag::Catalog")]
@@ -77,7 +80,8 @@ impl CatalogApi {
     ) -> Result<Created<ProductBody>, Problem> {
         let create = &caller.app().catalog.create_product;
         let product = create.execute_once(&caller.actor, key.as_ref(), body.0.into()).await?;
-        Ok(Created::at(path_of(PRODUCTS, product.id, ""), product.version, product))
+        let location = path_of(PRODUCTS, product.id, "");
+        Ok(Created::at(location, product.version, ProductBody::of(product, &caller.state.contents)))
     }
 
     /// List products
@@ -104,6 +108,7 @@ impl CatalogApi {
         Sent(band): FilterOf<InPriceBand>,
         Sent(pictures): FilterOf<WithPictures>,
     ) -> Result<Listed<ProductBody>, Problem> {
+        let body = |product| ProductBody::of(product, &caller.state.contents);
         if let Some(Asked { query, .. }) = &asked.0 {
             let values = [currency.value(), band.value(), pictures.value()];
             let query = values.iter().flatten().fold(query.clone(), |query, value| query.narrowed(value));
@@ -111,7 +116,8 @@ impl CatalogApi {
             let list = list.open_ranked(&caller, PRODUCTS, filters)?;
             let facets = facets.0.map(|facets| facets.0).unwrap_or_default();
             let search = &caller.app().catalog.search_products;
-            return Ok(list.answer_found(search.execute(&caller.actor, &query, &facets, &list.page).await?));
+            let found = search.execute(&caller.actor, &query, &facets, &list.page).await?;
+            return Ok(list.answer_found(found.map(body)));
         }
         needs_query(&facets)?;
         needs_query(&currency)?;
@@ -120,7 +126,7 @@ impl CatalogApi {
         let list = list.open(&caller, PRODUCTS)?;
         let sort = ProductSort { key: list.key, direction: list.direction };
         let page = caller.app().catalog.list_products.execute(&caller.actor, sort, &list.page).await?;
-        Ok(list.answer(page))
+        Ok(list.answer(page.map(body)))
     }
 
     /// Get a product
@@ -129,7 +135,7 @@ impl CatalogApi {
     /// for other callers, the answer is 404.
     #[oai(path = "/products/:id", method = "get", operation_id = "get_product")]
     async fn get(&self, caller: Anyone, Path(id): Path<Id<ProductId>>) -> Result<Shown<ProductBody>, Problem> {
-        Ok(shown(caller.app().catalog.get_product.execute(&caller.actor, id.0).await?))
+        Ok(shown(&caller.state, caller.app().catalog.get_product.execute(&caller.actor, id.0).await?))
     }
 
     /// Replace a product
@@ -192,7 +198,10 @@ impl CatalogApi {
     ) -> Result<Shown<ProductBody>, Problem> {
         let pictures = body.0.pictures.into_iter().map(Into::into).collect();
         let command = SetPicturesCommand { product_id: id.0, precondition, pictures };
-        Ok(shown(caller.app().catalog.set_pictures.execute_once(&caller.actor, key.as_ref(), command).await?))
+        Ok(shown(
+            &caller.state,
+            caller.app().catalog.set_pictures.execute_once(&caller.actor, key.as_ref(), command).await?,
+        ))
     }
 
     /// Archive a product

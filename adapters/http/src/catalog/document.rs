@@ -28,7 +28,11 @@ pub(super) fn complete(schemas: &mut Schemas<'_>, _: &Policies) {
     let (path, stock) = (format!("/api/v1/products/{id}"), format!("/api/v1/products/{id}/stock"));
     let (file_id, alt) = ("019a9d3c-5a00-7000-8000-000000000009", "A jar of light honey on a wooden table");
     let content = format!("/api/v1/files/{file_id}/content");
-    let picture = json!({ "file_id": file_id, "alt": alt, "links": { "content": content } });
+    let url = format!("https://cdn.example{content}");
+    let size = json!({ "name": "small", "side": 480, "url": format!("{url}?size=small&side=480") });
+    let picture =
+        json!({ "file_id": file_id, "alt": alt, "url": url, "sizes": [&size], "links": { "content": content } });
+    schemas.example("PictureSize", size);
     let product = json!({
         "id": id, "sku": "HONEY-500", "name": "Linden honey", "description": "500 g", "price": example_money(1999),
         "pictures": [&picture],

@@ -2,7 +2,7 @@
 
 use crate::{
     body::at_most,
-    parts::{Id, MoneyBody, SelfLink, content_path, patch, path_of},
+    parts::{Id, MoneyBody, PictureSizeBody, PublicContents, SelfLink, content_path, patch, path_of},
 };
 use poem_openapi::{Object, types::MaybeUndefined};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -167,13 +167,24 @@ pub(super) struct PictureBody {
     /// The text for readers that do not see the picture, one line of at most 250 characters. It is empty for a picture
     /// that only decorates.
     alt: String,
+    /// The URL of the content for every visitor, which caches may keep. It is a path if the server does not know its public
+    /// address. It is answered 404 after the file was deleted.
+    url: String,
+    /// The picture in the sizes of the deployment, the smallest one first.
+    sizes: Vec<PictureSizeBody>,
     /// The path of the content.
     links: PictureLinks,
 }
 
-impl From<Picture> for PictureBody {
-    fn from(Picture { file_id, alt }: Picture) -> Self {
-        Self { file_id: Id(file_id), alt: alt.into_string(), links: PictureLinks { content: content_path(file_id) } }
+impl PictureBody {
+    fn of(Picture { file_id, alt }: Picture, contents: &PublicContents) -> Self {
+        Self {
+            file_id: Id(file_id),
+            alt: alt.into_string(),
+            url: contents.url(file_id),
+            sizes: contents.sizes(file_id),
+            links: PictureLinks { content: content_path(file_id) },
+        }
     }
 }
 
@@ -216,8 +227,8 @@ pub(super) struct ProductBody {
     links: ProductLinks,
 }
 
-impl From<Product> for ProductBody {
-    fn from(product: Product) -> Self {
+impl ProductBody {
+    pub(super) fn of(product: Product, contents: &PublicContents) -> Self {
         let (this, stock) = (path_of(PRODUCTS, product.id, ""), path_of(PRODUCTS, product.id, "/stock"));
         Self {
             id: Id(product.id),
@@ -225,7 +236,7 @@ impl From<Product> for ProductBody {
             name: product.name.into_string(),
             description: product.description.into_string(),
             price: product.price.into(),
-            pictures: product.pictures.into_iter().map(Into::into).collect(),
+            pictures: product.pictures.into_iter().map(|picture| PictureBody::of(picture, contents)).collect(),
             created_at: product.created_at.to_string(),
             updated_at: product.updated_at.to_string(),
             archived_at: product.archived_at.map(|at| at.to_string()),

@@ -1,23 +1,25 @@
 //! The endpoints of files.
 
 use super::{
-    content::{self, ContentAnswer},
+    content::{self, ContentAnswer, Found},
     dto::{FILES, FileBody},
     links::{
-        self, ContentSize, FileLinkBody, LinkDisposition, LinkExpires, LinkSignature, LinkSigner, SignFileLinkRequest,
-        SignUploadLinkRequest, UploadLink, UploadLinkBody,
+        self, ContentSide, ContentSize, FileLinkBody, LinkDisposition, LinkExpires, LinkSignature, LinkSigner,
+        SignFileLinkRequest, SignUploadLinkRequest, UploadLink, UploadLinkBody,
     },
     parameters::ReprDigest,
     upload::Content,
 };
 use crate::{
     body::Strict,
-    parts::{Answer, Anyone, Created, Done, Id, IfMatch, List, Listed, RepeatKey, Sent, Shown, SignedIn, path_of},
+    parts::{
+        Answer, Anyone, Created, Done, Id, IfMatch, List, Listed, RepeatKey, Sent, Shown, SignedIn, State, path_of,
+    },
     problem::Problem,
 };
 use poem::Request;
 use poem_openapi::{ApiResponse, OpenApi, Tags, param::Path};
-use skep_application::files::{DeleteFileCommand, UploadFileCommand};
+use skep_application::files::{DeleteFileCommand, FileView, UploadFileCommand};
 use skep_domain::files::{FileId, FileName, FilePurpose, FileVisibility};
 
 #[derive(Tags)]
@@ -55,6 +57,11 @@ enum UploadLinkSigned {
 #[derive(Default)]
 pub(super) struct FilesApi;
 
+/// The answer with a new file.
+fn created(state: &State, file: FileView) -> Created<FileBody> {
+    Created::at(path_of(FILES, file.id, ""), file.version, FileBody::of(file, &state.contents))
+}
+
 #[OpenApi(prefix_path = "/api/v1", tag = "Tag::Files")]
 impl FilesApi {
     /// Upload a file
@@ -80,7 +87,7 @@ impl FilesApi {
         let command = UploadFileCommand { name, purpose, visibility, size: content.length(), checksum: digest.0 };
         let upload_file = &caller.app().files.upload_file;
         let file = content.store(upload_file, &caller.actor, key.as_ref(), command).await?;
-        Ok(Created::at(path_of(FILES, file.id, ""), file.version, file))
+        Ok(created(&caller.state, file))
     }
 
     /// List files
@@ -90,7 +97,7 @@ impl FilesApi {
     async fn list(&self, caller: SignedIn, Sent(list): List<()>) -> Result<Listed<FileBody>, Problem> {
         let list = list.open(&caller, FILES)?;
         let page = caller.app().files.list_files.execute(&caller.actor, list.direction, &list.page).await?;
-        Ok(list.answer(page))
+        Ok(list.answer(page.map(|file| FileBody::of(file, &caller.state.contents))))
     }
 
     /// Get a file
@@ -101,7 +108,7 @@ impl FilesApi {
     #[oai(path = "/files/:id", method = "get", operation_id = "get_file")]
     async fn get(&self, caller: Anyone, Path(id): Path<Id<FileId>>) -> Result<Shown<FileBody>, Problem> {
         let file = caller.app().files.get_file.execute(&caller.actor, id.0).await?;
-        Ok(Shown::of(file.version, file))
+        Ok(Shown::of(file.version, FileBody::of(file, &caller.state.contents)))
     }
 
     /// Get the content of a file
@@ -118,6 +125,9 @@ impl FilesApi {
     /// With `size`, a picture is returned in one of the sizes of the deployment: turned upright, without metadata, and never
     /// enlarged. It is WebP, JPEG or PNG, whichever fits, and of an animation the first frame. The first request makes it,
     /// and later ones get what it has kept. `size` can be added to a link.
+    ///
+    /// A public file that is ready has its `url` in its facts, and a picture of a product also has its `sizes`. These URLs
+    /// begin with the address that the deployment gives to contents, which can be that of a CDN.
     #[expect(clippy::too_many_arguments, reason = "the parameters of the operation")]
     #[oai(path = "/files/:id/content", method = "get", operation_id = "get_file_content")]
     async fn content(
@@ -125,12 +135,14 @@ impl FilesApi {
         caller: Anyone,
         Path(id): Path<Id<FileId>>,
         Sent(size): Sent<ContentSize>,
+        Sent(side): Sent<ContentSide>,
         Sent(signer): Sent<LinkSigner>,
         Sent(expires): Sent<LinkExpires>,
         Sent(disposition): Sent<LinkDisposition>,
         Sent(signature): Sent<LinkSignature>,
         request: &Request,
     ) -> Result<ContentAnswer, Problem> {
+        let is_fixed = links::is_fixed(&caller.app().policies.images.sizes, &size, side)?;
         let files = &caller.app().files;
         let read_file = &files.read_file;
         let (file, linked) = match links::link(signer, expires, disposition, signature) {
@@ -141,7 +153,7 @@ impl FilesApi {
             }
         };
         let shown = content::choose(files, file, size.0.as_deref()).await?;
-        content::answer(caller.app(), (shown, linked), request.headers()).await
+        content::answer(&caller.state, Found { shown, linked, is_fixed }, request.headers()).await
     }
 
     /// Make a link to the content of a file
@@ -197,7 +209,7 @@ impl FilesApi {
         let (link, size) = (link.0.unwrap_or_default(), content.length());
         let begin = caller.app().files.upload_linked_file.begin(&caller.actor, &link, size, digest.0);
         let file = content.store_by_link(&caller.actor, begin).await?;
-        Ok(Created::at(path_of(FILES, file.id, ""), file.version, file))
+        Ok(created(&caller.state, file))
     }
 
     /// Delete a file

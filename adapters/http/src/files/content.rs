@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     conditions::Conditions,
+    parts::{PublicContents, State},
     problem::{Problem, code},
 };
 use futures_util::stream;
@@ -87,10 +88,20 @@ fn value(text: impl Display) -> Result<HeaderValue, Problem> {
     HeaderValue::from_str(&text.to_string()).map_err(Problem::internal)
 }
 
+/// What a request gets, if its conditions and its range allow it.
+pub(super) struct Found {
+    pub(super) shown: ShownContent,
+    /// The link of the request, if it has one.
+    pub(super) linked: Option<LinkedUse>,
+    /// Whether the URL returns the same content for ever.
+    pub(super) is_fixed: bool,
+}
+
 /// The headers of every answer with a content.
-fn describe(shown: &ShownContent, linked: Option<LinkedUse>, headers: &mut HeaderMap) -> Result<(), Problem> {
+fn describe(found: &Found, contents: &PublicContents, headers: &mut HeaderMap) -> Result<(), Problem> {
+    let Found { shown, linked, is_fixed } = found;
     let file = &shown.file;
-    let is_saved = linked.is_some_and(|linked| linked.disposition == FileDisposition::Attachment);
+    let is_saved = linked.as_ref().is_some_and(|linked| linked.disposition == FileDisposition::Attachment);
     let is_shown = file.media_type.is_shown_safely() && !is_saved;
     let media_type = match file.media_type.as_str() {
         "text/plain" => value("text/plain; charset=utf-8")?,
@@ -103,16 +114,15 @@ fn describe(shown: &ShownContent, linked: Option<LinkedUse>, headers: &mut Heade
     headers.insert(ETAG, value(etag(file))?);
     headers.insert(REPR_DIGEST, value(repr_digest(&file.checksum))?);
     headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-    let most = shown.is_sized().then_some(SIZED_CACHED);
+    let most = (!is_fixed).then_some(SIZED_CACHED);
     if let Some(linked) = linked {
         let seconds = linked.left.min(most.unwrap_or(Duration::MAX)).as_secs();
         headers.insert(CACHE_CONTROL, value(format_args!("private, max-age={seconds}"))?);
         return Ok(());
     }
-    let cached = match (file.visibility, most) {
-        (FileVisibility::Public, Some(most)) => value(format_args!("public, max-age={}", most.as_secs()))?,
-        (FileVisibility::Public, None) => HeaderValue::from_static("public, max-age=31536000, immutable"),
-        (FileVisibility::Private, _) => HeaderValue::from_static("private, no-cache"),
+    let cached = match file.visibility {
+        FileVisibility::Public => contents.cache_control(most),
+        FileVisibility::Private => HeaderValue::from_static("private, no-cache"),
     };
     headers.insert(CACHE_CONTROL, cached);
     match file.visibility {
@@ -140,15 +150,11 @@ pub(super) async fn choose(files: &Files, file: FileView, size: Option<&str>) ->
 
 /// Answers a request for the content of a file that the caller may see, perhaps by a link. The conditions are judged first,
 /// then the range.
-pub(super) async fn answer(
-    app: &Arc<App>,
-    (shown, linked): (ShownContent, Option<LinkedUse>),
-    asked_by: &HeaderMap,
-) -> Result<ContentAnswer, Problem> {
-    let files = &app.files;
-    let mut response = Response::builder().status(StatusCode::OK).finish();
+pub(super) async fn answer(state: &State, found: Found, asked_by: &HeaderMap) -> Result<ContentAnswer, Problem> {
+    let (app, mut response) = (&state.app, Response::builder().status(StatusCode::OK).finish());
+    describe(&found, &state.contents, response.headers_mut())?;
+    let (files, shown) = (&app.files, found.shown);
     let file = &shown.file;
-    describe(&shown, linked, response.headers_mut())?;
     if let Some(conditions) = Conditions::of(asked_by) {
         response = conditions.judge_read(response)?;
         if response.status() == StatusCode::NOT_MODIFIED {

@@ -2,7 +2,7 @@
 
 use super::tus::UPLOADS;
 pub(super) use crate::parts::FILES;
-use crate::parts::{Id, content_path, path_of};
+use crate::parts::{Id, PublicContents, content_path, path_of};
 use poem_openapi::Object;
 use serde::Serialize;
 use skep_application::files::{FileView, UploadView};
@@ -51,12 +51,18 @@ pub(super) struct FileBody {
     upload_link_id: Option<Id<UploadLinkId>>,
     /// The time at which the upload began.
     created_at: String,
+    /// The URL of the content for every visitor, which caches may keep. Only a public file that is ready has it. It is a
+    /// path if the server does not know its public address.
+    #[oai(skip_serializing_if_is_none)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<String>,
     /// The paths of the file and of its content.
     links: FileLinks,
 }
 
-impl From<FileView> for FileBody {
-    fn from(file: FileView) -> Self {
+impl FileBody {
+    pub(super) fn of(file: FileView, contents: &PublicContents) -> Self {
+        let url = file.is_open().then(|| contents.url(file.id));
         Self {
             id: Id(file.id),
             owner_id: Id(file.owner_id),
@@ -69,6 +75,7 @@ impl From<FileView> for FileBody {
             sha256: file.checksum.to_string(),
             upload_link_id: file.upload_link.map(Id),
             created_at: file.created_at.to_string(),
+            url,
             links: FileLinks { this: path_of(FILES, file.id, ""), content: content_path(file.id) },
         }
     }

@@ -2,7 +2,7 @@
 
 use super::parameters::{UNNAMED, in_query};
 use crate::{
-    parts::{FILES, Id, Parameter, content_path},
+    parts::{FILES, Id, Parameter, SIDE, SIZE, content_path, invalid},
     problem::{FieldError, Problem},
 };
 use poem::Request;
@@ -12,13 +12,12 @@ use poem_openapi::{
 };
 use serde::{Deserialize, Serialize};
 use skep_application::files::{FileLink, SignFileLinkCommand, SignUploadLinkCommand, SignedFileLink, SignedUploadLink};
-use skep_domain::files::{FileDisposition, FileId, FileName, FilePurpose, FileVisibility, UploadLinkId};
+use skep_domain::files::{FileDisposition, FileId, FileName, FilePurpose, FileVisibility, ImageSizes, UploadLinkId};
 
 const SIGNER: &str = "signer";
 const EXPIRES: &str = "expires";
 const DISPOSITION: &str = "disposition";
 const SIGNATURE: &str = "signature";
-const SIZE: &str = "size";
 const UPLOAD_LINK: &str = "link";
 
 /// The link that a caller asks for.
@@ -213,6 +212,30 @@ part! {
 part! {
     /// The size in which a picture is shown.
     ContentSize = SIZE, "The name of a size in which a picture is shown, such as `small`. Without it, the content is returned as it was sent.", "small"
+}
+
+part! {
+    /// The length of the size in which a picture is shown.
+    ContentSide = SIDE, "The length of the size in pixels, as it is in the URLs of `sizes`. If the size has this length, caches keep the picture for as long as the content, and otherwise for a day.", "480"
+}
+
+/// Whether a URL with these parameters returns the same content for ever. It has no size, or also the length of the size,
+/// which the name alone does not fix.
+///
+/// # Errors
+/// 400 if the length is not a number, or is there without a size.
+pub(super) fn is_fixed(
+    sizes: &ImageSizes,
+    ContentSize(size): &ContentSize,
+    ContentSide(side): ContentSide,
+) -> Result<bool, Problem> {
+    let side =
+        side.map(|side| side.parse::<u32>().map_err(|_| invalid(SIDE, "must be a number of pixels"))).transpose()?;
+    match (size, side) {
+        (None, None) => Ok(true),
+        (None, Some(_)) => Err(invalid(SIDE, "needs a size")),
+        (Some(size), side) => Ok(side.is_some() && sizes.find(size).map(|size| size.side) == side),
+    }
 }
 
 part! {

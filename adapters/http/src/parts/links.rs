@@ -24,6 +24,11 @@ impl SelfLink {
 /// The path of the files.
 pub(crate) const FILES: &str = "/api/v1/files";
 
+/// The parameter of a content that names the size of a picture.
+pub(crate) const SIZE: &str = "size";
+/// The parameter of a content that has the length of the size.
+pub(crate) const SIDE: &str = "side";
+
 /// The path of the content of a file. Every context that shows files links to it.
 pub(crate) fn content_path(id: FileId) -> String {
     path_of(FILES, id, "/content")

@@ -6,6 +6,7 @@ use super::{
     cursor::Cursors,
     in_flight::InFlight,
     limits::{Limiter, RequestLimits},
+    public_contents::PublicContents,
 };
 use skep_application::App;
 use std::sync::Arc;
@@ -18,6 +19,8 @@ pub struct State {
     pub(crate) source: String,
     /// The address at which clients reach the deployment, without a slash at its end. `None` if it is not known.
     pub(crate) public_url: Option<String>,
+    /// Where clients get the contents of public files.
+    pub(crate) contents: PublicContents,
     pub(crate) cursors: Cursors,
     pub(crate) browsers: Browsers,
     pub(crate) limiter: Arc<Limiter>,
@@ -37,6 +40,7 @@ impl State {
         let limiter = Limiter::new(limits, Arc::clone(&app.ports.limits), operations);
         let (cursors, browsers) = (Cursors::new(cursor_key), Browsers::at(public_url));
         let public_url = public_url.map(|url| url.trim_end_matches('/').to_owned());
-        Self { app, source, public_url, cursors, browsers, limiter: Arc::new(limiter), in_flight }
+        let contents = PublicContents::new(&app.policies, public_url.as_deref());
+        Self { app, source, public_url, contents, cursors, browsers, limiter: Arc::new(limiter), in_flight }
     }
 }

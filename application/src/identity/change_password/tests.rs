@@ -1,6 +1,9 @@
 use super::*;
 use crate::{
-    identity::{Credentials, LogInAnswer, MockAccessTokens, MockPasswordHasher, MockUserQueries, UserView},
+    identity::{
+        Credentials, HookVerdict, IdentityHooks, LogInAnswer, MockAccessTokens, MockPasswordHasher, MockPasswordRule,
+        MockTokenClaims, MockUserQueries, UserView,
+    },
     kernel::{AppError as _, ErrorKind, MockRateLimits, Verdict},
     testing::*,
 };
@@ -59,11 +62,23 @@ impl Parts {
     }
 
     async fn change(self, units: &Units, actor: &Actor, current: &str, new: &str) -> Answer {
+        self.change_with(units, actor, (current, new), IdentityHooks::default()).await
+    }
+
+    async fn change_with(
+        self,
+        units: &Units,
+        actor: &Actor,
+        (current, new): (&str, &str),
+        hooks: IdentityHooks,
+    ) -> Answer {
         let Self { users, hasher, limits } = self;
         let mut tokens = MockAccessTokens::new();
-        tokens.expect_issue().returning(|claims| Ok(format!("token of {}", claims.session_id)));
-        let (accounts, policy) = (accounts(hasher).0, SessionPolicy::default());
-        let (users, tokens, limits) = (Arc::new(users), session_secrets(tokens), Arc::new(limits));
+        tokens.expect_issue().returning(|claims, _| Ok(format!("token of {}", claims.session_id)));
+        let tokens = session_tokens_with(tokens, hooks.clone());
+        let tokens = SessionSecrets { tokens, cookies: session_cookies(), devices: device_tokens() };
+        let (accounts, policy) = (Accounts { hooks, ..accounts(hasher).0 }, SessionPolicy::default());
+        let (users, limits) = (Arc::new(users), Arc::new(limits));
         let use_case = ChangePassword::new(units.clone(), users, accounts, tokens, limits, fingerprints(), policy);
         let (current_password, new_password) = (current.to_owned(), new.to_owned());
         use_case.execute(actor, ChangePasswordCommand { current_password, new_password, device: None }).await
@@ -253,4 +268,35 @@ fn no_secret_is_in_the_debug_form() {
     let (current_password, new_password) = (PASSWORD.to_owned(), NEW.to_owned());
     let shown = format!("{:?}", ChangePasswordCommand { current_password, new_password, device: None });
     assert!(["horse", "sunflowers"].iter().all(|secret| !shown.contains(secret)), "{shown}");
+}
+
+#[tokio::test]
+async fn a_rule_of_the_program_judges_the_new_password_before_the_present_one_is_guessed() {
+    let verdict = HookVerdict::refused("it is on the list of the company");
+    for (verdict, expected) in [(Some(verdict), "validation_failed"), (None, "store_unavailable")] {
+        let mut list = MockPasswordRule::new();
+        list.expect_judge().times(1).returning(move |new| {
+            assert_eq!((new.password.as_str(), new.email.as_str()), (NEW, ADDRESS));
+            verdict.clone().ok_or_else(|| "the list is away".into())
+        });
+        let hooks = IdentityHooks { passwords: Some(Arc::new(list)), ..IdentityHooks::default() };
+        let parts = Parts::hashing_nothing();
+        let error = parts
+            .change_with(&Scripted::of(Vec::<crate::identity::MockIdentityTx>::new()), &user(1), (PASSWORD, NEW), hooks)
+            .await
+            .unwrap_err();
+        assert_eq!(error.code(), expected);
+        assert!(error.fields().iter().all(|field| field.pointer == "/new_password"), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_change_without_its_claims_stores_nothing() {
+    let mut hook = MockTokenClaims::new();
+    hook.expect_claims().times(1).returning(|_, _| Err("the directory is away".into()));
+    let hooks = IdentityHooks { claims: Some(Arc::new(hook)), ..IdentityHooks::default() };
+    let refused = Parts::hashing(1)
+        .change_with(&Scripted::of(Vec::<crate::identity::MockIdentityTx>::new()), &user(1), (PASSWORD, NEW), hooks)
+        .await;
+    assert_eq!(refused.unwrap_err().code(), "store_unavailable");
 }

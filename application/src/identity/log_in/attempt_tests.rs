@@ -113,7 +113,7 @@ impl Scene {
             };
             Ok((email.key() == ADDRESS).then_some(credentials))
         });
-        tokens.expect_issue().returning(|_| Ok("token".to_owned()));
+        tokens.expect_issue().returning(|_, _| Ok("token".to_owned()));
         let hasher = Arc::new(hasher);
         let accounts = Accounts { hasher: hasher.clone(), ..accounts(hashing(0)).0 };
         let units = Scripted::of((0..60).map(|_| house.open()));

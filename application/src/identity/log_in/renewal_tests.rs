@@ -52,7 +52,7 @@ async fn log_in(
             is_verified: true,
         }))
     });
-    tokens.expect_issue().returning(|_| Ok("token".to_owned()));
+    tokens.expect_issue().returning(|_, _| Ok("token".to_owned()));
     limits.expect_take().returning(|_, _, _| {
         let (retry_after, reset_after) = (Duration::ZERO, Duration::ZERO);
         Ok(Verdict { allowed: true, remaining: 1, retry_after, reset_after })

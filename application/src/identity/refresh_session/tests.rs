@@ -1,6 +1,6 @@
 use super::*;
 use crate::{
-    identity::{MockAccessTokens, MockSessionRepository},
+    identity::{IdentityHooks, MockAccessTokens, MockSessionRepository, MockTokenClaims},
     kernel::{AppError as _, ErrorKind, MockRateLimits, Verdict},
     testing::*,
 };
@@ -33,7 +33,7 @@ struct Scene {
 impl Scene {
     fn new() -> Self {
         let mut access = MockAccessTokens::new();
-        access.expect_issue().returning(|claims| Ok(format!("token of {}", claims.session_id)));
+        access.expect_issue().returning(|claims, _| Ok(format!("token of {}", claims.session_id)));
         let tokens = session_tokens(access);
         let first = tokens.refresh.first(session_id());
         Self { tokens, first, counted: Seen::default(), allowed: true }
@@ -241,4 +241,48 @@ fn no_secret_is_in_the_debug_form() {
     let command = RefreshSessionCommand { refresh_token: scene.first.text.clone(), device: None };
     assert!(!format!("{command:?}").contains("skep_rt_"));
     assert_ne!(scene.first.hash, RefreshHash([0; 32]));
+}
+
+/// The scene with a hook that adds claims, and what it was asked for.
+fn with_claims(hook: MockTokenClaims, extra: ExtraClaims) -> Scene {
+    let mut access = MockAccessTokens::new();
+    access.expect_issue().returning(move |_, issued| {
+        assert_eq!(*issued, extra);
+        Ok("token".to_owned())
+    });
+    let hooks = IdentityHooks { claims: Some(Arc::new(hook)), ..IdentityHooks::default() };
+    Scene { tokens: session_tokens_with(access, hooks), ..Scene::new() }
+}
+
+#[tokio::test]
+async fn a_refresh_asks_for_the_claims_before_the_token_is_used() {
+    let extra = ExtraClaims::new([("tenant".to_owned(), serde_json::json!("north"))]).unwrap();
+    let (mut hook, answer) = (MockTokenClaims::new(), extra.clone());
+    hook.expect_claims().times(1).returning(move |user, session| {
+        assert_eq!((user, session), (user_id(1), session_id()));
+        Ok(answer.clone())
+    });
+    let mut scene = with_claims(hook, extra);
+    scene.first = scene.tokens.refresh.first(session_id());
+    let house = house(scene.session());
+    scene.refresh(&Scripted::of([house.looking(), house.open()]), &scene.first.text).await.unwrap();
+
+    let mut hook = MockTokenClaims::new();
+    hook.expect_claims().times(1).returning(|_, _| Err("the directory is away".into()));
+    let mut scene = with_claims(hook, ExtraClaims::default());
+    scene.first = scene.tokens.refresh.first(session_id());
+    let house = self::house(scene.session());
+    let refused = scene.refresh(&Scripted::of([house.looking()]), &scene.first.text).await.unwrap_err();
+    assert_eq!(refused.code(), "store_unavailable");
+    assert!(!house.seen.calls().contains(&"sessions.rotate"), "the token can be used again");
+    assert_eq!(scene.taken().0, scene.taken().1, "it was no guess");
+}
+
+#[tokio::test]
+async fn a_session_that_does_not_exist_gets_no_claims() {
+    let mut scene = with_claims(MockTokenClaims::new(), ExtraClaims::default());
+    scene.first = scene.tokens.refresh.first(session_id());
+    let house = House { sessions: vec![], ..house(scene.session()) };
+    let refused = scene.refresh(&Scripted::of([house.looking(), house.looking()]), &scene.first.text).await;
+    assert_eq!(refused.unwrap_err().code(), "invalid_refresh_token");
 }

@@ -1,6 +1,6 @@
 use super::*;
 use crate::{
-    identity::{AccountPolicy, MockPasswordHasher},
+    identity::{AccountPolicy, HookVerdict, IdentityHooks, MockPasswordHasher, MockPasswordRule},
     kernel::{AppError as _, ErrorKind},
     testing::*,
 };
@@ -174,4 +174,24 @@ async fn no_secret_is_in_the_debug_form() {
     let command = ResetPasswordCommand { token: "skep_link_1".to_owned(), password: NEW.to_owned() };
     let shown = format!("{command:?}");
     assert!(!shown.contains("skep_link") && !shown.contains("sunflowers"), "{shown}");
+}
+
+#[tokio::test]
+async fn a_rule_of_the_program_refuses_a_password_and_the_link_is_not_used_up() {
+    let (link, token) = link(PURPOSE);
+    let verdict = HookVerdict::refused("it is on the list of the company");
+    for (verdict, expected) in [(Some(verdict), "validation_failed"), (None, "store_unavailable")] {
+        let (house, mut list) = (house(link.clone()), MockPasswordRule::new());
+        list.expect_judge().times(1).returning(move |new| {
+            assert_eq!((new.password.as_str(), new.email.as_str()), (NEW, ADDRESS));
+            verdict.clone().ok_or_else(|| "the list is away".into())
+        });
+        let hooks = IdentityHooks { passwords: Some(Arc::new(list)), ..IdentityHooks::default() };
+        let (accounts, mails) = (accounts(hashing(0)).0, account_mails(AccountPolicy::default()));
+        let units = Scripted::of([house.looking()]);
+        let use_case = ResetPassword::new(PURPOSE, units, Accounts { hooks, ..accounts }, mails);
+        let command = ResetPasswordCommand { token: token.clone(), password: NEW.to_owned() };
+        assert_eq!(use_case.execute(&visitor(), command).await.unwrap_err().code(), expected);
+        assert!(!house.seen.calls().contains(&"account_links.consume"));
+    }
 }

@@ -5,11 +5,11 @@ use crate::config::Config;
 
 const NAME: &str = "configuration";
 
-/// The notes about a server that clients on other machines reach.
+/// The notes about a server that clients on other machines reach, and about a CDN in front of it.
 pub(super) fn findings(config: &Config) -> Vec<Finding> {
-    let Some(reason) = config.reached_by() else { return vec![] };
+    let mut findings = Vec::from_iter(limited_cdn(config));
+    let Some(reason) = config.reached_by() else { return findings };
     let others = format!("other machines can reach this server, because {reason}");
-    let mut findings = vec![];
     if !config.host.is_loopback() && config.public_url.as_deref().is_some_and(|url| url.starts_with("http://")) {
         findings.push(Finding::note(
             NAME,
@@ -56,6 +56,18 @@ pub(crate) fn unnamed_proxy(config: &Config) -> Option<Finding> {
             NAME,
             "PUBLIC_URL is set and SKEP_TRUSTED_PROXIES is not: clients behind a proxy count as one address and share its limits",
             "set SKEP_TRUSTED_PROXIES to the network of the proxy, for example 127.0.0.1 if it is on this machine",
+        )
+    })
+}
+
+/// An address of contents, and no network whose requests are those of a CDN.
+fn limited_cdn(config: &Config) -> Option<Finding> {
+    let url = config.policies.delivery.files_url.as_ref()?;
+    (config.trusted_proxies.is_empty() && config.limits.exempt_networks.is_empty()).then(|| {
+        Finding::note(
+            NAME,
+            format!("the contents of public files are at {url}: if a CDN reads them from this server, its requests count as one address and share its limits"),
+            "set SKEP_TRUSTED_PROXIES or SKEP_LIMIT_EXEMPT_NETWORKS to the networks of the CDN",
         )
     })
 }
@@ -108,6 +120,14 @@ mod tests {
         for part in ["not encrypted", "/metrics is not served", "read /api-docs", "share its limits"] {
             assert!(has(&found, part), "{part}: {found:?}");
         }
+    }
+
+    #[test]
+    fn a_cdn_needs_limits_of_its_own() {
+        let cdn = ("SKEP_FILES_URL", "https://cdn.example.com");
+        let found = texts(&[cdn]);
+        assert!(has(&found, "https://cdn.example.com") && has(&found, "share its limits"), "{found:?}");
+        assert_eq!(texts(&[cdn, ("SKEP_LIMIT_EXEMPT_NETWORKS", "192.0.2.0/24")]), Vec::<String>::new());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! `skep files`.
 
 mod copy;
+mod rescan;
 
 use crate::{Skep, config::Config};
 use clap::{Subcommand, ValueEnum};
@@ -20,7 +21,34 @@ pub(super) enum Files {
     #[command(after_long_help = "Example:
   skep files verify")]
     Verify,
+    Rescan(Rescan),
     Move(Move),
+}
+
+/// Ask the scanner again about all files that wait for it, or release them.
+///
+/// A file waits for a job that asks the scanner. Its job may be gone: it was discarded, for example because the file was
+/// longer than the scanner takes, or the scanner was removed. The command stores a job for each file that has none, and
+/// prints how many. A server with SKEP_SCANNER runs them.
+///
+/// Without a scanner, the command fails, because nothing can judge the files. With --release-unscanned, they are ready
+/// then, as if they had been uploaded without a scanner, and the event `files.file_released.v1` says so of each. If a
+/// scanner is configured, nothing is released.
+///
+/// It runs beside a server, and can be run again after it was stopped.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "Examples:
+  skep files rescan
+  skep files rescan --release-unscanned
+
+With --json, the result has the members \"quarantined\", \"queued\" and \"released\".")]
+pub(super) struct Rescan {
+    /// Make all files ready that wait, although no scanner has judged them. Only without SKEP_SCANNER.
+    #[arg(long)]
+    release_unscanned: bool,
+    /// Print the result as JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 /// Copy the contents of all files from the folder to the bucket, or back.
@@ -74,11 +102,12 @@ enum Place {
 pub(super) async fn run(config: &Config, command: Files) -> Result<(), BoxError> {
     let places = match &command {
         Files::Move(command) => Some(copy::open(config, command).await?),
-        Files::Verify => None,
+        Files::Verify | Files::Rescan(_) => None,
     };
     let skep = Skep::builder().config(config.clone()).start().await?;
     let done = match (command, places) {
         (Files::Move(command), Some(places)) => copy::run(&skep, &command, places).await,
+        (Files::Rescan(command), _) => rescan::run(&skep, &command).await,
         _ => verify(&skep).await,
     };
     skep.close().await;

@@ -1,7 +1,7 @@
 //! `skep keys`.
 
 use super::json;
-use crate::{Skep, config::Config, skep::Foundation};
+use crate::{Skep, config::Config, foundation::Foundation};
 use clap::Subcommand;
 use serde_json::{Value, json};
 use skep_application::{

@@ -1,7 +1,7 @@
 //! `skep migrate`.
 
 use super::json;
-use crate::{config::Config, skep::Foundation, stores::OpenStore, waiting::refuse_defects};
+use crate::{config::Config, foundation::Foundation, stores::OpenStore, waiting::refuse_defects};
 use clap::Subcommand;
 use serde_json::json;
 use skep_application::{

@@ -32,3 +32,12 @@ pub(super) fn one_of<T, const N: usize>(text: &str, values: [(&str, T); N]) -> O
 pub(super) fn list<T>(text: &str, read: impl Fn(&str) -> Option<T>) -> Option<Vec<T>> {
     text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(read).collect()
 }
+
+/// Reads the start of links: an address that can be followed by a path.
+pub(super) fn link_start(text: &str) -> Option<String> {
+    let text = text.trim_end_matches('/');
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"))?;
+    let host = rest.split('/').next().unwrap_or_default();
+    let is_plain = !rest.contains(['?', '#', '@', '"', '<', '>', '\\']) && rest.chars().all(|c| c.is_ascii_graphic());
+    (is_plain && !host.is_empty()).then(|| text.to_owned())
+}

@@ -1,5 +1,5 @@
 use super::*;
-use skep_application::identity::SessionPolicy;
+use skep_application::{files::DeliveryPolicy, identity::SessionPolicy};
 use skep_http::{
     api::{ITEMS_PER_UNIT, LINES_PER_UNIT, UNITS_OF_FACET, UNITS_OF_QUERY, UNITS_OF_TOTAL},
     edge::{ClientLimits, WorkLimits},
@@ -98,6 +98,34 @@ fn the_world_outside_needs_a_public_url() {
     let config = read(&[("HOST", "0.0.0.0"), ("PUBLIC_URL", "https://api.example.com/")]).unwrap();
     assert_eq!(config.base_url(80), "https://api.example.com");
     assert_eq!(faults(&[("PUBLIC_URL", "https://api.example.com/path")]), ["PUBLIC_URL"]);
+}
+
+#[test]
+fn contents_are_at_an_https_address_or_on_this_machine() {
+    let url = |text: &str| read(&[("SKEP_FILES_URL", text)]).map(|config| config.policies.delivery.files_url);
+    for text in [
+        "https://cdn.example.com",
+        "https://cdn.example.com/shop",
+        "http://127.0.0.1:9",
+        "http://[::1]",
+        "http://localhost:81",
+    ] {
+        assert_eq!(url(&format!("{text}/")).unwrap().as_deref(), Some(text));
+    }
+    let long = format!("https://{}.example.com", "a".repeat(200));
+    for text in [
+        "http://cdn.example.com",
+        "cdn.example.com",
+        "https://",
+        "https://a?b",
+        "https://a#b",
+        "https://u@a",
+        "ftp://a",
+        &long,
+    ] {
+        assert_eq!(faults(&[("SKEP_FILES_URL", text)]), ["SKEP_FILES_URL"], "{text}");
+    }
+    assert_eq!(read(&[]).unwrap().policies.delivery, DeliveryPolicy::default());
 }
 
 #[test]

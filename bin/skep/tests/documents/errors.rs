@@ -123,6 +123,11 @@ const FIELDS: &[(&str, &str, &str)] = &[
     ("missing_field", "Is required but missing.", "any place"),
     ("never_fires", "There is no such day, or the time has passed.", "`/timing/cron`, `/timing/at`"),
     ("out_of_range", "Is too small or too large.", "numbers"),
+    (
+        "password_refused",
+        "Is refused by a rule of the program that embeds Skep; `detail` has its reason.",
+        "`/password`, `/new_password`",
+    ),
     ("repeated_file", "Is the file of an earlier picture.", "`/pictures/n/file_id`"),
     (
         "required",

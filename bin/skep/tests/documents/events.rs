@@ -416,6 +416,7 @@ async fn what_a_run_records_is_as_the_schemas_say() {
     let file = call(&kit, "POST", "/api/v1/files", &admin, &json!("honey")).await;
     call(&kit, "DELETE", &format!("/api/v1/files/{}", file["id"].as_str().unwrap()), &admin, &Value::Null).await;
     scanned::store_an_infected_file(&kit).await;
+    scanned::release_a_file(&kit).await;
     change_users(&kit, &admin).await;
     change_sessions(&kit, &admin).await;
     links::use_both_links(&kit).await;

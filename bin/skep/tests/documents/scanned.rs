@@ -2,9 +2,10 @@
 
 use skep::testing::TestKit;
 use skep_application::{
-    Ports,
-    files::{Files, MockScanner, Scanned, UploadFileCommand},
+    App, Ports,
+    files::{FileView, Files, MockScanner, Rescan, Scanned, UploadFileCommand},
     jobs::{JobRun, WorkerLink},
+    kernel::Actor,
     testing::user,
 };
 use skep_domain::{
@@ -29,7 +30,20 @@ pub(super) async fn store_an_infected_file(kit: &TestKit) {
     let found = Verdict::Infected(threat.clone());
     scanner.expect_scan().times(1).returning(move |_| Ok(found.clone()));
     let ports = Ports { scanner: Some(Arc::new(scanner)), ..app.ports.clone() };
-    let files = Files::new(&ports, app.policies.files, app.policies.images.clone(), app.policies.jobs);
+    let files = files_of(app, &ports);
+    let file = upload(&files).await;
+    let claimed = app.jobs.claim_jobs.prepare(&QueueName::scans(), 1).execute().await.unwrap();
+    let job = JobRun::of(claimed[0].clone(), Arc::new(Worker)).unwrap();
+    assert_eq!(files.scan_file.execute(&job, file.id).await.unwrap(), Scanned::Infected(threat));
+}
+
+/// The use cases of files over these ports.
+fn files_of(app: &App, ports: &Ports) -> Files {
+    Files::new(ports, app.policies.files, app.policies.images.clone(), app.policies.jobs)
+}
+
+/// Stores a file.
+async fn upload(files: &Files) -> FileView {
     let command = UploadFileCommand {
         name: FileName::parse("a.txt").unwrap(),
         purpose: FilePurpose::Attachment,
@@ -39,8 +53,14 @@ pub(super) async fn store_an_infected_file(kit: &TestKit) {
     };
     let mut upload = files.upload_file.begin(&user(1), command).await.ok().unwrap();
     upload.write(b"honey").await.unwrap();
-    let file = upload.finish(&user(1), None).await.unwrap();
-    let claimed = app.jobs.claim_jobs.prepare(&QueueName::scans(), 1).execute().await.unwrap();
-    let job = JobRun::of(claimed[0].clone(), Arc::new(Worker)).unwrap();
-    assert_eq!(files.scan_file.execute(&job, file.id).await.unwrap(), Scanned::Infected(threat));
+    upload.finish(&user(1), None).await.unwrap()
+}
+
+/// Releases a file that waited for a scanner which is gone.
+pub(super) async fn release_a_file(kit: &TestKit) {
+    let app = kit.app();
+    let ports = Ports { scanner: Some(Arc::new(MockScanner::new())), ..app.ports.clone() };
+    upload(&files_of(app, &ports)).await;
+    let done = app.files.rescan_files.execute(&Actor::system("test"), Rescan::Release, &mut |_| {}).await.unwrap();
+    assert_eq!((done.quarantined, done.released), (1, 1));
 }

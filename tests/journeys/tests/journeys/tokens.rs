@@ -3,7 +3,7 @@
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::Value;
 use skep::{Skep, config::Config};
-use skep_application::identity::AccessClaims;
+use skep_application::identity::{AccessClaims, ExtraClaims};
 use skep_domain::shared::Timestamp;
 use skep_journeys::Deployment;
 
@@ -15,7 +15,7 @@ pub(crate) fn issue(deployment: &Deployment, claims: &AccessClaims) -> String {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let skep = Skep::builder().config(config).start().await.expect("an instance");
-        let token = skep.app.ports.tokens.issue(claims).expect("a token");
+        let token = skep.app.ports.tokens.issue(claims, &ExtraClaims::default()).expect("a token");
         skep.close().await;
         token
     })

@@ -8,7 +8,7 @@ use crate::{
 };
 use serde_json::json;
 use skep_application::{
-    identity::{AccessClaims, AccessTokens as _, UserView},
+    identity::{AccessClaims, AccessTokens as _, ExtraClaims, UserView},
     kernel::{ErrorKind, Principal},
 };
 use skep_domain::{
@@ -87,7 +87,8 @@ impl Model {
         let token = self.user_with(email, password).map(|user_id| {
             let (session_id, token_id) = (SessionId::new(now.fresh.id), now.fresh.id);
             let (issued_at, expires_at) = (now.at, now.at.plus_millis(TOKEN));
-            PlainTokens.issue(&AccessClaims { user_id, session_id, token_id, issued_at, expires_at })
+            PlainTokens
+                .issue(&AccessClaims { user_id, session_id, token_id, issued_at, expires_at }, &ExtraClaims::default())
         });
         token.and_then(Result::ok).unwrap_or_default()
     }

@@ -2,18 +2,18 @@
 
 use super::ContextSettings;
 use crate::config::{
-    parse::{list, number},
+    parse::{link_start, list, number},
     read::Source,
     setting::{Setting, Shape},
     values::ScannerServer,
 };
 use skep_application::{
     Policies,
-    files::{FilePolicy, ImagePolicy},
+    files::{DeliveryPolicy, FilePolicy, ImagePolicy},
 };
 use skep_domain::files::{FileQuota, ImageSizes};
 use skep_images::ScalerLimits;
-use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
+use std::{net::IpAddr, num::NonZeroUsize, path::PathBuf, time::Duration};
 
 pub(super) const FILES: ContextSettings = ContextSettings { settings: SETTINGS, read };
 
@@ -57,6 +57,13 @@ const SETTINGS: &[Setting] = &[
         .default("604800")
         .form("a number of seconds from 1 to 31536000", "604800")
         .doc("The longest time for which a link to the content of a file can be valid."),
+    Setting::new("SKEP_FILES_URL", "files.url", Shape::Text)
+        .form("an https address of at most 200 characters, without a query or a fragment (on the loopback interface, also http)", "https://cdn.example.com")
+        .doc("The address that the URLs of public files and of the pictures of products begin with, for example that of a CDN that reads from this server. The default is PUBLIC_URL; without both, the URLs are paths."),
+    Setting::new("SKEP_FILES_SHARED_CACHE_SECONDS", "files.shared_cache_seconds", Shape::Number)
+        .default("86400")
+        .form("a number of seconds from 0 to 31536000", "86400")
+        .doc("How long a CDN or another cache that clients share may give the content of a public file before it asks this server again (`s-maxage`). For at most this time, it can still give the content of a deleted file."),
     Setting::new("SKEP_IMAGE_SIZES", "files.image_sizes", Shape::List)
         .default("thumbnail:160,small:480,medium:960,large:1920")
         .form("1 to 8 names in lower case, each with its longest side of 16 to 4096 pixels, such as small:480", "small:480,large:1920")
@@ -112,10 +119,29 @@ fn read(source: &mut Source, policies: &mut Policies) {
         link_time: source.required("SKEP_FILE_LINK_SECONDS", seconds),
         longest_link: source.required("SKEP_FILE_LINK_MAX_SECONDS", seconds),
     };
+    policies.delivery = DeliveryPolicy {
+        files_url: source.optional("SKEP_FILES_URL", read_origin),
+        shared_cache: source
+            .required("SKEP_FILES_SHARED_CACHE_SECONDS", |text| number(text, 0, 31_536_000).map(Duration::from_secs)),
+    };
     policies.images = ImagePolicy {
         sizes: source.required("SKEP_IMAGE_SIZES", |text| ImageSizes::parse(text).ok()),
         most_bytes: source.required("SKEP_IMAGE_MIB", |text| Some(number(text, 1, 100)? << 20)),
     };
+}
+
+/// Reads the start of the URLs of contents. Pages with https show nothing that comes without it.
+fn read_origin(text: &str) -> Option<String> {
+    /// The greatest length. An answer can have the address a few thousand times.
+    const MOST: usize = 200;
+    let url = link_start(text).filter(|url| url.len() <= MOST)?;
+    (url.starts_with("https://") || is_loopback(&url)).then_some(url)
+}
+
+fn is_loopback(url: &str) -> bool {
+    let host = url.parse::<http::Uri>().ok().and_then(|url| url.host().map(str::to_owned)).unwrap_or_default();
+    let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
+    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 
 /// Reads how much of the server pictures may use.

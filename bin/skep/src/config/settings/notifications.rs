@@ -2,7 +2,7 @@
 
 use super::ContextSettings;
 use crate::config::{
-    parse::{a_minute, an_hour, list},
+    parse::{a_minute, an_hour, link_start, list},
     read::Source,
     setting::{A_MINUTE, AN_HOUR, Setting, Shape},
     values::MailServer,
@@ -55,7 +55,7 @@ fn read(source: &mut Source, policies: &mut Policies) {
         reply_to: source.optional("SKEP_MAIL_REPLY_TO", read_address),
         locale: source.required("SKEP_MAIL_LOCALE", |text| Locale::parse(text).ok()),
         // Without it, links begin with the address of the server, which the other settings decide.
-        link_url: source.optional("SKEP_LINK_URL", read_page).unwrap_or_default(),
+        link_url: source.optional("SKEP_LINK_URL", link_start).unwrap_or_default(),
         per_recipient: source.required("SKEP_MAILS_PER_RECIPIENT", an_hour),
         in_all: source.required("SKEP_MAILS_PER_MINUTE", a_minute),
     };
@@ -78,13 +78,4 @@ pub(in crate::config) fn server(source: &mut Source) -> MailServer {
 
 fn read_address(text: &str) -> Option<MailAddress> {
     MailAddress::parse_named(text).ok()
-}
-
-/// Reads the start of links: an address that can be followed by a path.
-fn read_page(text: &str) -> Option<String> {
-    let text = text.trim_end_matches('/');
-    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"))?;
-    let host = rest.split('/').next().unwrap_or_default();
-    let is_plain = !rest.contains(['?', '#', '@', '"', '<', '>', '\\']) && rest.chars().all(|c| c.is_ascii_graphic());
-    (is_plain && !host.is_empty()).then(|| text.to_owned())
 }

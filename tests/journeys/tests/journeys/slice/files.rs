@@ -126,7 +126,7 @@ fn a_content_is_read_in_parts_and_from_a_cache(store: &Store) {
     };
     let whole = get(&[]).expect(200);
     assert!(whole.body == text.as_bytes());
-    assert_eq!(whole.header("cache-control"), Some("public, max-age=31536000, immutable"));
+    assert_eq!(whole.header("cache-control"), Some("public, max-age=31536000, immutable, s-maxage=86400"));
     let etag = whole.etag();
     for (range, bytes) in [("bytes=0-4", 0..5), ("bytes=65530-131079", 65_530..131_080), ("bytes=-6", 179_994..180_000)]
     {

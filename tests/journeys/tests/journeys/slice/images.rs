@@ -43,7 +43,7 @@ fn a_picture_is_shown_in_sizes_until_it_is_deleted(store: &Store) {
     for (name, value) in [
         ("content-type", "image/webp"),
         ("content-disposition", "inline; filename=\"jar.webp\""),
-        ("cache-control", "public, max-age=86400"),
+        ("cache-control", "public, max-age=86400, s-maxage=86400"),
         ("x-content-type-options", "nosniff"),
         ("accept-ranges", "bytes"),
     ] {

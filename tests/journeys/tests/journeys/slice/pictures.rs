@@ -2,7 +2,8 @@
 
 use super::{
     Context,
-    files::{FILES, PNG, at, content_of, put},
+    files::{FILES, PNG, at, content_of, put, shop_with},
+    images::PICTURE,
 };
 use crate::{
     Journey,
@@ -16,6 +17,7 @@ pub(crate) const CONTEXT: Context = Context {
         Journey::new("slice::pictures", pictures_are_set_and_shown_in_their_order),
         Journey::new("slice::pictures_that_are_refused", what_no_visitor_can_see_is_no_picture),
         Journey::new("slice::pictures_that_are_deleted", a_product_keeps_a_picture_whose_file_is_deleted),
+        Journey::new("slice::pictures_of_a_cdn", what_visitors_see_comes_from_the_address_of_contents),
     ],
     things: &[],
     unique: &[],
@@ -30,8 +32,19 @@ fn of(pictures: &[(&str, &str)]) -> Value {
 
 /// The pictures as they are shown.
 fn shown(pictures: &[(&str, &str)]) -> Value {
-    let links = |id: &str| json!({ "content": content_of(id) });
-    pictures.iter().map(|(id, alt)| json!({ "file_id": id, "alt": alt, "links": links(id) })).collect()
+    shown_at("", pictures)
+}
+
+/// The pictures as they are shown by a deployment whose contents are at this address.
+fn shown_at(base: &str, pictures: &[(&str, &str)]) -> Value {
+    let picture = |(id, alt): &(&str, &str)| {
+        let (content, url) = (content_of(id), format!("{base}{}", content_of(id)));
+        let size =
+            |(name, side)| json!({ "name": name, "side": side, "url": format!("{url}?size={name}&side={side}") });
+        let sizes = [("thumbnail", 160), ("small", 480), ("medium", 960), ("large", 1_920)].map(size);
+        json!({ "file_id": id, "alt": alt, "url": url, "sizes": sizes, "links": { "content": content } })
+    };
+    pictures.iter().map(picture).collect()
 }
 
 fn set(client: &Client, id: &str, etag: &str, body: Value) -> Answer {
@@ -153,5 +166,51 @@ fn a_product_keeps_a_picture_whose_file_is_deleted(store: &Store) {
     refused.at("/pictures/1/file_id", "unknown_file");
     let left = set(admin, &id, "*", of(&[(&kept, "Kept")])).expect(200);
     assert_eq!(left.json()["pictures"], shown(&[(&kept, "Kept")]));
+    shop.server.stop();
+}
+
+fn what_visitors_see_comes_from_the_address_of_contents(store: &Store) {
+    const CDN: &str = "https://cdn.example.com/shop";
+    let settings = [("SKEP_FILES_URL", CDN), ("SKEP_FILES_SHARED_CACHE_SECONDS", "600")];
+    let (shop, _folder) = shop_with(store, &settings);
+    let (admin, visitor) = (&shop.admin, shop.server.visitor());
+    let upload = |query: &str| put(admin, query, PICTURE).expect(201);
+    let (public, private) = (upload("purpose=image&visibility=public"), upload("purpose=image"));
+    let (file, hidden) = (public.text("/id"), private.text("/id"));
+    let url = format!("{CDN}{}", content_of(&file));
+    assert_eq!(public.text("/url"), url);
+    assert_eq!(visitor.get(at(&file)).send().ok().text("/url"), url);
+    assert_eq!(private.json().get("url"), None, "no cache gets a private file");
+    let listed = all(admin, FILES);
+    assert_eq!(listed.iter().filter_map(|file| file["url"].as_str()).collect::<Vec<_>>(), [url.as_str()]);
+    let link = admin.post(format!("{}/links", at(&hidden))).json(json!({})).send().expect(200);
+    assert!(link.text("/url").starts_with("/api/v1/"), "a secret link stays away from the cache");
+
+    let id = shop.product("HONEY", 1999, 10);
+    let shown = set(admin, &id, "\"1\"", of(&[(&file, "A jar")])).expect(200);
+    assert_eq!(shown.json()["pictures"], shown_at(CDN, &[(&file, "A jar")]));
+    // The cache asks for the path below its own address.
+    let pictures = shown.json()["pictures"][0].clone();
+    let sizes = pictures["sizes"].as_array().expect("sizes").iter().map(|size| &size["url"]);
+    for url in sizes.chain([&pictures["url"]]) {
+        let path = url.as_str().and_then(|url| url.strip_prefix(CDN)).expect("a path");
+        let content = visitor.get(path).send().expect(200);
+        let cached = "public, max-age=31536000, immutable, s-maxage=600";
+        assert_eq!(content.header("cache-control"), Some(cached), "{path}");
+        assert_eq!(visitor.get(path).header("If-None-Match", content.etag()).send().expect(304).body.len(), 0);
+        let own = admin.get(path.replace(&file, &hidden)).send().expect(200);
+        assert_eq!(own.header("cache-control"), Some("private, no-cache"), "{path}");
+    }
+    let sized = |query: &str| visitor.get(format!("{}?{query}", content_of(&file))).send();
+    for query in ["size=small", "size=small&side=481"] {
+        let cached = sized(query).expect(200);
+        assert_eq!(cached.header("cache-control"), Some("public, max-age=86400, s-maxage=600"), "{query}");
+    }
+    for query in ["side=480", "size=small&side=", "size=small&side=-1", "size=small&side=99999999999"] {
+        sized(query).refused(400, "invalid_parameter");
+    }
+    admin.delete(at(&file)).send().expect(204);
+    let gone = sized("size=small&side=480").refused(404, "not_found");
+    assert_eq!(gone.header("cache-control"), Some("no-store"), "a cache that asks again gives it no more");
     shop.server.stop();
 }

@@ -23,6 +23,7 @@ pub(crate) const CONTEXT: Context = Context {
         Journey::new("slice::scans_that_find_something", an_infected_file_loses_its_content),
         Journey::new("slice::scans_without_a_scanner", a_scanner_that_is_away_delays_files_and_loses_none),
         Journey::new("slice::scans_of_long_files", a_file_that_the_scanner_does_not_take_stays_quarantined),
+        Journey::new("slice::scans_again", files_that_wait_without_a_job_are_asked_about_again_or_released),
         Journey::new("slice::scans_over_a_kill", a_file_is_judged_after_a_kill),
         Journey::new("slice::scans_of_exports", an_export_is_not_scanned),
     ],
@@ -269,6 +270,42 @@ fn a_file_that_the_scanner_does_not_take_stays_quarantined(store: &Store) {
     wait_for_state(&ada, &long, "ready");
     assert!(shop.server.log().contains("StreamMaxLength"), "it says what to do");
     // It has logged an error.
+    shop.server.terminate();
+    shop.server.wait();
+}
+
+fn files_that_wait_without_a_job_are_asked_about_again_or_released(store: &Store) {
+    let scanner = ScanServer::start();
+    scanner.take_at_most(1_000);
+    let (shop, _folder) = open(store, &scanner);
+    let (ada, admin, visitor) = (shop.user("ada"), &shop.admin, shop.server.visitor());
+    let long = put(&ada, "visibility=public", "a".repeat(1 << 20)).expect(201).text("/id");
+    let discarded = || (!all(admin, &format!("{SCANS}&state=discarded")).is_empty()).then_some(());
+    wait_for("the job to be discarded", discarded);
+    scanner.go_on();
+    let rescan = |arguments: &[&str], settings: &[(&str, &str)]| {
+        shop.deployment.run(&[&["files", "rescan"], arguments].concat(), "", settings)
+    };
+    rescan(&["--release-unscanned"], &[]).refused(&["a scanner is configured", "no file is released"]);
+    let result = |output: Output| serde_json::from_str::<Value>(&output.out).expect("JSON");
+    let asked = result(rescan(&["--json"], &[]));
+    assert_eq!(asked, json!({ "quarantined": 1, "queued": 1, "released": 0 }));
+    wait_for_state(&ada, &long, "ready");
+    assert_eq!(result(rescan(&["--json"], &[]))["quarantined"], 0);
+
+    // A file waits for its job, and is not asked about twice.
+    scanner.go_away();
+    let waits = put(&ada, "visibility=public", "wax").expect(201).text("/id");
+    assert_eq!(result(rescan(&["--json"], &[])), json!({ "quarantined": 1, "queued": 0, "released": 0 }));
+    // The scanner is removed.
+    let none = [("SKEP_SCANNER", ""), ("SKEP_SCANNER_NETWORKS", "")];
+    rescan(&[], &none).refused(&["no scanner is configured", "--release-unscanned"]);
+    visitor.get(content_of(&waits)).send().refused(404, "not_found");
+    let released = rescan(&["--release-unscanned"], &none);
+    assert!(released.out.contains("1 of 1 files are ready now, and no scanner has judged them"), "{}", released.out);
+    assert_eq!(visitor.get(content_of(&waits)).send().expect(200).body, b"wax");
+    let event = event(admin, "files.file_released.v1");
+    assert_eq!(event["data"]["file_id"], json!(waits));
     shop.server.terminate();
     shop.server.wait();
 }
