@@ -79,6 +79,7 @@ impl Scene {
             content_types: Arc::new(MockContentTypes::new()),
             image_scaler: Arc::new(MockImageScaler::new()),
             scanner: None,
+            tickets: None,
         };
         let app = Arc::new(App::new(ports, Policies::default()));
         let stop = CancellationToken::new();

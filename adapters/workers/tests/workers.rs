@@ -136,6 +136,7 @@ impl Scene {
             content_types: Arc::new(MockContentTypes::new()),
             image_scaler: Arc::new(MockImageScaler::new()),
             scanner: None,
+            tickets: None,
             renderer: Arc::new(MockRenderer::new()),
         };
         let app = Arc::new(App::new(ports, Policies { leases, ..Policies::default() }));

@@ -205,6 +205,11 @@ pub(crate) async fn report_redis(config: Config) {
             redis.address()
         ),
     }
+    if let Ok(Some(tickets)) = stores::redis_tickets(&config, "")
+        && let Ok(defects) = tickets.inspect().await
+    {
+        report_defects(&defects);
+    }
 }
 
 /// Refuses a store that answers and cannot be used. An error of the store is not one of these: it is logged, and the next

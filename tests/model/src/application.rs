@@ -55,6 +55,7 @@ impl Application {
             content_types: Arc::new(MockContentTypes::new()),
             image_scaler: Arc::new(MockImageScaler::new()),
             scanner: None,
+            tickets: None,
         };
         Self { app: App::new(ports, policies()), clock, patience: None }
     }

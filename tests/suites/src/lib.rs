@@ -3,6 +3,7 @@
 mod flawed;
 mod hosted;
 mod limits;
+mod tickets;
 mod memory;
 mod mongodb;
 mod postgres;
@@ -12,6 +13,7 @@ mod wire;
 
 pub use flawed::{MIGRATIONS, SqlFlaw};
 pub use limits::{Fallback, Local, Redis};
+pub use tickets::LocalTickets;
 pub use memory::Memory;
 pub use mongodb::{Mongo, open_mongodb};
 pub use postgres::{Postgres, open_postgres};

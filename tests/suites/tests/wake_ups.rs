@@ -73,6 +73,7 @@ fn app(store: Arc<dyn Store>) -> Arc<App> {
         content_types: Arc::new(MockContentTypes::new()),
         image_scaler: Arc::new(MockImageScaler::new()),
         scanner: None,
+        tickets: None,
     };
     Arc::new(App::new(ports, Policies::default()))
 }

@@ -10,7 +10,10 @@ use crate::{
     scanning,
     stores::{self, Adapter, OpenStore},
 };
-use skep_application::operations::{Defect, InstanceKeys};
+use skep_application::{
+    kernel::BoxError,
+    operations::{Defect, InstanceKeys},
+};
 use skep_blobs::S3Blobs;
 use skep_crypto::{InstanceSecrets, KeyRing, KeyRingError};
 use skep_local::system_runtime;
@@ -181,6 +184,35 @@ pub(super) async fn redis(config: &Config) -> Vec<Finding> {
             NAME,
             format!("cannot be used: {}", with_causes(&*error, ": ")),
             format!("check that the server runs, and REDIS_URL; {ALONE}"),
+        )],
+    }
+}
+
+/// Workers claim the jobs in the store if Redis does not give them, so nothing here is wrong.
+pub(super) async fn tickets(config: &Config) -> Vec<Finding> {
+    const NAME: &str = "redis queues";
+    const INSTEAD: &str = "until then, workers claim the jobs in the store";
+    let answer = async {
+        let Some(tickets) = stores::redis_tickets(config, "")? else { return Ok::<_, BoxError>(None) };
+        tickets.inspect().await.map(Some).map_err(driver_error)
+    };
+    match answer.await {
+        Ok(None) => vec![],
+        Ok(Some(defects)) if defects.is_empty() => {
+            let queues: Vec<_> = config.policies.tickets.queues.iter().map(ToString::to_string).collect();
+            vec![Finding::ok(NAME, format!("gives the jobs of {}", queues.join(", ")))]
+        }
+        Ok(Some(defects)) => {
+            let of = |defect: Defect| {
+                let remedy = format!("{}; {INSTEAD}", defect.remedy);
+                defect_of(NAME, Defect { remedy, ..defect }, Level::Note)
+            };
+            defects.into_iter().map(of).collect()
+        }
+        Err(error) => vec![Finding::note(
+            NAME,
+            format!("cannot be used: {}", with_causes(&*error, ": ")),
+            format!("check that the server runs, and REDIS_URL; {INSTEAD}"),
         )],
     }
 }
