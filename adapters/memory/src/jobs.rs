@@ -4,7 +4,8 @@ use crate::{Done, MemoryStore, MemoryUnit, Row, Rules, State, page};
 use async_trait::async_trait;
 use skep_application::{
     jobs::{
-        JobFilter, JobQueries, JobRepository, JobSort, JobSummary, QueueCounts, QueueQueries, QueueRepository, ReadyJob,
+        JobFilter, JobQueries, JobRepository, JobSort, JobSummary, QueueCounts, QueueQueries, QueueRepository,
+        ReadyJob,
         constraints::{JOB_ID, JOB_RUNNING_KEY, JOB_UNIQUE_KEY, QUEUE_ID, QUEUE_NAME},
     },
     kernel::{Page, PageRequest},

@@ -124,8 +124,9 @@ impl TicketQueue for MemoryTickets {
         let queues = self.queues();
         let Some(tickets) = queues.get(queue) else { return Ok(vec![]) };
         let lost = tickets.held.iter().filter(|(_, (.., until))| *until <= now);
-        let mut lost: Vec<_> =
-            lost.map(|(id, (version, token, until))| (*until, LostTicket { id: *id, version: *version, token: *token })).collect();
+        let mut lost: Vec<_> = lost
+            .map(|(id, (version, token, until))| (*until, LostTicket { id: *id, version: *version, token: *token }))
+            .collect();
         lost.sort_by_key(|(until, lost)| (*until, lost.id));
         lost.truncate(limit as usize);
         Ok(lost.into_iter().map(|(_, lost)| lost).collect())

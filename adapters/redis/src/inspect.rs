@@ -25,11 +25,11 @@ pub(crate) fn refused(error: StoreError, prefix: &str, Use { commands, lost }: &
     let (text, remedy) = match code {
         "NOPERM" => (
             "the user of the address may not run our scripts, or not use our keys".to_owned(),
-            format!(
-                "as an admin of the server: ACL SETUSER name ~{prefix}* +evalsha +eval +script|load {commands}"
-            ),
+            format!("as an admin of the server: ACL SETUSER name ~{prefix}* +evalsha +eval +script|load {commands}"),
         ),
-        "READONLY" => ("the server is a replica, which takes no writes".to_owned(), "name the primary in REDIS_URL".to_owned()),
+        "READONLY" => {
+            ("the server is a replica, which takes no writes".to_owned(), "name the primary in REDIS_URL".to_owned())
+        }
         "OOM" => (
             format!("the memory of the server is full (maxmemory), so {lost}"),
             "give it more memory, or delete keys".to_owned(),

@@ -110,8 +110,8 @@ pub(crate) async fn rescue(app: Arc<App>, stop: CancellationToken) {
             Err(error) => tracing::debug!(%error, "could not look for workers that were lost with a ticket"),
         }
         for (queue, TicketCounts { waiting, held }) in take.count().await {
-            metrics::gauge!("skep_tickets_waiting", "queue" => queue.to_string()).set(waiting as f64);
-            metrics::gauge!("skep_tickets_held", "queue" => queue.to_string()).set(held as f64);
+            metrics::gauge!("skep_tickets_waiting", "queue" => queue.to_string()).set(number(waiting));
+            metrics::gauge!("skep_tickets_held", "queue" => queue.to_string()).set(number(held));
         }
     }
 }
@@ -123,4 +123,9 @@ fn tell(rescued: &[JobId]) {
     if !rescued.is_empty() {
         metrics::counter!("skep_jobs_rescued_total").increment(rescued.len() as u64);
     }
+}
+
+/// A count as metrics have it.
+fn number(count: u64) -> f64 {
+    u32::try_from(count).unwrap_or(u32::MAX).into()
 }

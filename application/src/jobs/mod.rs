@@ -195,8 +195,7 @@ impl Jobs {
             let claims = ClaimJobs::new(store.clone(), runtime.clone());
             TakeJobs::new(queue, (store.clone(), store.clone()), claims, runtime.clone(), (tickets.clone(), leases))
         });
-        let rescue_taken =
-            queue.map(|queue| RescueTaken::new(queue, store.clone(), runtime.clone(), tickets.clone()));
+        let rescue_taken = queue.map(|queue| RescueTaken::new(queue, store.clone(), runtime.clone(), tickets.clone()));
         let kinds = JobKinds::default();
         let commands = Commands::<dyn JobsTx>::new(store.clone(), fingerprints, runtime.clone());
         Self {

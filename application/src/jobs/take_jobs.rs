@@ -108,12 +108,7 @@ impl TakeJobs {
     }
 
     /// Takes tickets. If there are too few, or from time to time, what the store has is offered before.
-    async fn tickets(
-        &self,
-        queue: &QueueName,
-        limit: u32,
-        token: LeaseToken,
-    ) -> Result<Vec<(JobId, Version)>, Failed> {
+    async fn tickets(&self, queue: &QueueName, limit: u32, token: LeaseToken) -> Result<Vec<(JobId, Version)>, Failed> {
         let lost = self.outage.lost_answers();
         for (queue, token) in &lost {
             self.queue.give_back(queue, *token, &[]).await.map_err(Failed::Queue)?;
@@ -160,8 +155,7 @@ impl TakeJobs {
         }
         let since = self.runtime.clock.now();
         let ids: Vec<_> = tickets.iter().map(|(id, _)| *id).collect();
-        let mut found: BTreeMap<_, _> =
-            self.jobs.find_jobs(&ids).await?.into_iter().map(|job| (job.id, job)).collect();
+        let mut found: BTreeMap<_, _> = self.jobs.find_jobs(&ids).await?.into_iter().map(|job| (job.id, job)).collect();
         let (mut taken, mut unused) = (vec![], vec![]);
         for (id, version) in tickets {
             let Some(mut job) = found.remove(id).filter(|job| job.honors(*version)) else {
@@ -203,7 +197,9 @@ impl TakeJobs {
     pub async fn count(&self) -> Vec<(QueueName, TicketCounts)> {
         let mut counts = vec![];
         for queue in &*self.policy.queues {
-            if !self.outage.is_on() && let Ok(count) = self.queue.count(queue).await {
+            if !self.outage.is_on()
+                && let Ok(count) = self.queue.count(queue).await
+            {
                 counts.push((queue.clone(), count));
             }
         }

@@ -151,7 +151,8 @@ async fn while_the_queue_is_away_it_is_asked_once() {
 /// A beat and a half are 15 seconds.
 #[test]
 fn a_long_outage_leaves_the_jobs_to_the_store_and_lost_answers_are_given_back() {
-    let (at, claim) = (Duration::from_secs, (QueueName::default(), skep_domain::shared::LeaseToken::new(job_id(1).uuid())));
+    let (at, claim) =
+        (Duration::from_secs, (QueueName::default(), skep_domain::shared::LeaseToken::new(job_id(1).uuid())));
     let outage = TicketOutage::new(LeasePolicy::default());
     assert!(outage.may_ask(at(100)) && !outage.is_on() && !outage.is_long(at(100)));
     outage.failed(at(100), Some(claim.clone()));

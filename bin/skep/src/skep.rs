@@ -188,7 +188,8 @@ impl Builder {
             content_types: content_types(),
             image_scaler: Arc::new(pools.scaler.clone()),
             scanner: scanner(&config, runtime.clone())?,
-            tickets: stores::tickets(&config, &ring.fingerprints()).map_err(|error| StartError::Limits(error.into()))?,
+            tickets: stores::tickets(&config, &ring.fingerprints())
+                .map_err(|error| StartError::Limits(error.into()))?,
         };
         let (token_lifetime, public_url) = (config.policies.sessions.token_lifetime, config.public_url);
         let app = Arc::new(App::new(ports, config.policies));

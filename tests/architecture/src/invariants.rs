@@ -38,7 +38,10 @@ pub fn store_violations(files: &[SourceFile], page: &str) -> Vec<String> {
         let &[number, _, _, stores, tests] = cells.as_slice() else { continue };
         let runs = named_functions(tests).iter().any(|test| on_stores.contains(test.as_str()));
         if runs != stores.starts_with(ON_EACH) {
-            violations.push(format!("{number} says {stores:?}, but its tests {}", if runs { "run there" } else { "need none" }));
+            violations.push(format!(
+                "{number} says {stores:?}, but its tests {}",
+                if runs { "run there" } else { "need none" }
+            ));
         }
     }
     violations

@@ -140,8 +140,7 @@ async fn a_later_version_gets_a_new_ticket(given: &Given) -> Checked {
     let (queue, holder) = (queue()?, token());
     given.store.offer(&queue, &jobs(1..3), MOST).await?;
     equal(take(&*given.store, &queue, 1, holder).await?, ids(&jobs(1..2)))?;
-    let later: Vec<_> =
-        jobs(1..3).into_iter().map(|job| ReadyJob { version: job.version.next(), ..job }).collect();
+    let later: Vec<_> = jobs(1..3).into_iter().map(|job| ReadyJob { version: job.version.next(), ..job }).collect();
     equal(given.store.offer(&queue, &later, MOST).await?, counts(2, 0))?;
     // An offer that was read before the change comes too late.
     equal(given.store.offer(&queue, &jobs(1..3), MOST).await?, counts(2, 0))?;

@@ -3,21 +3,21 @@
 mod flawed;
 mod hosted;
 mod limits;
-mod tickets;
 mod memory;
 mod mongodb;
 mod postgres;
 mod proxy;
 mod sqlite;
+mod tickets;
 mod wire;
 
 pub use flawed::{MIGRATIONS, SqlFlaw};
 pub use limits::{Fallback, Local, Redis};
-pub use tickets::LocalTickets;
 pub use memory::Memory;
 pub use mongodb::{Mongo, open_mongodb};
 pub use postgres::{Postgres, open_postgres};
 pub use sqlite::Sqlite;
+pub use tickets::LocalTickets;
 
 use skep_application::kernel::Clock;
 use std::sync::Arc;

@@ -1,6 +1,6 @@
 use super::*;
 use skep_application::kernel::LimitKind;
-use std::{error::Error as _, sync::Arc};
+use std::{error::Error as _, sync::Arc, time::Duration};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 const KINDS: [LimitKind; 3] = [LimitKind::Smooth, LimitKind::Fixed, LimitKind::Sliding];

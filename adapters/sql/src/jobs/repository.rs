@@ -36,8 +36,8 @@ static LIST_AVAILABLE: LazyLock<Statement> = LazyLock::new(|| {
     JOBS.query("list_available", &available("{*}", " {for update skip locked}"), &[Kind::Text, Kind::Int], &[])
 });
 static LIST_READY: LazyLock<Statement> = LazyLock::new(|| {
-    let columns = [Kind::Uuid, Kind::Int, Kind::Int, Kind::Time];
-    JOBS.command("list_ready", &available("id, version, priority, ready_at", ""), &[Kind::Text, Kind::Int], &columns)
+    const COLUMNS: &[Kind] = &[Kind::Uuid, Kind::Int, Kind::Int, Kind::Time];
+    JOBS.command("list_ready", &available("id, version, priority, ready_at", ""), &[Kind::Text, Kind::Int], COLUMNS)
 });
 static LIST_DUE: LazyLock<Statement> = LazyLock::new(|| {
     let text = "SELECT {*} FROM jobs WHERE state IN ('scheduled', 'retryable') AND ready_at <= $1 \

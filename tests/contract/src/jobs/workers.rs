@@ -77,7 +77,8 @@ impl Workers {
     }
 
     async fn settle_one(&self, job: &Job, token: LeaseToken, how: Settlement) -> Checked<Result<(), Fenced>> {
-        let settled = self.settle.execute(&[SettledJob { id: job.id, token, ticket: None, progress: None, how }]).await?;
+        let settled =
+            self.settle.execute(&[SettledJob { id: job.id, token, ticket: None, progress: None, how }]).await?;
         some(settled.into_iter().next(), "the result")
     }
 }
@@ -138,8 +139,11 @@ async fn a_beating_worker_keeps_its_job(given: &Given) -> Checked {
     let _ = job.cancel(sample::at(9));
     super::repository::save(&*given.store, &mut job).await?;
     let unknown = Beat { id: self::job(self::new()?).id, token, ticket: None, progress: None };
-    let beats =
-        [Beat { id: new.id, token, ticket: None, progress: None }, unknown, Beat { id: new.id, token: self::token(), ticket: None, progress }];
+    let beats = [
+        Beat { id: new.id, token, ticket: None, progress: None },
+        unknown,
+        Beat { id: new.id, token: self::token(), ticket: None, progress },
+    ];
     equal(workers.beat.execute(&beats).await?, vec![Ok(true), Err(Fenced), Err(Fenced)])?;
     equal(workers.settle_one(&new, token, Settlement::Stopped).await?, Ok(()))?;
     equal(stored::<Job>(&*given.store, new.id).await?.map(|job| job.state), Some(JobState::Cancelled))

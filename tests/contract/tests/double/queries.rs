@@ -8,8 +8,8 @@ use skep_application::{
     files::FileQueries,
     identity::{Credentials, RoleQueries, SessionQueries, SessionView, UserFilter, UserQueries, UserSort, UserView},
     jobs::{
-        JobFilter, JobQueries, JobSort, JobSummary, ReadyJob, QueueCounts, QueueQueries, ScheduleFilter, ScheduleQueries,
-        ScheduleSort,
+        JobFilter, JobQueries, JobSort, JobSummary, QueueCounts, QueueQueries, ReadyJob, ScheduleFilter,
+        ScheduleQueries, ScheduleSort,
     },
     kernel::{OutboxEvent, OutboxQueries, Page, PageRequest, Position, Scope, Signaling, Signals, Total, WakeUps},
     notifications::{MailTemplateQueries, MailTemplateSort},

@@ -30,7 +30,6 @@ const SETTINGS: &[Setting] = &[
         .form("seconds from 1 to 3600", "30")
         .doc("After how long without a sign of life a process counts as lost, so that others take over the jobs and the subscriptions that it holds. The delivery of an event may take a third of this time, and at most 10 seconds. With less than 30 seconds, all processes of a deployment must have the same value, and a process that a busy machine or store holds up is easily taken for lost: its jobs run again, and a job that was lost three times in succession is discarded."),
     Setting::new("SKEP_REDIS_QUEUES", "jobs.redis_queues", Shape::List)
-        .default("")
         .form("names of queues", "default,mails")
         .doc("The queues whose jobs workers take from the Redis of REDIS_URL instead of claiming them in the store. All processes of a deployment must have the same value. Jobs stay in the store, so nothing is lost with Redis; `docs/guides/background-work.md` says what this gains and what it costs."),
     Setting::new("SKEP_REDIS_QUEUE_JOBS", "jobs.redis_queue_jobs", Shape::Number)
