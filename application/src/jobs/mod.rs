@@ -40,6 +40,7 @@ mod switch_schedule;
 mod take_jobs;
 #[cfg(test)]
 mod take_tests;
+mod taken;
 mod ticket_outage;
 mod ticket_ports;
 mod workers;
@@ -70,7 +71,8 @@ pub use settle_jobs::{SettleJobs, SettledJob, Settlement, settle};
 pub use sweep_jobs::{JobPolicy, SweepJobs};
 pub use switch_queue::{PauseQueue, ResumeQueue, SwitchQueue, SwitchQueueError};
 pub use switch_schedule::{PauseSchedule, ResumeSchedule, SwitchSchedule, SwitchScheduleError};
-pub use take_jobs::{TakeJobs, Taken, TakenJob};
+pub use take_jobs::TakeJobs;
+pub use taken::{Taken, TakenJob};
 pub use ticket_outage::TicketOutage;
 pub use ticket_ports::*;
 pub use workers::{Beat, BeatJobs, PromoteJobs, RescueJobs};
