@@ -247,7 +247,7 @@ async fn jobs_are_found_by_their_ids(given: &Given) -> Checked {
     let queue = queue()?;
     let jobs = [waiting(&queue, 1)?, waiting(&queue, 2)?, waiting(&queue, 3)?];
     put(&*given.store, &jobs).await?;
-    let mut found = given.store.find_jobs(&[jobs[2].id, job(new()?)?.id, jobs[0].id]).await?;
+    let mut found = given.store.find_jobs(&[jobs[2].id, job(new()?).id, jobs[0].id]).await?;
     found.sort_by_key(|job| job.ready_at);
     equal(found, vec![jobs[0].clone(), jobs[2].clone()])?;
     equal(given.store.find_jobs(&[]).await?, vec![])
