@@ -33,7 +33,7 @@ use std::{
 use tokio::{task::JoinHandle, time::Instant};
 use tokio_util::sync::CancellationToken;
 
-/// Counts its attempts, and takes as many seconds as it is told.
+/// Counts its attempts, and takes as many seconds as its arguments say.
 struct Count {
     app: Arc<App>,
     done: Arc<Mutex<Vec<JobId>>>,

@@ -167,7 +167,7 @@ impl TakeJobs {
         }
     }
 
-    /// Nobody works with the tickets of this claim.
+    /// No worker has begun with the tickets of this claim.
     async fn give_all_back(&self, queue: &QueueName, token: LeaseToken) {
         if self.queue.give_back(queue, token, &[]).await.is_err() {
             self.outage.failed(self.runtime.clock.monotonic(), Some((queue.clone(), token)));

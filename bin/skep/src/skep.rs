@@ -17,8 +17,9 @@ use crate::{
     keys::Keys,
     later::{AddHandlers, AddSubscribers, Later},
     mail::post,
+    shared,
     start_error::StartError,
-    stores::{self, OpenStore},
+    stores::OpenStore,
     waiting::{open_store, refuse_defects},
 };
 use skep_application::{App, Ports, Store, events::Subscribers, jobs::Handlers, kernel::Runtime};
@@ -181,14 +182,14 @@ impl Builder {
             fingerprints: Arc::new(ring.fingerprints()),
             link_key: Arc::new(secrets.fingerprints("links to contents of files").map_err(StartError::LinkKey)?),
             secrets: Arc::new(Sha256Secrets::new(runtime.random.clone())),
-            limits: stores::limits(&config, runtime.clock.clone()).map_err(StartError::Limits)?,
+            limits: shared::limits(&config, runtime.clock.clone()).map_err(StartError::Limits)?,
             renderer: Arc::new(MinijinjaRenderer),
             mailer: post.mailer,
             blobs,
             content_types: content_types(),
             image_scaler: Arc::new(pools.scaler.clone()),
             scanner: scanner(&config, runtime.clone())?,
-            tickets: stores::tickets(&config, &ring.fingerprints())
+            tickets: shared::tickets(&config, &ring.fingerprints())
                 .map_err(|error| StartError::Limits(error.into()))?,
         };
         let (token_lifetime, public_url) = (config.policies.sessions.token_lifetime, config.public_url);

@@ -42,7 +42,7 @@ enum Flaw {
     TrustsAnyone,
     /// A claim without names gives nothing back.
     NeedsNames,
-    /// All queues are one.
+    /// A queue gives the tickets of every other one.
     SharesTheQueue,
     /// A claim gets one ticket more than it asks for.
     GivesTooMany,

@@ -7,8 +7,8 @@ use crate::{
     data_dir::DataDir,
     listen::{ListenError, listen, listen_for_metrics},
     mail::post,
-    scanning,
-    stores::{self, Adapter, OpenStore},
+    scanning, shared,
+    stores::{Adapter, OpenStore},
 };
 use skep_application::{
     kernel::BoxError,
@@ -167,7 +167,7 @@ async fn keys(store: &dyn InstanceKeys, secrets: Option<&InstanceSecrets>) -> Op
 pub(super) async fn redis(config: &Config) -> Vec<Finding> {
     const NAME: &str = "redis";
     const ALONE: &str = "until then, each instance counts rate limits by itself";
-    let Some(redis) = stores::redis(config) else { return vec![] };
+    let Some(redis) = shared::redis(config) else { return vec![] };
     let answer = async { redis?.inspect().await.map_err(driver_error) };
     match answer.await {
         Ok(defects) if defects.is_empty() => vec![Finding::ok(NAME, "answers and counts")],
@@ -193,7 +193,7 @@ pub(super) async fn tickets(config: &Config) -> Vec<Finding> {
     const NAME: &str = "redis queues";
     const INSTEAD: &str = "until then, workers claim the jobs in the store";
     let answer = async {
-        let Some(tickets) = stores::redis_tickets(config, "")? else { return Ok::<_, BoxError>(None) };
+        let Some(tickets) = shared::redis_tickets(config, "")? else { return Ok::<_, BoxError>(None) };
         tickets.inspect().await.map(Some).map_err(driver_error)
     };
     match answer.await {
