@@ -18,6 +18,9 @@ use std::{
 /// How often the available jobs of the store are offered even if tickets are left, so that urgent jobs come first.
 const OFFER_EVERY: Duration = Duration::from_secs(1);
 
+/// How often one call takes tickets, if it gets void ones.
+const ROUNDS: usize = 8;
+
 /// Gives jobs to a worker with tickets.
 pub struct TakeJobs {
     queue: Arc<dyn TicketQueue>,
@@ -61,26 +64,41 @@ impl TakeJobs {
         if !self.outage.may_ask(self.runtime.clock.monotonic()) {
             return Ok(self.away(None));
         }
-        let token = LeaseToken::new(self.runtime.ids.next());
-        let tickets = match self.tickets(queue, limit, token).await {
-            Ok(tickets) => tickets,
-            Err(Failed::Store(error)) => {
-                self.give_all_back(queue, token).await;
-                return Err(error);
-            }
-            Err(Failed::Queue(error)) => {
-                // It may have given tickets that did not arrive.
-                self.outage.failed(self.runtime.clock.monotonic(), Some((queue.clone(), token)));
-                return Ok(self.away(Some(error)));
-            }
-        };
-        match self.begin(queue, token, &tickets).await {
-            Ok(jobs) => Ok(Taken::Jobs(jobs)),
-            Err(error) => {
-                self.give_all_back(queue, token).await;
-                Err(error)
+        let mut taken = vec![];
+        for _ in 0..ROUNDS {
+            let missing = limit.saturating_sub(u32::try_from(taken.len()).unwrap_or(u32::MAX));
+            let (begun, void) = match self.round(queue, missing).await {
+                Ok(round) => round,
+                // The next call reports the error.
+                Err(_) if !taken.is_empty() => break,
+                Err(Failed::Store(error)) => return Err(error),
+                Err(Failed::Queue(error)) => return Ok(self.away(Some(error))),
+            };
+            taken.extend(begun);
+            // Behind void tickets there may be good ones.
+            if void == 0 {
+                break;
             }
         }
+        Ok(Taken::Jobs(taken))
+    }
+
+    /// Takes tickets, and returns the jobs and the number of tickets that were void. After an error, no ticket is kept.
+    async fn round(&self, queue: &QueueName, limit: u32) -> Result<(Vec<TakenJob>, usize), Failed> {
+        let token = LeaseToken::new(self.runtime.ids.next());
+        let begun = match self.tickets(queue, limit, token).await {
+            Ok(tickets) => self.begin(queue, token, &tickets).await.map_err(Failed::Store),
+            Err(failed) => Err(failed),
+        };
+        match &begun {
+            Ok(_) => {}
+            Err(Failed::Store(_)) => self.give_all_back(queue, token).await,
+            // It may have given tickets that did not arrive.
+            Err(Failed::Queue(_)) => {
+                self.outage.failed(self.runtime.clock.monotonic(), Some((queue.clone(), token)));
+            }
+        }
+        begun
     }
 
     fn away(&self, error: Option<StoreError>) -> Taken {
@@ -124,23 +142,25 @@ impl TakeJobs {
         offered.get(queue).is_none_or(|at| now.saturating_sub(*at) >= OFFER_EVERY)
     }
 
-    /// Reads the jobs of the tickets, and gives the void tickets back.
+    /// Reads the jobs of the tickets, and gives the void tickets back. An offer that was read before a job ended, and that came
+    /// after its ticket was given back, has made such a ticket.
     async fn begin(
         &self,
         queue: &QueueName,
         token: LeaseToken,
         tickets: &[(JobId, Version)],
-    ) -> Result<Vec<TakenJob>, StoreError> {
+    ) -> Result<(Vec<TakenJob>, usize), StoreError> {
         if tickets.is_empty() {
-            return Ok(vec![]);
+            return Ok((vec![], 0));
         }
         let since = self.runtime.clock.now();
         let ids: Vec<_> = tickets.iter().map(|(id, _)| *id).collect();
         let mut found: BTreeMap<_, _> = self.jobs.find_jobs(&ids).await?.into_iter().map(|job| (job.id, job)).collect();
-        let (mut taken, mut unused) = (vec![], vec![]);
+        let (mut taken, mut unused, mut void) = (vec![], vec![], 0);
         for (id, version) in tickets {
             let Some(mut job) = found.remove(id).filter(|job| job.honors(*version)) else {
                 unused.push(*id);
+                void += 1;
                 continue;
             };
             if job.is_claimed_first() {
@@ -156,7 +176,7 @@ impl TakeJobs {
         if !unused.is_empty() {
             self.give_back(queue, token, &unused).await;
         }
-        Ok(taken)
+        Ok((taken, void))
     }
 
     /// The claim no longer needs the tickets of these jobs. A queue that does not answer finds them lost after their term,

@@ -117,7 +117,9 @@ async fn a_void_ticket_is_given_back() {
     let mut scene = Scene::new();
     scene.job.version = scene.job.version.next();
     assert_eq!(jobs(scene.take().execute(&QueueName::default(), 1).await), vec![]);
-    assert_eq!(scene.calls(), ["count", "offer", "take", "give back 1"]);
+    let calls = scene.calls();
+    assert_eq!(calls[..5], ["count", "offer", "take", "give back 1", "take"], "good ones may follow");
+    assert!(calls.len() < 20, "{calls:?}");
 }
 
 #[tokio::test]
