@@ -347,6 +347,9 @@ fn every_default_and_every_example_can_be_read() {
         if setting.name == "SKEP_MAIL_URL" {
             variables.push(("SKEP_MAIL_FROM", "shop@example.com"));
         }
+        if setting.name == "SKEP_REDIS_QUEUES" {
+            variables.push(("REDIS_URL", "redis://h"));
+        }
         if setting.name.starts_with("SKEP_S3_") {
             let others = BUCKET.into_iter().filter(|(name, _)| *name != setting.name);
             variables.extend(others);
