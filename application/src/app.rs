@@ -13,7 +13,7 @@ use crate::{
         ExportSessions, Identity, IdentityHooks, OneTimeSecrets, PasswordHasher, RolePolicy, SessionPolicy,
         SweepAccountLinks, SweepKnownNetworks, SweepSessions,
     },
-    jobs::{JobPolicy, Jobs, LeasePolicy, SchedulePolicy, SweepJobs},
+    jobs::{JobPolicy, Jobs, LeasePolicy, SchedulePolicy, SweepJobs, TicketPolicy, TicketQueue},
     kernel::{EraseUser, ExportUser, Fingerprints, RateLimits, Runtime, SweepAll},
     notifications::{MailPolicy, Mailer, Notifications, Renderer},
     operations::{SweepExpired, SweepIdempotencyKeys},
@@ -56,6 +56,8 @@ pub struct Ports {
     pub scanner: Option<Arc<dyn Scanner>>,
     /// What the program adds to identity. By default, nothing.
     pub hooks: IdentityHooks,
+    /// Gives the jobs of some queues to workers. Without one, workers claim them in the store.
+    pub tickets: Option<Arc<dyn TicketQueue>>,
 }
 
 /// The rules that a deployment can configure.
@@ -77,6 +79,8 @@ pub struct Policies {
     pub events: EventPolicy,
     /// How long jobs are kept after they ended, and how many may wait.
     pub jobs: JobPolicy,
+    /// Which queues of jobs are outside of the store.
+    pub tickets: TicketPolicy,
     /// How many schedules there may be.
     pub schedules: SchedulePolicy,
     /// When a process that holds jobs or subscriptions counts as lost.
@@ -170,7 +174,7 @@ impl App {
             identity: Identity::new(&ports, &policies),
             catalog: Catalog::new(&ports, search.index.clone(), policies.search),
             ordering,
-            jobs: Jobs::new(&ports, policies.jobs, policies.schedules, policies.leases),
+            jobs: Jobs::new(&ports, (policies.jobs, &policies.tickets), policies.schedules, policies.leases),
             notifications: Notifications::new(&ports, policies.mail.clone()),
             events: Events::new(&ports, policies.leases),
             files,

@@ -1,10 +1,11 @@
 //! Jobs and queues.
 
-use crate::{Done, MemoryStore, MemoryUnit, Row, Rules, page};
+use crate::{Done, MemoryStore, MemoryUnit, Row, Rules, State, page};
 use async_trait::async_trait;
 use skep_application::{
     jobs::{
         JobFilter, JobQueries, JobRepository, JobSort, JobSummary, QueueCounts, QueueQueries, QueueRepository,
+        ReadyJob,
         constraints::{JOB_ID, JOB_RUNNING_KEY, JOB_UNIQUE_KEY, QUEUE_ID, QUEUE_NAME},
     },
     kernel::{Page, PageRequest},
@@ -69,17 +70,7 @@ impl JobRepository for MemoryUnit {
         self.run(|state| Ok(state.jobs.many(ids))).await
     }
     async fn list_available(&mut self, queue: &QueueName, limit: u32) -> Done<Vec<Job>> {
-        self.run(|state| {
-            let running = state.jobs.rows().filter(|job| job.state == JobState::Running);
-            let mut taken: BTreeSet<_> = running.filter_map(|job| job.ordering_key.clone()).collect();
-            let available = state.jobs.rows().filter(|job| job.state == JobState::Available && job.queue == *queue);
-            let mut available: Vec<_> = available.cloned().collect();
-            available.sort_by_key(|job| (job.priority, job.ready_at, job.id));
-            available.retain(|job| job.ordering_key.clone().is_none_or(|key| taken.insert(key)));
-            available.truncate(limit as usize);
-            Ok(available)
-        })
-        .await
+        self.run(|state| Ok(available(state, queue, limit))).await
     }
     async fn list_due(&mut self, now: Timestamp, limit: u32) -> Done<Vec<Job>> {
         self.run(|state| {
@@ -123,6 +114,18 @@ impl JobRepository for MemoryUnit {
     }
 }
 
+/// The jobs of the queue that a worker may claim.
+fn available(state: &State, queue: &QueueName, limit: u32) -> Vec<Job> {
+    let running = state.jobs.rows().filter(|job| job.state == JobState::Running);
+    let mut taken: BTreeSet<_> = running.filter_map(|job| job.ordering_key.clone()).collect();
+    let available = state.jobs.rows().filter(|job| job.state == JobState::Available && job.queue == *queue);
+    let mut available: Vec<_> = available.cloned().collect();
+    available.sort_by_key(|job| (job.priority, job.ready_at, job.id));
+    available.retain(|job| job.ordering_key.clone().is_none_or(|key| taken.insert(key)));
+    available.truncate(limit as usize);
+    available
+}
+
 fn waits_for_its_time(job: &Job) -> bool {
     matches!(job.state, JobState::Scheduled | JobState::Retryable)
 }
@@ -148,6 +151,12 @@ impl QueueRepository for MemoryUnit {
 impl JobQueries for MemoryStore {
     async fn find_job(&self, id: JobId) -> Done<Option<Job>> {
         Ok(self.state().jobs.get(id).cloned())
+    }
+    async fn find_jobs(&self, ids: &[JobId]) -> Done<Vec<Job>> {
+        Ok(self.state().jobs.many(ids))
+    }
+    async fn list_ready(&self, queue: &QueueName, limit: u32) -> Done<Vec<ReadyJob>> {
+        Ok(available(&self.state(), queue, limit).iter().map(ReadyJob::from).collect())
     }
     async fn list_jobs(&self, filter: &JobFilter, sort: JobSort, request: &PageRequest) -> Done<Page<JobSummary>> {
         let state = self.state();

@@ -68,6 +68,7 @@ mod search;
 mod state;
 mod store;
 mod table;
+mod tickets;
 
 pub use events::Log;
 pub use operations::{MemorySet, MemoryStep};
@@ -75,6 +76,7 @@ pub use page::page;
 pub use state::{State, StoredKey};
 pub use store::{MemoryStore, MemoryUnit};
 pub use table::{Clash, Parent, Row, Rules, Shared, Table};
+pub use tickets::MemoryTickets;
 
 use skep_application::kernel::StoreError;
 

@@ -1,26 +1,40 @@
-//! What the answers of a server mean that cannot count, or loses counts.
+//! What the answers of a server mean that cannot run our scripts, or loses data.
 
 use redis::RedisError;
 use skep_application::{kernel::StoreError, operations::Defect};
 
-/// Why the script was refused. Returns the error if the server did not answer.
-pub(crate) fn refused(error: StoreError, prefix: &str) -> Result<Defect, StoreError> {
+/// What a server is used for.
+pub(crate) struct Use {
+    /// The commands of the scripts, as an access list names them.
+    commands: &'static str,
+    /// What does not happen while the server refuses.
+    lost: &'static str,
+}
+
+pub(crate) const LIMITS: Use = Use { commands: "+time +get +set +del +ping", lost: "it counts nothing" };
+pub(crate) const TICKETS: Use = Use {
+    commands: "+time +hget +hset +hdel +zadd +zrem +zrange +zrangebyscore +zscore +zcard +pexpire +ping",
+    lost: "it takes no jobs",
+};
+
+/// Why a script was refused. Returns the error if the server did not answer.
+pub(crate) fn refused(error: StoreError, prefix: &str, Use { commands, lost }: &Use) -> Result<Defect, StoreError> {
     let StoreError::Unavailable(cause) = &error else { return Err(error) };
     let Some(answer) = cause.downcast_ref::<RedisError>() else { return Err(error) };
     let Some(code) = answer.code() else { return Err(error) };
     let (text, remedy) = match code {
         "NOPERM" => (
-            "the user of the address may not run our script, or not use our keys",
-            format!(
-                "as an admin of the server: ACL SETUSER name ~{prefix}* +evalsha +eval +script|load +time +get +set +del +ping"
-            ),
+            "the user of the address may not run our scripts, or not use our keys".to_owned(),
+            format!("as an admin of the server: ACL SETUSER name ~{prefix}* +evalsha +eval +script|load {commands}"),
         ),
-        "READONLY" => ("the server is a replica, which takes no writes", "name the primary in REDIS_URL".to_owned()),
+        "READONLY" => {
+            ("the server is a replica, which takes no writes".to_owned(), "name the primary in REDIS_URL".to_owned())
+        }
         "OOM" => (
-            "the memory of the server is full (maxmemory), so it counts nothing",
+            format!("the memory of the server is full (maxmemory), so {lost}"),
             "give it more memory, or delete keys".to_owned(),
         ),
-        _ => ("the server refuses our script", "see the cause".to_owned()),
+        _ => ("the server refuses our scripts".to_owned(), "see the cause".to_owned()),
     };
     Ok(Defect::fatal(format!("{text}: {answer}"), remedy))
 }

@@ -1,57 +1,16 @@
 //! Rate limits that are shared by all instances.
 
-use crate::inspect;
-use async_trait::async_trait;
-use redis::{
-    Client, RedisError, Script,
-    aio::{ConnectionManager, ConnectionManagerConfig},
+use crate::{
+    connection::{self, InvalidAddress, PATIENCE, TIMEOUT, bounded},
+    inspect::{self, LIMITS},
 };
+use async_trait::async_trait;
+use redis::{Script, aio::ConnectionManager};
 use skep_application::{
     kernel::{Counting, Limit, RateLimits, StoreError, Tally, Verdict},
     operations::Defect,
 };
-use std::{fmt, time::Duration};
-
-/// The longest wait for a connection and, separately, for an answer.
-const TIMEOUT: Duration = Duration::from_millis(300);
-/// One more attempt to connect, so that callers do not notice a restart of Redis.
-const RETRIES: usize = 1;
-const SHORTEST_DELAY: Duration = Duration::from_millis(20);
-const LONGEST_DELAY: Duration = Duration::from_millis(100);
-/// The limit of a whole call, including every attempt.
-const PATIENCE: Duration = Duration::from_secs(1);
-
-/// The address is not a valid Redis address. It is not shown, because it may contain a password.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{0}; expected redis://[user:password@]host[:port][/database], rediss:// for TLS, or unix:///path for a socket"
-)]
-pub struct InvalidAddress(&'static str);
-
-/// Reads an address. The library ignores parameters that it does not know.
-fn client(url: &str) -> Result<Client, InvalidAddress> {
-    let (scheme, rest) = url.split_once("://").ok_or(InvalidAddress("it is not a URL"))?;
-    // The library would leave out all that follows.
-    if rest.contains('#') && !(scheme == "rediss" && rest.ends_with("#insecure")) {
-        return Err(InvalidAddress("special characters in the password have to be percent-encoded"));
-    }
-    let names: &[&str] = match scheme {
-        "redis" | "rediss" | "valkey" | "valkeys" => &["protocol"],
-        "unix" | "redis+unix" | "valkey+unix" => &["protocol", "db", "user", "pass"],
-        _ => return Err(InvalidAddress("it does not start with redis://")),
-    };
-    let query = rest.split_once('?').map_or("", |(_, query)| query.trim_end_matches("#insecure"));
-    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        if !names.contains(&name) {
-            return Err(InvalidAddress("it has an unknown parameter after the question mark"));
-        }
-        if name == "protocol" && !["2", "3", "resp2", "resp3"].contains(&value) {
-            return Err(InvalidAddress("the parameter protocol must be resp2 or resp3"));
-        }
-    }
-    Client::open(url).map_err(|_| InvalidAddress("its host, port or database is not valid"))
-}
+use std::fmt;
 
 /// How the script names the kinds of limits.
 const SMOOTH: &str = "smooth";
@@ -85,16 +44,7 @@ impl RedisLimits {
     /// # Errors
     /// [`InvalidAddress`] if the address is not a Redis address.
     pub fn connect(url: &str, prefix: impl Into<String>) -> Result<Self, InvalidAddress> {
-        let client = client(url)?;
-        let config = ConnectionManagerConfig::new()
-            .set_number_of_retries(RETRIES)
-            .set_min_delay(SHORTEST_DELAY)
-            .set_max_delay(LONGEST_DELAY)
-            .set_connection_timeout(Some(TIMEOUT))
-            .set_response_timeout(Some(TIMEOUT));
-        let address = client.get_connection_info().addr().to_string();
-        let connection =
-            ConnectionManager::new_lazy_with_config(client, config).map_err(|_| InvalidAddress("it cannot be used"))?;
+        let (connection, address) = connection::open(url, TIMEOUT)?;
         Ok(Self { connection, script: Script::new(include_str!("change.lua")), prefix: prefix.into(), address })
     }
 
@@ -103,7 +53,7 @@ impl RedisLimits {
     /// # Errors
     /// [`InvalidAddress`] if it is not a Redis address.
     pub fn check_address(url: &str) -> Result<(), InvalidAddress> {
-        client(url).map(drop)
+        connection::check(url)
     }
 
     /// Host and port of the server, without the user and the password.
@@ -130,7 +80,7 @@ impl RedisLimits {
         self.check().await?;
         // A thousandth of this limit is a millisecond.
         if let Err(error) = self.change("check", 1, Limit::smooth(1_000, PATIENCE), None).await {
-            return inspect::refused(error, &self.prefix).map(|defect| vec![defect]);
+            return inspect::refused(error, &self.prefix, &LIMITS).map(|defect| vec![defect]);
         }
         let mut connection = self.connection.clone();
         let memory =
@@ -171,13 +121,6 @@ impl RedisLimits {
     }
 }
 
-async fn bounded<T>(answer: impl Future<Output = Result<T, RedisError>>) -> Result<T, StoreError> {
-    match tokio::time::timeout(PATIENCE, answer).await {
-        Ok(answer) => answer.map_err(|error| StoreError::Unavailable(error.into())),
-        Err(elapsed) => Err(StoreError::Unavailable(elapsed.into())),
-    }
-}
-
 impl fmt::Debug for RedisLimits {
     /// Without the address, which may contain a password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -197,4 +140,4 @@ impl RateLimits for RedisLimits {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

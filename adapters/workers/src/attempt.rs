@@ -2,9 +2,9 @@
 
 use crate::running::{Link, Stop};
 use futures_util::FutureExt as _;
-use skep_application::jobs::{Handlers, JobError, JobRun, LeasePolicy, Outcome, Settlement};
+use skep_application::jobs::{Handlers, JobError, JobRun, LeasePolicy, Outcome, Settlement, TakenJob};
 use skep_domain::{
-    jobs::{Backoff, Job, Retry},
+    jobs::{Backoff, Retry},
     shared::Timestamp,
 };
 use std::{any::Any, panic::AssertUnwindSafe, sync::Arc, time::Duration};
@@ -23,7 +23,7 @@ pub(crate) fn grace(leases: LeasePolicy) -> Duration {
 /// holds the job.
 pub(crate) async fn attempt(
     handlers: &Handlers,
-    job: Job,
+    TakenJob { job, ticket }: TakenJob,
     link: &Arc<Link>,
     leases: LeasePolicy,
     now: Timestamp,
@@ -32,7 +32,7 @@ pub(crate) async fn attempt(
         tracing::warn!(job = %job.id, kind = %job.kind, "no handler has this kind of job; it waits for a minute");
         return Some(Settlement::Snooze(now.plus_millis(UNKNOWN_KIND)));
     };
-    let run = JobRun::of(job, link.clone())?;
+    let run = JobRun::of(job, link.clone())?.with(ticket);
     let work = AssertUnwindSafe(handler.run(&run)).catch_unwind();
     let stopped = async {
         link.stop.cancelled().await;

@@ -5,7 +5,8 @@ use crate::{
     attempt::grace,
     running::{Running, Stop},
 };
-use skep_application::App;
+use skep_application::{App, jobs::TicketCounts};
+use skep_domain::jobs::JobId;
 use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -99,14 +100,32 @@ pub(crate) async fn promote(app: Arc<App>, poll: Duration, stop: CancellationTok
 pub(crate) async fn rescue(app: Arc<App>, stop: CancellationToken) {
     while sleep(app.policies.leases.look_every(), &stop).await {
         match app.jobs.rescue_jobs.execute().await {
-            Ok(rescued) if rescued.is_empty() => {}
-            Ok(rescued) => {
-                for job in &rescued {
-                    tracing::warn!(%job, "the worker of a job was lost; the job runs again");
-                }
-                metrics::counter!("skep_jobs_rescued_total").increment(rescued.len() as u64);
-            }
+            Ok(rescued) => tell(&rescued),
             Err(error) => tracing::warn!(%error, "could not look for workers that were lost"),
         }
+        let (Some(take), Some(rescue)) = (&app.jobs.take_jobs, &app.jobs.rescue_taken) else { continue };
+        match rescue.execute().await {
+            Ok(rescued) => tell(&rescued),
+            // The lanes tell that.
+            Err(error) => tracing::debug!(%error, "could not look for workers that were lost with a ticket"),
+        }
+        for (queue, TicketCounts { waiting, held }) in take.count().await {
+            metrics::gauge!("skep_tickets_waiting", "queue" => queue.to_string()).set(number(waiting));
+            metrics::gauge!("skep_tickets_held", "queue" => queue.to_string()).set(number(held));
+        }
     }
+}
+
+fn tell(rescued: &[JobId]) {
+    for job in rescued {
+        tracing::warn!(%job, "the worker of a job was lost; the job runs again");
+    }
+    if !rescued.is_empty() {
+        metrics::counter!("skep_jobs_rescued_total").increment(rescued.len() as u64);
+    }
+}
+
+/// A count as metrics have it.
+fn number(count: u64) -> f64 {
+    u32::try_from(count).unwrap_or(u32::MAX).into()
 }

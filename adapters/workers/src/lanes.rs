@@ -7,10 +7,17 @@ use crate::{
 };
 use skep_application::{
     App,
-    jobs::{Handlers, SettledJob, Settlement},
+    jobs::{Handlers, SettledJob, Settlement, TakeJobs, Taken, TakenJob},
+    kernel::StoreError,
 };
 use skep_domain::jobs::{Job, QueueName};
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, mpsc},
     time::{Instant, timeout},
@@ -31,6 +38,8 @@ pub(crate) struct Lane {
     pub(crate) drain: Duration,
     pub(crate) running: Running,
     pub(crate) settle: mpsc::Sender<Settle>,
+    /// Whether a log line says that the queue outside of the store does not answer.
+    pub(crate) is_away: AtomicBool,
 }
 
 impl Lane {
@@ -58,9 +67,64 @@ impl Lane {
         self.places.clone().acquire_owned().await.ok()
     }
 
+    /// Takes or claims at most `limit` jobs.
+    async fn claim(&self, limit: usize, pause: &mut Duration, stop: &CancellationToken) -> Vec<TakenJob> {
+        if let Some(take) = self.app.jobs.take_jobs.as_ref().filter(|take| take.covers(&self.queue))
+            && let Some(taken) = self.take(take, limit, pause).await
+        {
+            return taken;
+        }
+        let claimed = self.claim_in_store(limit, pause, stop).await;
+        claimed.into_iter().map(|job| TakenJob { job, ticket: None }).collect()
+    }
+
+    /// Takes at most `limit` jobs of a queue that is outside of the store; `None` if the store gives them. After such a queue
+    /// has lost its data, it may give a job that runs here. That one is left out, and its ticket ends by itself.
+    async fn take(&self, take: &TakeJobs, limit: usize, pause: &mut Duration) -> Option<Vec<TakenJob>> {
+        match take.execute(&self.queue, u32::try_from(limit).unwrap_or(u32::MAX)).await {
+            Ok(Taken::Jobs(mut taken)) => {
+                self.report(None, true);
+                *pause = self.poll;
+                taken.retain(|taken| taken.ticket.is_none() || !self.running.has(taken.job.id));
+                metrics::counter!("skep_tickets_taken_total", "queue" => self.queue.to_string())
+                    .increment(taken.len() as u64);
+                Some(taken)
+            }
+            Ok(Taken::Waits(error)) => {
+                self.report(error, false);
+                Some(vec![])
+            }
+            Ok(Taken::Store(error)) => {
+                self.report(error, false);
+                None
+            }
+            Err(error) => {
+                tracing::warn!(queue = %self.queue, %error, "could not take jobs; they are taken again");
+                *pause = (*pause * 2).min(LONGEST_PAUSE);
+                Some(vec![])
+            }
+        }
+    }
+
+    /// Tells once that the queue outside of the store does not answer, and once that it does again.
+    fn report(&self, error: Option<StoreError>, answers: bool) {
+        let (queue, up) = (&self.queue, metrics::gauge!("skep_ticket_queue_up", "queue" => self.queue.to_string()));
+        if answers {
+            up.set(1.0);
+            if self.is_away.swap(false, Ordering::Relaxed) {
+                tracing::info!(%queue, "Redis gives jobs again");
+            }
+        } else if let Some(error) = error {
+            up.set(0.0);
+            if !self.is_away.swap(true, Ordering::Relaxed) {
+                tracing::warn!(%queue, %error, "Redis gives no jobs; they wait, and are then claimed from the store");
+            }
+        }
+    }
+
     /// Claims at most `limit` jobs. After an unknown outcome the store may have given jobs to the claim, so the same claim
     /// is executed again, after `stop` for at most the time to drain. `pause` grows with each claim that fails.
-    async fn claim(&self, limit: usize, pause: &mut Duration, stop: &CancellationToken) -> Vec<Job> {
+    async fn claim_in_store(&self, limit: usize, pause: &mut Duration, stop: &CancellationToken) -> Vec<Job> {
         let claim = self.app.jobs.claim_jobs.prepare(&self.queue, u32::try_from(limit).unwrap_or(u32::MAX));
         let mut last = None;
         loop {
@@ -88,24 +152,28 @@ impl Lane {
         let _ = timeout(pause, self.app.ports.store.signals().jobs.later_than(seen)).await;
     }
 
-    fn start(&self, job: Job, place: OwnedSemaphorePermit) {
+    fn start(&self, taken: TakenJob, place: OwnedSemaphorePermit) {
+        let TakenJob { job, ticket } = &taken;
         let Some(lease) = job.lease else { return };
-        let (id, token) = (job.id, lease.token);
-        let held = self.running.add(&job, token);
+        let (id, token, ticket) = (job.id, lease.token, *ticket);
+        let held = self.running.add(job, token, ticket);
         let (handlers, settle) = (self.handlers.clone(), self.settle.clone());
         let (app, queue) = (self.app.clone(), self.queue.clone());
         tokio::spawn(async move {
-            let (kind, began) = (job.kind.clone(), Instant::now());
+            let (kind, began) = (taken.job.kind.clone(), Instant::now());
             metrics::gauge!("skep_jobs_running", "queue" => queue.to_string()).increment(1.0);
             let now = app.ports.runtime.clock.now();
-            let how = attempt(&handlers, job, &held.link, app.policies.leases, now).await;
+            let how = attempt(&handlers, taken, &held.link, app.policies.leases, now).await;
             metrics::gauge!("skep_jobs_running", "queue" => queue.to_string()).decrement(1.0);
             let labels = [("kind", kind.to_string()), ("outcome", outcome(how.as_ref()).to_owned())];
             metrics::histogram!("skep_job_duration_seconds", &labels).record(began.elapsed());
             if let Some(how) = how {
-                let job = SettledJob { id, token, progress: held.link.progress(), how };
+                let job = SettledJob { id, token, ticket, progress: held.link.progress(), how };
                 // The settler gives the place back.
-                let _ = settle.send(Settle { job, _held: held, _place: place }).await;
+                let _ = settle.send(Settle { job, queue, _held: held, _place: place }).await;
+            } else if let (Some(take), Some(_)) = (&app.jobs.take_jobs, ticket) {
+                drop((held, place));
+                take.give_back(&queue, token, &[id]).await;
             }
         });
     }

@@ -44,7 +44,11 @@ use running::Running;
 use runtime_pulse::RuntimePulse;
 use skep_application::{App, events::Subscribers, jobs::Handlers};
 use skep_domain::jobs::QueueName;
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 use supervise::supervise;
 use tokio::{
     sync::{Mutex, Semaphore, mpsc},
@@ -118,6 +122,7 @@ impl Workers {
                 drain,
                 running: running.clone(),
                 settle: settle.clone(),
+                is_away: AtomicBool::new(false),
             };
             let stop = stop.clone();
             lanes.spawn(async move {

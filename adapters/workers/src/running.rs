@@ -2,7 +2,7 @@
 
 use skep_application::jobs::{Beat, WorkerLink};
 use skep_domain::{
-    jobs::{Job, JobId, Progress},
+    jobs::{Job, JobId, Progress, Ticket},
     shared::LeaseToken,
 };
 use std::{
@@ -61,7 +61,14 @@ impl WorkerLink for Link {
     }
 }
 
-type Jobs = HashMap<JobId, (LeaseToken, Arc<Link>)>;
+type Jobs = HashMap<JobId, Entry>;
+
+/// How a job is held.
+struct Entry {
+    token: LeaseToken,
+    ticket: Option<Ticket>,
+    link: Arc<Link>,
+}
 
 /// A job that this process runs, or whose result it stores. When it is dropped, for whatever reason, no further beat keeps
 /// the job from other workers.
@@ -75,7 +82,7 @@ pub(crate) struct Held {
 impl Drop for Held {
     fn drop(&mut self) {
         let mut jobs = self.running.jobs();
-        if jobs.get(&self.id).is_some_and(|(token, _)| *token == self.token) {
+        if jobs.get(&self.id).is_some_and(|entry| entry.token == self.token) {
             jobs.remove(&self.id);
         }
     }
@@ -94,33 +101,39 @@ impl Running {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether a job runs here.
+    pub(crate) fn has(&self, id: JobId) -> bool {
+        self.jobs().contains_key(&id)
+    }
+
     /// Adds a claimed job.
-    pub(crate) fn add(&self, job: &Job, token: LeaseToken) -> Held {
+    pub(crate) fn add(&self, job: &Job, token: LeaseToken, ticket: Option<Ticket>) -> Held {
         let link = Link { progress: Mutex::default(), why: Mutex::default(), stop: CancellationToken::new() };
         let link = Arc::new(link);
-        self.jobs().insert(job.id, (token, link.clone()));
+        self.jobs().insert(job.id, Entry { token, ticket, link: link.clone() });
         Held { running: self.clone(), id: job.id, token, link }
     }
 
     /// A beat for each job, with what it has reported last.
     pub(crate) fn beats(&self) -> Vec<Beat> {
-        let beat = |(id, (token, link)): (&JobId, &(LeaseToken, Arc<Link>))| Beat {
+        let beat = |(id, entry): (&JobId, &Entry)| Beat {
             id: *id,
-            token: *token,
-            progress: link.progress(),
+            token: entry.token,
+            ticket: entry.ticket,
+            progress: entry.link.progress(),
         };
         self.jobs().iter().map(beat).collect()
     }
 
     /// Asks one job to stop.
     pub(crate) fn ask(&self, id: JobId, token: LeaseToken, why: Stop) {
-        if let Some((_, link)) = self.jobs().get(&id).filter(|(other, _)| *other == token) {
-            link.ask(why);
+        if let Some(entry) = self.jobs().get(&id).filter(|entry| entry.token == token) {
+            entry.link.ask(why);
         }
     }
 
     /// Asks all jobs to stop.
     pub(crate) fn ask_all(&self, why: Stop) {
-        self.jobs().values().for_each(|(_, link)| link.ask(why));
+        self.jobs().values().for_each(|entry| entry.link.ask(why));
     }
 }

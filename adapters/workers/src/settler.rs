@@ -2,7 +2,12 @@
 
 use crate::running::{Held, WAITING};
 use skep_application::{App, jobs::SettledJob, kernel::StoreError};
-use std::{sync::Arc, time::Duration};
+use skep_domain::jobs::{JobId, QueueName};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 use tokio::{
     sync::{Mutex, OwnedSemaphorePermit, mpsc},
     time::Instant,
@@ -16,6 +21,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// claims, and the memory for results is bounded.
 pub(crate) struct Settle {
     pub(crate) job: SettledJob,
+    pub(crate) queue: QueueName,
     pub(crate) _held: Held,
     pub(crate) _place: OwnedSemaphorePermit,
 }
@@ -45,7 +51,8 @@ pub(crate) async fn run(
         }
         let jobs: Vec<_> = batch.iter().map(|settle| settle.job.clone()).collect();
         let mut pause = FIRST_PAUSE;
-        while let Err(error) = settle(&app, &jobs).await {
+        let mut done = BTreeSet::new();
+        while let Err(error) = settle(&app, &jobs, &mut done).await {
             tracing::warn!(%error, jobs = jobs.len(), "could not store the results of jobs; they are stored again");
             if stop.is_cancelled() && *last.get_or_insert_with(|| Instant::now() + patience) < Instant::now() {
                 break;
@@ -53,15 +60,31 @@ pub(crate) async fn run(
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
+        give_back(&app, &batch, &done).await;
         batch.clear();
     }
 }
 
-/// Stores results together, or one by one if the store refuses one of them.
+/// Gives back the tickets of jobs whose rows have changed. Those of the others are found lost after their term, and the
+/// attempt counts.
+async fn give_back(app: &App, batch: &[Settle], done: &BTreeSet<JobId>) {
+    let Some(take) = &app.jobs.take_jobs else { return };
+    let mut claims = BTreeMap::<_, Vec<_>>::new();
+    for Settle { job, queue, .. } in batch {
+        if job.ticket.is_some() && done.contains(&job.id) {
+            claims.entry((queue, job.token)).or_default().push(job.id);
+        }
+    }
+    for ((queue, token), jobs) in claims {
+        take.give_back(queue, token, &jobs).await;
+    }
+}
+
+/// Stores results together, or one by one if the store refuses one of them. `done` gets those that it has not refused.
 ///
 /// # Errors
 /// The store is away, or full.
-async fn settle(app: &App, jobs: &[SettledJob]) -> Result<(), StoreError> {
+async fn settle(app: &App, jobs: &[SettledJob], done: &mut BTreeSet<JobId>) -> Result<(), StoreError> {
     match app.jobs.settle_jobs.execute(jobs).await {
         Ok(results) => {
             for (job, result) in jobs.iter().zip(results) {
@@ -69,6 +92,7 @@ async fn settle(app: &App, jobs: &[SettledJob]) -> Result<(), StoreError> {
                     tracing::warn!(job = %job.id, "the result was dropped: another worker holds the job");
                 }
             }
+            done.extend(jobs.iter().map(|job| job.id));
             Ok(())
         }
         Err(error) if !is_refusal(&error) => Err(error),
@@ -78,7 +102,7 @@ async fn settle(app: &App, jobs: &[SettledJob]) -> Result<(), StoreError> {
                 return Ok(());
             }
             for job in jobs {
-                Box::pin(settle(app, std::slice::from_ref(job))).await?;
+                Box::pin(settle(app, std::slice::from_ref(job), done)).await?;
             }
             Ok(())
         }

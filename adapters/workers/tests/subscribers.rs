@@ -80,6 +80,7 @@ impl Scene {
             image_scaler: Arc::new(MockImageScaler::new()),
             scanner: None,
             hooks: IdentityHooks::default(),
+            tickets: None,
         };
         let app = Arc::new(App::new(ports, Policies::default()));
         let stop = CancellationToken::new();

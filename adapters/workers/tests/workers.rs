@@ -137,6 +137,7 @@ impl Scene {
             image_scaler: Arc::new(MockImageScaler::new()),
             scanner: None,
             hooks: IdentityHooks::default(),
+            tickets: None,
             renderer: Arc::new(MockRenderer::new()),
         };
         let app = Arc::new(App::new(ports, Policies { leases, ..Policies::default() }));

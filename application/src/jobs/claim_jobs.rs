@@ -39,6 +39,15 @@ impl ClaimJobs {
         let token = LeaseToken::new(self.runtime.ids.next());
         JobClaim { by: self, queue: queue.clone(), limit, token, unsettled: Mutex::default() }
     }
+
+    /// A claim of this available job, if it has not changed since it was read. If another job with its ordering key runs, it
+    /// gets nothing.
+    #[must_use]
+    pub fn prepare_one(&self, job: &Job) -> JobClaim<'_> {
+        let token = LeaseToken::new(self.runtime.ids.next());
+        let unsettled = Mutex::new(vec![(job.id, job.version)]);
+        JobClaim { by: self, queue: job.queue.clone(), limit: 1, token, unsettled }
+    }
 }
 
 impl JobClaim<'_> {

@@ -5,7 +5,7 @@ use crate::kernel::{BoxError, StoreError};
 use async_trait::async_trait;
 use serde::{Serialize, de::DeserializeOwned};
 use skep_domain::{
-    jobs::{Backoff, Job, JobId, Progress, Retry},
+    jobs::{Backoff, Job, JobId, Progress, Retry, Ticket},
     shared::{LeaseToken, Timestamp},
 };
 use std::{future::Future, sync::Arc, time::Duration};
@@ -104,6 +104,7 @@ impl JobError {
 pub struct JobRun {
     pub(super) job: Arc<Job>,
     pub(super) token: LeaseToken,
+    ticket: Option<Ticket>,
     link: Arc<dyn WorkerLink>,
 }
 
@@ -120,7 +121,14 @@ impl JobRun {
     #[must_use]
     pub fn of(job: Job, link: Arc<dyn WorkerLink>) -> Option<Self> {
         let token = job.lease?.token;
-        Some(Self { job: Arc::new(job), token, link })
+        Some(Self { job: Arc::new(job), token, ticket: None, link })
+    }
+
+    /// The worker has got the job with this ticket.
+    #[must_use]
+    pub fn with(mut self, ticket: Option<Ticket>) -> Self {
+        self.ticket = ticket;
+        self
     }
 
     /// The id of the job, the same in each attempt.
@@ -162,8 +170,8 @@ impl JobRun {
         output: Option<String>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let settled =
-            SettledJob { id: self.job.id, token: self.token, progress: None, how: Settlement::Complete(output) };
+        let how = Settlement::Complete(output);
+        let settled = SettledJob { id: self.job.id, token: self.token, ticket: self.ticket, progress: None, how };
         match settle(jobs, &[settled], now, 0.0).await?.as_slice() {
             [Ok(())] => Ok(()),
             _ => Err(StoreError::Stale),
@@ -187,6 +195,9 @@ impl JobRun {
     ) -> Result<(), StoreError> {
         let found = jobs.find_many(&[self.job.id]).await?.into_iter().next();
         let mut job = found.filter(|job| job.cancel_requested_at.is_none()).ok_or(StoreError::Stale)?;
+        if let Some(ticket) = self.ticket {
+            job.claim_with(ticket, self.token).map_err(|_| StoreError::Stale)?;
+        }
         let put_off = job.report(self.token, progress).and_then(|()| job.snooze(self.token, until, now));
         put_off.map_err(|_| StoreError::Stale)?;
         jobs.save_many(&[job]).await

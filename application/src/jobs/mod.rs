@@ -23,6 +23,7 @@ mod open_queues;
 mod ports;
 #[cfg(test)]
 mod queue_tests;
+mod rescue_taken;
 mod retry_job;
 mod run_schedule;
 mod schedule_fields;
@@ -36,6 +37,12 @@ mod settle_jobs;
 mod sweep_jobs;
 mod switch_queue;
 mod switch_schedule;
+mod take_jobs;
+#[cfg(test)]
+mod take_tests;
+mod taken;
+mod ticket_outage;
+mod ticket_ports;
 mod workers;
 
 pub use cancel_job::{CancelJob, CancelJobError, JobEnded};
@@ -54,6 +61,7 @@ pub use job_view::{JobView, as_json};
 pub use lease_policy::LeasePolicy;
 pub use open_queues::OpenQueues;
 pub use ports::*;
+pub use rescue_taken::RescueTaken;
 pub use retry_job::{JobKeyTaken, JobNotRetryable, RetryJob, RetryJobError};
 pub use run_schedule::{RunSchedule, RunScheduleError, ScheduleJobUnfinished};
 pub use schedule_fields::{ScheduleNameTaken, TimingInput, TooManySchedules};
@@ -63,6 +71,10 @@ pub use settle_jobs::{SettleJobs, SettledJob, Settlement, settle};
 pub use sweep_jobs::{JobPolicy, SweepJobs};
 pub use switch_queue::{PauseQueue, ResumeQueue, SwitchQueue, SwitchQueueError};
 pub use switch_schedule::{PauseSchedule, ResumeSchedule, SwitchSchedule, SwitchScheduleError};
+pub use take_jobs::TakeJobs;
+pub use taken::{Taken, TakenJob};
+pub use ticket_outage::TicketOutage;
+pub use ticket_ports::*;
 pub use workers::{Beat, BeatJobs, PromoteJobs, RescueJobs};
 
 use crate::{
@@ -162,6 +174,10 @@ pub struct Jobs {
     pub list_schedules: ListSchedules,
     /// Makes the jobs of schedules whose time has come.
     pub fire_schedules: FireSchedules,
+    /// Gives jobs with tickets, if some queues are outside of the store.
+    pub take_jobs: Option<TakeJobs>,
+    /// Frees the jobs of workers that were lost with a ticket, if some queues are outside of the store.
+    pub rescue_taken: Option<RescueTaken>,
     /// The kinds of jobs that this program knows.
     pub kinds: JobKinds,
 }
@@ -169,8 +185,19 @@ pub struct Jobs {
 impl Jobs {
     /// Builds the use cases over these ports.
     #[must_use]
-    pub fn new(ports: &Ports, policy: JobPolicy, schedules: SchedulePolicy, leases: LeasePolicy) -> Self {
+    pub fn new(
+        ports: &Ports,
+        (policy, tickets): (JobPolicy, &TicketPolicy),
+        schedules: SchedulePolicy,
+        leases: LeasePolicy,
+    ) -> Self {
         let Ports { store, runtime, fingerprints, .. } = ports.clone();
+        let queue = ports.tickets.clone().filter(|_| !tickets.queues.is_empty());
+        let take_jobs = queue.clone().map(|queue| {
+            let claims = ClaimJobs::new(store.clone(), runtime.clone());
+            TakeJobs::new(queue, (store.clone(), store.clone()), claims, runtime.clone(), (tickets.clone(), leases))
+        });
+        let rescue_taken = queue.map(|queue| RescueTaken::new(queue, store.clone(), runtime.clone(), tickets.clone()));
         let kinds = JobKinds::default();
         let commands = Commands::<dyn JobsTx>::new(store.clone(), fingerprints, runtime.clone());
         Self {
@@ -198,6 +225,8 @@ impl Jobs {
             get_schedule: GetSchedule::new(store.clone()),
             list_schedules: ListSchedules::new(store.clone(), runtime.clock.clone()),
             fire_schedules: FireSchedules::new(store.clone(), store, runtime),
+            take_jobs,
+            rescue_taken,
             kinds,
         }
     }

@@ -2,7 +2,7 @@
 
 #[cfg(any(test, feature = "testing"))]
 use super::MockScheduleRepository;
-use super::{ScheduleQueries, ScheduleRepository};
+use super::{ReadyJob, ScheduleQueries, ScheduleRepository};
 use crate::kernel::{Guarded, Page, PageRequest, Position, Signaling, Sort, SortValue, StoreError, context};
 use async_trait::async_trait;
 use skep_domain::{
@@ -200,11 +200,17 @@ impl JobSortKey {
 ///
 /// 1. `list_held` returns exactly the running jobs. Its cost does not depend on the others.
 /// 2. `next_ready_at` returns the earliest `ready_at` of all scheduled and retryable jobs.
+/// 3. `list_ready` returns the jobs that `list_available` would return in a unit that is alone, in the same order and at the
+///    same cost, and locks nothing.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait JobQueries: Send + Sync {
     /// The job with this id.
     async fn find_job(&self, id: JobId) -> Result<Option<Job>, StoreError>;
+    /// The existing jobs with these ids, in any order. One statement for any number of ids.
+    async fn find_jobs(&self, ids: &[JobId]) -> Result<Vec<Job>, StoreError>;
+    /// At most `limit` jobs of this queue that a worker may claim now.
+    async fn list_ready(&self, queue: &QueueName, limit: u32) -> Result<Vec<ReadyJob>, StoreError>;
     /// A page of the jobs that the filter admits. It is empty if the key of the position has another type than the sort
     /// key.
     async fn list_jobs(

@@ -3,7 +3,7 @@
 use super::{JobRepository, JobsTx};
 use crate::kernel::{Attempt, Begin, Runtime, StoreError, TxMode, run};
 use skep_domain::{
-    jobs::{Backoff, Job, JobId, Progress, Retry},
+    jobs::{Backoff, Job, JobId, Progress, Retry, Ticket},
     shared::{Fenced, LeaseToken, Timestamp},
 };
 use std::sync::Arc;
@@ -37,6 +37,8 @@ pub struct SettledJob {
     pub id: JobId,
     /// The claim of the worker.
     pub token: LeaseToken,
+    /// The ticket with which the worker has got the job, if the row may not have the claim yet.
+    pub ticket: Option<Ticket>,
     /// What the handler has reported last. A beat may not have stored it yet, and the next attempt goes on from it.
     pub progress: Option<Progress>,
     /// How the attempt ended.
@@ -45,6 +47,9 @@ pub struct SettledJob {
 
 impl SettledJob {
     fn apply(&self, job: &mut Job, now: Timestamp, fraction: f64) -> Result<(), Fenced> {
+        if let Some(ticket) = self.ticket {
+            job.claim_with(ticket, self.token)?;
+        }
         if let Some(progress) = self.progress.clone() {
             job.report(self.token, progress)?;
         }

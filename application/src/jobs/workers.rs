@@ -4,7 +4,7 @@
 use super::{JobQueries, JobsTx};
 use crate::kernel::{Attempt, Begin, Runtime, StoreError, TxMode, run};
 use skep_domain::{
-    jobs::{Job, JobId, Progress},
+    jobs::{Job, JobId, Progress, Ticket},
     shared::{Fenced, HeldRows, Lease, LeaseToken, Timestamp},
 };
 use std::{
@@ -22,6 +22,8 @@ pub struct Beat {
     pub id: JobId,
     /// The claim of the worker.
     pub token: LeaseToken,
+    /// The ticket with which the worker has got the job, if the row may not have the claim yet.
+    pub ticket: Option<Ticket>,
     /// What the handler has reported last, if it has reported anything.
     pub progress: Option<Progress>,
 }
@@ -39,7 +41,7 @@ impl BeatJobs {
         Self { store, runtime }
     }
 
-    /// Stores these beats. Returns, in the same order, whether the job is to be stopped because a caller has cancelled
+    /// Stores these beats. The first one of a worker with a ticket claims the job (J13). Returns, in the same order, whether the job is to be stopped because a caller has cancelled
     /// it, or [`Fenced`] if the worker no longer holds it.
     ///
     /// # Errors
@@ -55,6 +57,9 @@ impl BeatJobs {
                 for beat in beats {
                     let job = jobs.iter_mut().find(|job| job.id == beat.id);
                     results.push(job.ok_or(Fenced).and_then(|job| {
+                        if let Some(ticket) = beat.ticket {
+                            job.claim_with(ticket, beat.token)?;
+                        }
                         let cancelled = job.beat(beat.token)?;
                         if let Some(progress) = beat.progress.clone() {
                             job.report(beat.token, progress)?;

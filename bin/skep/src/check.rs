@@ -33,6 +33,7 @@ pub(crate) async fn everything(config: Result<Config, ConfigError>) -> Vec<Findi
     findings.extend(local_files(&config));
     findings.extend(services::store(&config, secrets.as_ref()).await);
     findings.extend(services::redis(&config).await);
+    findings.extend(services::tickets(&config).await);
     findings.extend(services::bucket(&config).await);
     findings.extend(services::scanner(&config).await);
     findings.push(services::mail(&config).await);

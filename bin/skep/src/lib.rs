@@ -15,6 +15,7 @@ mod later;
 mod listen;
 mod mail;
 mod scanning;
+mod shared;
 mod skep;
 mod start_error;
 mod stores;

@@ -18,8 +18,9 @@ use crate::{
     keys::Keys,
     later::{AddHandlers, AddSubscribers, Later},
     mail::post,
+    shared,
     start_error::StartError,
-    stores::{self, OpenStore},
+    stores::OpenStore,
     waiting::refuse_defects,
 };
 use skep_application::{
@@ -163,7 +164,7 @@ impl Builder {
             fingerprints: Arc::new(ring.fingerprints()),
             link_key: Arc::new(secrets.fingerprints("links to contents of files").map_err(StartError::LinkKey)?),
             secrets: Arc::new(Sha256Secrets::new(runtime.random.clone())),
-            limits: stores::limits(&config, runtime.clock.clone()).map_err(StartError::Limits)?,
+            limits: shared::limits(&config, runtime.clock.clone()).map_err(StartError::Limits)?,
             renderer: Arc::new(MinijinjaRenderer),
             mailer: post.mailer,
             blobs,
@@ -171,6 +172,8 @@ impl Builder {
             image_scaler: Arc::new(pools.scaler.clone()),
             scanner: scanner(&config, runtime.clone())?,
             hooks,
+            tickets: shared::tickets(&config, &ring.fingerprints())
+                .map_err(|error| StartError::Limits(error.into()))?,
         };
         let (token_lifetime, public_url) = (config.policies.sessions.token_lifetime, config.public_url);
         let app = Arc::new(App::new(ports, config.policies));

@@ -56,7 +56,7 @@ pub enum StartError {
         source: BoxError,
     },
     /// Redis cannot have this address.
-    #[error("rate limits cannot be shared through Redis: check REDIS_URL")]
+    #[error("Redis cannot be used: check REDIS_URL")]
     Limits(#[source] BoxError),
     /// The folder of the contents of files cannot be used.
     #[error("the folder {} of files cannot be used: check SKEP_FILES_DIR", folder.display())]

@@ -7,14 +7,11 @@ use crate::{
 };
 use skep_application::{
     Store,
-    kernel::{BoxError, Clock, RateLimits, StoreError},
+    kernel::{BoxError, Clock, StoreError},
     operations::{Defect, StoreUse},
 };
-use skep_http::api::OPERATION_KEYS;
-use skep_local::{FallbackLimits, SeparateLimits};
 use skep_mongodb::{MongoOptions, MongoStore};
 use skep_postgres::{PostgresDatabase, PostgresOptions};
-use skep_redis::{InvalidAddress, RedisLimits};
 use skep_sql::SqlStore;
 use skep_sqlite::{SqliteDatabase, SqliteOptions, Synchronous};
 use std::{sync::Arc, time::Duration};
@@ -140,16 +137,4 @@ impl OpenStore {
             Adapter::Mongodb(store) => store.close().await,
         }
     }
-}
-
-/// Counts in Redis for all instances. Without Redis, and while it does not answer, this process counts by itself.
-pub(crate) fn limits(config: &Config, clock: Arc<dyn Clock>) -> Result<Arc<dyn RateLimits>, BoxError> {
-    let local: Arc<dyn RateLimits> = Arc::new(SeparateLimits::new(OPERATION_KEYS, clock.clone()));
-    let Some(shared) = redis(config) else { return Ok(local) };
-    Ok(Arc::new(FallbackLimits::new(Arc::new(shared?), local, clock)))
-}
-
-/// The rate limits in Redis, if `REDIS_URL` is set. Connects at the first use.
-pub(crate) fn redis(config: &Config) -> Option<Result<RedisLimits, InvalidAddress>> {
-    config.redis_url.as_ref().map(|url| RedisLimits::connect(&url.0, "skep:limits:"))
 }

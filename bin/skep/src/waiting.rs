@@ -5,9 +5,10 @@ use crate::{
     causes::{driver_error, with_causes},
     config::{Config, StoreServer},
     data_dir::DataDir,
+    shared,
     skep::Skep,
     start_error::StartError,
-    stores::{self, OpenStore},
+    stores::OpenStore,
 };
 use skep_application::{
     identity::IssueSetupTokenError,
@@ -195,7 +196,7 @@ fn cause(error: &StoreError) -> String {
 
 /// Warns if Redis does not answer now, or does not count as it should. The server works without it.
 pub(crate) async fn report_redis(config: Config) {
-    let Some(Ok(redis)) = stores::redis(&config) else { return };
+    let Some(Ok(redis)) = shared::redis(&config) else { return };
     match redis.inspect().await {
         Ok(defects) => report_defects(&defects),
         Err(error) => tracing::warn!(
@@ -204,6 +205,11 @@ pub(crate) async fn report_redis(config: Config) {
              rate limits by itself",
             redis.address()
         ),
+    }
+    if let Ok(Some(tickets)) = shared::redis_tickets(&config, "")
+        && let Ok(defects) = tickets.inspect().await
+    {
+        report_defects(&defects);
     }
 }
 

@@ -201,6 +201,14 @@ impl Job {
         self.lease.is_some_and(|lease| lease.token == token)
     }
 
+    /// Whether the store has to know that the job runs before it does: another job must not run beside it, or may store the
+    /// unique key as long as this one waits (J5, J7).
+    #[must_use]
+    pub fn is_claimed_first(&self) -> bool {
+        let holds = |state| self.unique.as_ref().is_some_and(|unique| unique.states.contains(state));
+        self.ordering_key.is_some() || holds(JobState::Available) != holds(JobState::Running)
+    }
+
     /// Whether a worker may have something to claim after the job was stored like this: the job itself, or the next one of
     /// its ordering key.
     #[must_use]

@@ -9,6 +9,7 @@ mod names;
 mod queue;
 mod schedule;
 mod state;
+mod ticket;
 mod timing;
 
 pub use args::{JobArgs, JobArgsTooLong};
@@ -20,4 +21,5 @@ pub use schedule::{
     Due, MisfirePolicy, NewSchedule, OverlapPolicy, Schedule, ScheduleChange, ScheduleId, ScheduledJob, UnknownTiming,
 };
 pub use state::{JobState, JobStates, Priority};
+pub use ticket::Ticket;
 pub use timing::{CronLine, Interval, InvalidCronLine, InvalidInterval, TimeZone, Timing, UnknownTimeZone};

@@ -25,6 +25,28 @@ pub fn invariants(page: &str) -> Vec<Invariant> {
     rows.collect()
 }
 
+/// Rows with a column of stores that does not say where their tests run: a test of the contract suite or of the journeys
+/// runs on each store, and any other one needs none.
+#[must_use]
+pub fn store_violations(files: &[SourceFile], page: &str) -> Vec<String> {
+    const ON_EACH: &str = "SQLite, PostgreSQL, MongoDB";
+    let runs_on_stores = |path: &str| path.starts_with("tests/contract/src/") || path.starts_with("tests/journeys/");
+    let on_stores: Vec<_> = files.iter().filter(|file| runs_on_stores(&file.path)).cloned().collect();
+    let on_stores = functions(&on_stores);
+    let mut violations = vec![];
+    for cells in numbered_rows(page, is_number) {
+        let &[number, _, _, stores, tests] = cells.as_slice() else { continue };
+        let runs = named_functions(tests).iter().any(|test| on_stores.contains(test.as_str()));
+        if runs != stores.starts_with(ON_EACH) {
+            violations.push(format!(
+                "{number} says {stores:?}, but its tests {}",
+                if runs { "run there" } else { "need none" }
+            ));
+        }
+    }
+    violations
+}
+
 /// The numbers that comments cite, each with the first file that cites it.
 #[must_use]
 pub fn cited_invariants(files: &[SourceFile]) -> BTreeMap<String, String> {

@@ -17,7 +17,7 @@ mod stored;
 pub use contexts::{Edge, border_violations, context_edges, contexts, declared_edges};
 pub use dependencies::{Allowed, Package, dependency_violations, packages};
 pub use files::{SourceFile, long_files, manifests_without_lints, rust_files};
-pub use invariants::{Invariant, cited_invariants, invariant_violations, invariants};
+pub use invariants::{Invariant, cited_invariants, invariant_violations, invariants, store_violations};
 pub use ports::{clauses_of, implemented, port_traits, ports_without_module};
 pub use prose::{Avoided, Finding, avoided, avoided_phrases, repeated_names, texts};
 pub use security::{Requirement, coverage_summary, coverage_violations, requirements};

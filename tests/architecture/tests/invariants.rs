@@ -15,6 +15,21 @@ fn each_cited_invariant_has_a_row_and_each_row_is_cited() {
     assert!(rows.len() > 20, "{rows:?}");
     let violations = invariant_violations(&rust_files(&root), &page);
     assert!(violations.is_empty(), "\n{}", violations.join("\n"));
+    let violations = store_violations(&rust_files(&root), &page);
+    assert!(violations.is_empty(), "\n{}", violations.join("\n"));
+}
+
+#[test]
+fn a_row_with_wrong_stores_is_caught() {
+    let files = [
+        SourceFile { path: "tests/contract/src/a.rs".to_owned(), text: "fn on_each() {}".to_owned() },
+        SourceFile { path: "domain/src/a.rs".to_owned(), text: "fn rule() {}".to_owned() },
+    ];
+    let found = |row: &str| store_violations(&files, row);
+    assert_eq!(found("| I1 | a | `Code` | SQLite, PostgreSQL, MongoDB | `on_each`, `rule` |"), [""; 0]);
+    assert_eq!(found("| I1 | a | `Code` | none needed | `rule` |"), [""; 0]);
+    assert_eq!(found("| I1 | a | `Code` | none needed | `on_each` |").len(), 1);
+    assert_eq!(found("| I1 | a | `Code` | SQLite, PostgreSQL, MongoDB | `rule` |").len(), 1);
 }
 
 #[test]

@@ -32,7 +32,7 @@ const ALLOWED: &[Allowed] = &[
     Allowed { package: "skep-sqlite-memory", inside: &[], outside: Some(&["libmimalloc-sys", "rusqlite"]) },
     Allowed { package: "skep-postgres", inside: &["skep-application", "skep-domain", "skep-sql"], outside: None },
     Allowed { package: "skep-mongodb", inside: INNER, outside: None },
-    Allowed { package: "skep-redis", inside: &["skep-application"], outside: None },
+    Allowed { package: "skep-redis", inside: INNER, outside: None },
     Allowed { package: "skep-local", inside: INNER, outside: None },
     Allowed { package: "skep-memory", inside: INNER, outside: None },
     Allowed { package: "skep-outbound", inside: INNER, outside: None },

@@ -23,8 +23,8 @@ pub enum Start {
 /// What a clause needs from the harness, apart from the subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Need {
-    /// [`Instance::second`] counts calls together with [`Instance::store`]. Only clauses of rate limits need this,
-    /// because two instances of a store always share their data.
+    /// [`Instance::second`] shares its data with [`Instance::store`]. Only clauses of rate limits and of queues need this,
+    /// because two instances of a store always do.
     Shared,
     /// [`Faults::break_commits`] with this fault.
     CommitFault(CommitFault),

@@ -8,6 +8,7 @@
 //! | adapter | subject | clauses |
 //! | --- | --- | --- |
 //! | a rate limiter | `dyn RateLimits` | [`limits::clauses`] |
+//! | a queue of jobs outside of the store | `dyn TicketQueue` | [`tickets::clauses`] |
 //! | a store of contents | [`files::Contents`] | [`files::contents`] |
 //! | a mailer | [`notifications::Mailbox`] | [`notifications::mailer`] |
 //! | one repository and its queries | [`catalog::Products`], [`identity::Users`] … | [`catalog::products`], [`identity::users`] … |
@@ -55,6 +56,7 @@ pub mod notifications;
 pub mod operations;
 pub mod ordering;
 pub mod search;
+pub mod tickets;
 pub mod unit_of_work;
 
 pub use check::Failure;

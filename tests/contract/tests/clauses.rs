@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests fail by it")]
 
-use skep_contract::{clauses, files, limits, notifications};
+use skep_contract::{clauses, files, limits, notifications, tickets};
 use std::{
     collections::BTreeSet,
     fs,
@@ -62,6 +62,7 @@ fn every_numbered_promise_has_a_trial() {
         .iter()
         .flat_map(|clause| clause.proves)
         .chain(limits::clauses().iter().flat_map(|clause| clause.proves))
+        .chain(tickets::clauses().iter().flat_map(|clause| clause.proves))
         .chain(files::contents().iter().flat_map(|clause| clause.proves))
         .chain(notifications::mailer().iter().flat_map(|clause| clause.proves))
         .map(|name| (*name).to_owned())

@@ -1,13 +1,14 @@
 //! Servers with settings that the shared ones must not have. Each ends with its test.
 
-use crate::wait_for;
+use crate::{server::send_signal, wait_for};
 use mongodb::{
     Client,
     bson::{Document, doc},
 };
 use std::{
     env, fs,
-    net::TcpListener,
+    io::{Read as _, Write as _},
+    net::{TcpListener, TcpStream},
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -58,7 +59,7 @@ impl OwnRedis {
             fs::write(&file, own + &lines.join("\n") + "\n").expect("a file");
             vec![file.display().to_string()]
         });
-        wait_for("redis", || std::net::TcpStream::connect(("127.0.0.1", running.port)).ok());
+        wait_for("redis", || TcpStream::connect(("127.0.0.1", running.port)).ok());
         Self(running)
     }
 
@@ -66,6 +67,24 @@ impl OwnRedis {
     #[must_use]
     pub fn address(&self) -> String {
         format!("127.0.0.1:{}", self.0.port)
+    }
+
+    /// Sends a command in one line, and returns the first part of the answer.
+    ///
+    /// # Panics
+    /// If the server does not answer.
+    #[must_use]
+    pub fn ask(&self, command: &str) -> String {
+        let mut stream = TcpStream::connect(self.address()).expect("the server listens");
+        stream.write_all(format!("{command}\r\n").as_bytes()).expect("a command is sent");
+        let mut answer = vec![0; 64 * 1024];
+        let length = stream.read(&mut answer).expect("an answer");
+        String::from_utf8_lossy(&answer[..length]).into_owned()
+    }
+
+    /// Sends a signal, such as `STOP`.
+    pub fn signal(&self, name: &str) {
+        send_signal(&self.0.child, name);
     }
 }
 

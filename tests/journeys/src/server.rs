@@ -79,7 +79,7 @@ impl Drop for Starting {
 }
 
 /// Sends a signal, named without `SIG`. The shell's kill is used because std can only send SIGKILL.
-fn send_signal(child: &Child, name: &str) {
+pub(crate) fn send_signal(child: &Child, name: &str) {
     let sent = Command::new("sh").args(["-c", &format!("kill -{name} {}", child.id())]).status();
     assert!(sent.is_ok_and(|status| status.success()), "the signal is sent");
 }

@@ -57,6 +57,7 @@ impl Application {
             image_scaler: Arc::new(MockImageScaler::new()),
             scanner: None,
             hooks: IdentityHooks::default(),
+            tickets: None,
         };
         Self { app: App::new(ports, policies()), clock, patience: None }
     }

@@ -8,6 +8,7 @@ mod mongodb;
 mod postgres;
 mod proxy;
 mod sqlite;
+mod tickets;
 mod wire;
 
 pub use flawed::{MIGRATIONS, SqlFlaw};
@@ -16,6 +17,7 @@ pub use memory::Memory;
 pub use mongodb::{Mongo, open_mongodb};
 pub use postgres::{Postgres, open_postgres};
 pub use sqlite::Sqlite;
+pub use tickets::LocalTickets;
 
 use skep_application::kernel::Clock;
 use std::sync::Arc;

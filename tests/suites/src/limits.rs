@@ -78,16 +78,20 @@ impl Harness<dyn RateLimits> for Fallback {
     }
 }
 
-/// Counters in the Redis at this address.
+/// Counters and queues in the Redis at this address.
 pub struct Redis {
     address: String,
 }
 
 impl Redis {
-    /// Counters in the Redis at this address. Each limiter has its own prefix.
+    /// Counters and queues in the Redis at this address. Each has its own prefix.
     #[must_use]
     pub fn new(address: &str) -> Self {
         Self { address: address.to_owned() }
+    }
+
+    pub(crate) fn address(&self) -> &str {
+        &self.address
     }
 }
 

@@ -73,6 +73,7 @@ impl Scene {
         let settled = jobs.iter().map(|job| SettledJob {
             id: job.id,
             token: job.lease.unwrap().token,
+            ticket: None,
             progress: None,
             how: how.clone(),
         });

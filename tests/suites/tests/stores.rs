@@ -1,4 +1,4 @@
-//! Every store and every limiter under the contract suite: `cargo test -p skep-suites --test stores`.
+//! Every store, every limiter and every queue under the contract suite: `cargo test -p skep-suites --test stores`.
 //!
 //! If the address of a server is not set (`SKEP_TEST_POSTGRES_URL`, `SKEP_TEST_MONGODB_URL`, `SKEP_TEST_REDIS_URL`),
 //! its store is ignored, with the reason. With `SKEP_REQUIRE_STORES=sqlite,postgres,mongodb,redis` it fails. A clause
@@ -7,9 +7,9 @@
 mod summary;
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use skep_application::kernel::RateLimits;
-use skep_contract::{Clause, Failure, Harness, Subject, clauses, limits, run};
-use skep_suites::{Fallback, Local, Memory, Mongo, Postgres, Redis, Sqlite};
+use skep_application::{jobs::TicketQueue, kernel::RateLimits};
+use skep_contract::{Clause, Failure, Harness, Subject, clauses, limits, run, tickets};
+use skep_suites::{Fallback, Local, LocalTickets, Memory, Mongo, Postgres, Redis, Sqlite};
 use std::{env, num::NonZero, process::ExitCode, sync::Arc, thread, time::Instant};
 use summary::{Outcome, Summary};
 use tokio::runtime::Runtime;
@@ -95,6 +95,10 @@ impl Suite {
     fn limits<T: Harness<dyn RateLimits> + 'static>(&mut self, name: &'static str, found: Found<T>) {
         self.subject(name, found, limits::clauses());
     }
+
+    fn tickets<T: Harness<dyn TicketQueue> + 'static>(&mut self, name: &'static str, found: Found<T>) {
+        self.subject(name, found, tickets::clauses());
+    }
 }
 
 fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
@@ -119,7 +123,10 @@ fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
     suite.store("mongodb", mongodb.clone());
     suite.limits("local", Ok(Arc::new(Local)));
     suite.limits("fallback", Ok(Arc::new(Fallback)));
-    suite.limits("redis", address("SKEP_TEST_REDIS_URL").map(|url| Arc::new(Redis::new(&url))));
+    let redis = address("SKEP_TEST_REDIS_URL").map(|url| Arc::new(Redis::new(&url)));
+    suite.limits("redis", redis.clone());
+    suite.tickets("memory", Ok(Arc::new(LocalTickets)));
+    suite.tickets("redis", redis);
 
     let list = arguments.list;
     let conclusion = libtest_mimic::run(&arguments, suite.trials);

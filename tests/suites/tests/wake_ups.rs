@@ -74,6 +74,7 @@ fn app(store: Arc<dyn Store>) -> Arc<App> {
         image_scaler: Arc::new(MockImageScaler::new()),
         scanner: None,
         hooks: IdentityHooks::default(),
+        tickets: None,
     };
     Arc::new(App::new(ports, Policies::default()))
 }

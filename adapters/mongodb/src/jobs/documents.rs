@@ -5,7 +5,7 @@ use crate::record::{
 };
 use bson::DateTime;
 use serde::{Deserialize, Serialize};
-use skep_application::jobs::JobSummary;
+use skep_application::jobs::{JobSummary, ReadyJob};
 use skep_domain::{
     jobs::{
         Failure, Job, JobArgs, JobId, JobKind, JobOrigin, JobState, JobStates, OrderingKey, Priority, Progress,
@@ -266,6 +266,32 @@ impl Record for HeldDoc {
     type Entity = (JobId, Lease);
     fn read(self) -> Result<(JobId, Lease), Unreadable> {
         Ok((JobId::new(self.id.to_uuid_1()), self.lease.read()?))
+    }
+}
+
+/// What a queue outside of the store needs of an available job, and its ordering key.
+#[derive(Deserialize)]
+pub(super) struct AvailableDoc {
+    #[serde(rename = "_id")]
+    id: bson::Uuid,
+    priority: i64,
+    ready_at: DateTime,
+    version: i64,
+    ordering_key: Option<String>,
+}
+
+impl Record for AvailableDoc {
+    const COLLECTION: &'static str = JobDoc::COLLECTION;
+    const FIELDS: Option<&'static [&'static str]> = Some(&["priority", "ready_at", "version", "ordering_key"]);
+    type Entity = (ReadyJob, Option<OrderingKey>);
+    fn read(self) -> Result<Self::Entity, Unreadable> {
+        let ready = ReadyJob {
+            id: JobId::new(self.id.to_uuid_1()),
+            version: version(self.version)?,
+            priority: Priority::new(self.priority).ok_or("unknown priority")?,
+            ready_at: time(self.ready_at)?,
+        };
+        Ok((ready, self.ordering_key.map(OrderingKey::stored)))
     }
 }
 

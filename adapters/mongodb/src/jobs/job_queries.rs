@@ -1,21 +1,23 @@
 //! Jobs outside a unit of work.
 
 use super::{
-    documents::{HeldDoc, JobDoc, ReadyDoc, SummaryDoc},
+    claimable::{busy_keys, claimable},
+    documents::{AvailableDoc, HeldDoc, JobDoc, ReadyDoc, SummaryDoc},
     indexes::{self, CREATED, DUE, RUNNING},
 };
 use crate::{
     ops::{List, Query, SortField},
+    record,
     store::MongoStore,
 };
 use async_trait::async_trait;
 use bson::{Document, doc};
 use skep_application::{
-    jobs::{JobFilter, JobQueries, JobSort, JobSortKey, JobSummary},
+    jobs::{JobFilter, JobQueries, JobSort, JobSortKey, JobSummary, ReadyJob},
     kernel::{Page, PageRequest, StoreError},
 };
 use skep_domain::{
-    jobs::{Job, JobId},
+    jobs::{Job, JobId, QueueName},
     shared::{Lease, Timestamp},
 };
 
@@ -40,6 +42,18 @@ fn admitted(filter: &JobFilter) -> Document {
 impl JobQueries for MongoStore {
     async fn find_job(&self, id: JobId) -> Result<Option<Job>, StoreError> {
         self.read().await?.by_id::<JobDoc>(id.uuid()).await
+    }
+
+    async fn find_jobs(&self, ids: &[JobId]) -> Result<Vec<Job>, StoreError> {
+        let ids = record::ids(ids.iter().map(|id| id.uuid()));
+        self.read().await?.find::<JobDoc>(Query::of(doc! { "_id": { "$in": ids } })).await
+    }
+
+    async fn list_ready(&self, queue: &QueueName, limit: u32) -> Result<Vec<ReadyJob>, StoreError> {
+        let mut executor = self.read().await?;
+        let running = busy_keys(&mut executor).await?;
+        let found = claimable::<AvailableDoc>(&mut executor, queue, running, limit).await?;
+        Ok(found.into_iter().map(|(job, _)| job).collect())
     }
 
     async fn list_jobs(

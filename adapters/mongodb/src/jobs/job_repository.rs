@@ -1,16 +1,17 @@
 //! Jobs inside a unit of work.
 
 use super::{
+    claimable::{busy_keys, claimable},
     documents::JobDoc,
-    indexes::{self, AVAILABLE, DUE, OWNER, RUNNING, RUNNING_KEY},
+    indexes::{self, DUE, OWNER, RUNNING},
 };
 use crate::{
     ops::{Executor, Query},
-    record::{self, Record as _, Stored as _, date, field},
+    record::{self, Record as _, Stored as _, date},
     unit::MongoUnit,
 };
 use async_trait::async_trait;
-use bson::{Bson, Document, doc};
+use bson::doc;
 use skep_application::{
     jobs::{JobRepository, constraints::JOB_UNIQUE_KEY},
     kernel::StoreError,
@@ -45,7 +46,7 @@ impl JobRepository for MongoUnit {
     async fn list_available(&mut self, queue: &QueueName, limit: u32) -> Result<Vec<Job>, StoreError> {
         self.run(async |executor| {
             let running = busy_keys(executor).await?;
-            claimable(executor, queue, running, limit).await
+            claimable::<JobDoc>(executor, queue, running, limit).await
         })
         .await
     }
@@ -101,62 +102,4 @@ async fn insert_or_hold(executor: &mut Executor, job: &Job) -> Result<Option<Job
         executor.hold(JobDoc::COLLECTION, vec![record::id(other.id.uuid()).into()]).await?;
     }
     Ok(found)
-}
-
-/// The ordering keys that running jobs have. There are at most as many as the workers run jobs.
-async fn busy_keys(executor: &mut Executor) -> Result<Vec<Bson>, StoreError> {
-    let running = Query::of(indexes::running_in_order()).along(RUNNING_KEY.name).only(&["ordering_key"]);
-    executor.find_as(JobDoc::COLLECTION, running, |document| field(document, "ordering_key")).await
-}
-
-/// The first jobs of the queue, at most one for each ordering key, and none with a key in `passed`. Each query reads at
-/// most as many jobs as are missing, and finds at least one of them. The first one is enough, unless it finds several
-/// jobs with the same key.
-async fn claimable(
-    executor: &mut Executor,
-    queue: &QueueName,
-    mut passed: Vec<Bson>,
-    limit: u32,
-) -> Result<Vec<Job>, StoreError> {
-    let (mut found, mut missing, mut last) = (vec![], limit, None);
-    while missing > 0 {
-        let next = executor.find::<JobDoc>(available(queue, &passed, last.take()).at_most(missing)).await?;
-        let others_follow = u32::try_from(next.len()) == Ok(missing);
-        last = next.last().map(place);
-        let before = passed.len();
-        for job in next {
-            let key = job.ordering_key.as_ref().map(|key| Bson::from(key.as_str()));
-            // The query has left out the keys of before.
-            if key.as_ref().is_none_or(|key| !passed[before..].contains(key)) {
-                passed.extend(key);
-                found.push(job);
-                missing -= 1;
-            }
-        }
-        if !others_follow {
-            break;
-        }
-    }
-    Ok(found)
-}
-
-/// The jobs of the queue that a worker may claim and whose ordering keys are not in `passed`, after this place.
-fn available(queue: &QueueName, passed: &[Bson], after: Option<Document>) -> Query {
-    let mut available = indexes::available();
-    available.extend(doc! { "queue": queue.as_str(), "ordering_key": { "$nin": passed } });
-    let query = Query::of(available).by(doc! { "priority": 1, "ready_at": 1, "_id": 1 });
-    let Some(after) = after else { return query.along(AVAILABLE.name) };
-    let end = doc! {
-        "queue": queue.as_str(), "priority": Bson::MaxKey, "ready_at": Bson::MaxKey, "_id": Bson::MaxKey,
-        "state": Bson::MaxKey,
-    };
-    query.between(AVAILABLE.name, after, end)
-}
-
-/// The end of the job's keys in [`AVAILABLE`].
-fn place(job: &Job) -> Document {
-    doc! {
-        "queue": job.queue.as_str(), "priority": i64::from(job.priority.get()), "ready_at": date(job.ready_at),
-        "_id": record::id(job.id.uuid()), "state": Bson::MaxKey,
-    }
 }

@@ -1,5 +1,6 @@
 //! Jobs, their queues, and schedules.
 
+mod claimable;
 mod documents;
 mod indexes;
 mod job_queries;

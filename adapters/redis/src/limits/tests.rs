@@ -1,19 +1,24 @@
 use super::*;
 use skep_application::kernel::LimitKind;
-use std::{error::Error as _, sync::Arc};
+use std::{error::Error as _, sync::Arc, time::Duration};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 const KINDS: [LimitKind; 3] = [LimitKind::Smooth, LimitKind::Fixed, LimitKind::Sliding];
 
-/// Limits on the test server, under a separate prefix. `None` without a server, or a failure if `SKEP_REQUIRE_STORES`
-/// names redis.
-fn server() -> Option<RedisLimits> {
+/// The address of the test server. `None` without a server, or a failure if `SKEP_REQUIRE_STORES` names redis.
+pub(crate) fn address() -> Option<String> {
     let Ok(url) = std::env::var("SKEP_TEST_REDIS_URL") else {
         let required = std::env::var("SKEP_REQUIRE_STORES").unwrap_or_default();
         assert!(!required.contains("redis"), "SKEP_REQUIRE_STORES names redis, but SKEP_TEST_REDIS_URL is not set");
         println!("not run: SKEP_TEST_REDIS_URL is not set");
         return None;
     };
+    Some(url)
+}
+
+/// Limits on the test server, under a separate prefix.
+fn server() -> Option<RedisLimits> {
+    let url = address()?;
     let prefix = format!("skep-test:{:016x}:", rand::random::<u64>());
     Some(RedisLimits::connect(&url, prefix).unwrap())
 }

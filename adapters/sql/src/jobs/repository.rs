@@ -1,13 +1,13 @@
 //! Jobs inside and outside of units of work, except their lists.
 
-use super::table::{JOBS, read_held};
+use super::table::{JOBS, read_held, read_ready};
 use crate::{
     Kind, Row, SqlStore, SqlUnit, Statement, args, declared::Declared, jobs::job_list, statement::A_SWEEP,
     stored::Stored,
 };
 use async_trait::async_trait;
 use skep_application::{
-    jobs::{JobFilter, JobQueries, JobRepository, JobSort, JobSummary},
+    jobs::{JobFilter, JobQueries, JobRepository, JobSort, JobSummary, ReadyJob},
     kernel::{Page, PageRequest, StoreError},
 };
 use skep_domain::{
@@ -33,14 +33,11 @@ static LOCK: LazyLock<Statement> = LazyLock::new(|| {
 /// job that was changed before it is locked is compared with the conditions again, so it is still available. Another
 /// job with its ordering key may run meanwhile; then the save fails with the rule on running keys.
 static LIST_AVAILABLE: LazyLock<Statement> = LazyLock::new(|| {
-    let text = "SELECT {*} FROM jobs AS job WHERE state = 'available' AND queue = $1 AND (ordering_key IS NULL OR NOT \
-        EXISTS (SELECT 1 FROM jobs AS earlier WHERE earlier.state = 'available' AND earlier.ordering_key IS NOT NULL \
-        AND earlier.ordering_key = job.ordering_key AND earlier.queue = job.queue \
-        AND (earlier.priority, earlier.ready_at, earlier.id) < (job.priority, job.ready_at, job.id)) \
-        AND NOT EXISTS (SELECT 1 FROM jobs AS running WHERE running.state = 'running' \
-        AND running.ordering_key IS NOT NULL AND running.ordering_key = job.ordering_key)) \
-        ORDER BY priority, ready_at, id LIMIT $2 {for update skip locked}";
-    JOBS.query("list_available", text, &[Kind::Text, Kind::Int], &[])
+    JOBS.query("list_available", &available("{*}", " {for update skip locked}"), &[Kind::Text, Kind::Int], &[])
+});
+static LIST_READY: LazyLock<Statement> = LazyLock::new(|| {
+    const COLUMNS: &[Kind] = &[Kind::Uuid, Kind::Int, Kind::Int, Kind::Time];
+    JOBS.command("list_ready", &available("id, version, priority, ready_at", ""), &[Kind::Text, Kind::Int], COLUMNS)
 });
 static LIST_DUE: LazyLock<Statement> = LazyLock::new(|| {
     let text = "SELECT {*} FROM jobs WHERE state IN ('scheduled', 'retryable') AND ready_at <= $1 \
@@ -78,6 +75,19 @@ static NEXT_READY_AT: LazyLock<Statement> = LazyLock::new(|| {
     JOBS.command("next_ready_at", text, &[], &[Kind::Time])
 });
 
+/// Reads these columns of the jobs that a worker may claim.
+fn available(columns: &str, lock: &str) -> String {
+    format!(
+        "SELECT {columns} FROM jobs AS job WHERE state = 'available' AND queue = $1 AND (ordering_key IS NULL OR NOT \
+        EXISTS (SELECT 1 FROM jobs AS earlier WHERE earlier.state = 'available' AND earlier.ordering_key IS NOT NULL \
+        AND earlier.ordering_key = job.ordering_key AND earlier.queue = job.queue \
+        AND (earlier.priority, earlier.ready_at, earlier.id) < (job.priority, job.ready_at, job.id)) \
+        AND NOT EXISTS (SELECT 1 FROM jobs AS running WHERE running.state = 'running' \
+        AND running.ordering_key IS NOT NULL AND running.ordering_key = job.ordering_key)) \
+        ORDER BY priority, ready_at, id LIMIT $2{lock}"
+    )
+}
+
 pub(super) fn declared() -> Declared {
     let locking = [&*INSERT, &*LOCK_HOLDER, &*LOCK, &*LIST_AVAILABLE, &*LIST_DUE];
     Declared::table(&JOBS).statements(locking).statements([
@@ -86,6 +96,7 @@ pub(super) fn declared() -> Declared {
         &SWEEP,
         &*LIST_HELD,
         &*NEXT_READY_AT,
+        &*LIST_READY,
     ])
 }
 
@@ -149,6 +160,14 @@ impl JobRepository for SqlUnit {
 impl JobQueries for SqlStore {
     async fn find_job(&self, id: JobId) -> Result<Option<Job>, StoreError> {
         JOBS.look_up(self, id.uuid()).await
+    }
+
+    async fn find_jobs(&self, ids: &[JobId]) -> Result<Vec<Job>, StoreError> {
+        JOBS.look_up_many(self, ids.iter().map(|id| id.uuid()).collect()).await
+    }
+
+    async fn list_ready(&self, queue: &QueueName, limit: u32) -> Result<Vec<ReadyJob>, StoreError> {
+        self.rows(&LIST_READY, args![queue.as_str(), limit], read_ready).await
     }
 
     async fn list_jobs(

@@ -7,7 +7,7 @@ use crate::{
     table::Table,
 };
 use skep_application::{
-    jobs::{JobSummary, constraints},
+    jobs::{JobSummary, ReadyJob, constraints},
     kernel::StoreError,
 };
 use skep_domain::{
@@ -136,6 +136,15 @@ pub(super) fn read_held(row: &mut Row) -> Result<(JobId, Lease), StoreError> {
     let id = JobId::new(row.uuid()?);
     let row_id = row_id(id);
     Ok((id, row_id.read("lease_token", row_id.lease(row)?)?))
+}
+
+/// What a queue outside of the store needs of an available job.
+pub(super) fn read_ready(row: &mut Row) -> Result<ReadyJob, StoreError> {
+    let id = JobId::new(row.uuid()?);
+    let row_id = row_id(id);
+    let version = row_id.version(row.int()?)?;
+    let priority = row_id.read("priority", Priority::new(row.int()?))?;
+    Ok(ReadyJob { id, version, priority, ready_at: row.time()? })
 }
 
 fn read_unique(row_id: &RowId<JobId>, row: &mut Row) -> Result<Option<Uniqueness>, StoreError> {

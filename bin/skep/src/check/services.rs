@@ -7,10 +7,13 @@ use crate::{
     data_dir::DataDir,
     listen::{ListenError, listen, listen_for_metrics},
     mail::post,
-    scanning,
-    stores::{self, Adapter, OpenStore},
+    scanning, shared,
+    stores::{Adapter, OpenStore},
 };
-use skep_application::operations::{Defect, InstanceKeys};
+use skep_application::{
+    kernel::BoxError,
+    operations::{Defect, InstanceKeys},
+};
 use skep_blobs::S3Blobs;
 use skep_crypto::{InstanceSecrets, KeyRing, KeyRingError};
 use skep_local::system_runtime;
@@ -164,7 +167,7 @@ async fn keys(store: &dyn InstanceKeys, secrets: Option<&InstanceSecrets>) -> Op
 pub(super) async fn redis(config: &Config) -> Vec<Finding> {
     const NAME: &str = "redis";
     const ALONE: &str = "until then, each instance counts rate limits by itself";
-    let Some(redis) = stores::redis(config) else { return vec![] };
+    let Some(redis) = shared::redis(config) else { return vec![] };
     let answer = async { redis?.inspect().await.map_err(driver_error) };
     match answer.await {
         Ok(defects) if defects.is_empty() => vec![Finding::ok(NAME, "answers and counts")],
@@ -181,6 +184,35 @@ pub(super) async fn redis(config: &Config) -> Vec<Finding> {
             NAME,
             format!("cannot be used: {}", with_causes(&*error, ": ")),
             format!("check that the server runs, and REDIS_URL; {ALONE}"),
+        )],
+    }
+}
+
+/// Workers claim the jobs in the store if Redis does not give them, so nothing here is wrong.
+pub(super) async fn tickets(config: &Config) -> Vec<Finding> {
+    const NAME: &str = "redis queues";
+    const INSTEAD: &str = "until then, workers claim the jobs in the store";
+    let answer = async {
+        let Some(tickets) = shared::redis_tickets(config, "")? else { return Ok::<_, BoxError>(None) };
+        tickets.inspect().await.map(Some).map_err(driver_error)
+    };
+    match answer.await {
+        Ok(None) => vec![],
+        Ok(Some(defects)) if defects.is_empty() => {
+            let queues: Vec<_> = config.policies.tickets.queues.iter().map(ToString::to_string).collect();
+            vec![Finding::ok(NAME, format!("gives the jobs of {}", queues.join(", ")))]
+        }
+        Ok(Some(defects)) => {
+            let of = |defect: Defect| {
+                let remedy = format!("{}; {INSTEAD}", defect.remedy);
+                defect_of(NAME, Defect { remedy, ..defect }, Level::Note)
+            };
+            defects.into_iter().map(of).collect()
+        }
+        Err(error) => vec![Finding::note(
+            NAME,
+            format!("cannot be used: {}", with_causes(&*error, ": ")),
+            format!("check that the server runs, and REDIS_URL; {INSTEAD}"),
         )],
     }
 }

@@ -377,6 +377,9 @@ fn every_default_and_every_example_can_be_read() {
         if setting.name == "SKEP_MAIL_URL" {
             variables.push(("SKEP_MAIL_FROM", "shop@example.com"));
         }
+        if setting.name == "SKEP_REDIS_QUEUES" {
+            variables.push(("REDIS_URL", "redis://h"));
+        }
         if setting.name.starts_with("SKEP_S3_") {
             let others = BUCKET.into_iter().filter(|(name, _)| *name != setting.name);
             variables.extend(others);
@@ -459,5 +462,25 @@ fn a_bucket_needs_a_key_and_its_server_tls() {
     }
     for wrong in ["/", "a//b", "/a", "a b"] {
         assert_eq!(faults(&with(&[("SKEP_S3_PREFIX", wrong)])), ["SKEP_S3_PREFIX"], "{wrong}");
+    }
+}
+
+#[test]
+fn queues_in_redis_need_redis() {
+    let redis = ("REDIS_URL", "redis://h");
+    assert_eq!(read(&[]).unwrap().policies.tickets.queues.len(), 0);
+    let tickets = read(&[redis, ("SKEP_REDIS_QUEUES", "mails, default,mails")]).unwrap().policies.tickets;
+    let names: Vec<_> = tickets.queues.iter().map(ToString::to_string).collect();
+    assert_eq!((names, tickets.most), (vec!["default".to_owned(), "mails".to_owned()], 1_000));
+    let many: Vec<_> = (0..17).map(|number| format!("q{number}")).collect();
+    for variables in [
+        &[("SKEP_REDIS_QUEUES", "mails")][..],
+        &[redis, ("SKEP_REDIS_QUEUES", "no name!")],
+        &[redis, ("SKEP_REDIS_QUEUES", &many.join(","))],
+    ] {
+        assert_eq!(faults(variables), ["SKEP_REDIS_QUEUES"]);
+    }
+    for number in ["99", "5001", "some"] {
+        assert_eq!(faults(&[("SKEP_REDIS_QUEUE_JOBS", number)]), ["SKEP_REDIS_QUEUE_JOBS"]);
     }
 }

@@ -154,13 +154,14 @@ fn every_line_of_the_whole_file_can_be_used() {
         let variables =
             variables.into_iter().filter(|(name, _)| !setting.starts_with("mongodb") || *name == "PUBLIC_URL");
         let sender = (section == "[mail]" && setting.starts_with("url")).then_some(("SKEP_MAIL_FROM", "a@example.com"));
+        let redis = setting.starts_with("redis_queues").then_some(("REDIS_URL", "redis://h"));
         let bucket = [
             ("bucket", "SKEP_S3_BUCKET", "shop-files"),
             ("access_key_id", "SKEP_S3_ACCESS_KEY_ID", "key"),
             ("secret_access_key", "SKEP_S3_SECRET_ACCESS_KEY", "secret"),
         ];
         let others = bucket.into_iter().filter(|(key, ..)| section == "[s3]" && !setting.starts_with(key));
-        let variables = variables.chain(sender).chain(others.map(|(_, name, value)| (name, value)));
+        let variables = variables.chain(sender).chain(redis).chain(others.map(|(_, name, value)| (name, value)));
         let variables = variables.map(|(name, value)| (OsString::from(name), OsString::from(value)));
         let text = format!("{section}\n{setting}\n");
         Config::from_sources(Some(("skep.toml", &text)), variables).unwrap_or_else(|error| panic!("{text}{error}"));

@@ -10,7 +10,7 @@ use crate::{
     world,
 };
 use skep_application::{
-    jobs::{JobsStore, constraints::JOB_RUNNING_KEY},
+    jobs::{JobsStore, ReadyJob, constraints::JOB_RUNNING_KEY},
     kernel::StoreError,
 };
 use skep_domain::{
@@ -20,15 +20,17 @@ use skep_domain::{
 use std::{collections::BTreeSet, sync::Arc};
 
 clauses! { clauses of "jobs" on dyn JobsStore:
-    available_jobs_come_in_their_order ["JobRepository 3"],
-    of_jobs_with_one_ordering_key_the_first_comes ["JobRepository 3"],
+    available_jobs_come_in_their_order ["JobRepository 3", "JobQueries 3"],
+    of_jobs_with_one_ordering_key_the_first_comes ["JobRepository 3", "JobQueries 3"],
     a_key_waits_for_no_other_queue ["JobRepository 3"],
-    a_claimed_job_is_left_out_and_a_key_comes_back ["JobRepository 3"],
+    a_claimed_job_is_left_out_and_a_key_comes_back ["JobRepository 3", "JobQueries 3"],
     many_keys_at_the_front_hold_up_no_other_job ["JobRepository 3"],
     two_jobs_with_one_ordering_key_never_run ["JobRepository 5"],
     racing_workers_claim_each_job_once ["JobRepository 2"],
     racing_workers_run_one_job_of_a_key ["JobRepository 5"],
     due_jobs_come_in_the_order_of_their_times ["JobRepository 4"],
+    a_list_of_ready_jobs_locks_nothing ["JobQueries 3"],
+    jobs_are_found_by_their_ids,
     the_held_jobs_are_those_that_run ["JobQueries 1"],
     the_next_time_is_the_earliest_of_those_that_wait ["JobQueries 2"],
 }
@@ -50,6 +52,8 @@ fn waiting(queue: &QueueName, ready_at: i64) -> Checked<Job> {
 
 async fn available(given: &Given, queue: &QueueName, limit: u32) -> Checked<Vec<JobId>> {
     let found = look!(given.store, tx => tx.jobs().list_available(queue, limit).await?)?;
+    let ready: Vec<_> = found.iter().map(ReadyJob::from).collect();
+    equal(given.store.list_ready(queue, limit).await?, ready)?;
     Ok(found.iter().map(|job| job.id).collect())
 }
 
@@ -228,6 +232,25 @@ async fn due_jobs_come_in_the_order_of_their_times(given: &Given) -> Checked {
     equal(due(30, 10).await?, vec![jobs[1].id, jobs[2].id, jobs[0].id])?;
     equal(due(30, 2).await?, vec![jobs[1].id, jobs[2].id])?;
     equal(due(9, 10).await?, vec![])
+}
+
+async fn a_list_of_ready_jobs_locks_nothing(given: &Given) -> Checked {
+    let queue = queue()?;
+    let jobs = [waiting(&queue, 1)?, waiting(&queue, 2)?];
+    put(&*given.store, &jobs).await?;
+    let ready = given.store.list_ready(&queue, 9).await?;
+    equal(ready, jobs.iter().map(ReadyJob::from).collect::<Vec<_>>())?;
+    equal(claim(&*given.store, &queue, 9).await?.len(), 2)
+}
+
+async fn jobs_are_found_by_their_ids(given: &Given) -> Checked {
+    let queue = queue()?;
+    let jobs = [waiting(&queue, 1)?, waiting(&queue, 2)?, waiting(&queue, 3)?];
+    put(&*given.store, &jobs).await?;
+    let mut found = given.store.find_jobs(&[jobs[2].id, job(new()?).id, jobs[0].id]).await?;
+    found.sort_by_key(|job| job.ready_at);
+    equal(found, vec![jobs[0].clone(), jobs[2].clone()])?;
+    equal(given.store.find_jobs(&[]).await?, vec![])
 }
 
 async fn the_held_jobs_are_those_that_run(given: &Given) -> Checked {

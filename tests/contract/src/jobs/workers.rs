@@ -77,7 +77,8 @@ impl Workers {
     }
 
     async fn settle_one(&self, job: &Job, token: LeaseToken, how: Settlement) -> Checked<Result<(), Fenced>> {
-        let settled = self.settle.execute(&[SettledJob { id: job.id, token, progress: None, how }]).await?;
+        let settled =
+            self.settle.execute(&[SettledJob { id: job.id, token, ticket: None, progress: None, how }]).await?;
         some(settled.into_iter().next(), "the result")
     }
 }
@@ -112,7 +113,7 @@ async fn a_lost_worker_is_fenced_off(given: &Given) -> Checked {
     let rescue = RescueJobs::new(given.store.clone(), given.store.clone(), world::runtime(), Duration::ZERO);
     equal(rescue.execute().await?, vec![new.id])?;
     equal(rescue.execute().await?, vec![])?;
-    let beat = Beat { id: new.id, token: lost, progress: None };
+    let beat = Beat { id: new.id, token: lost, ticket: None, progress: None };
     equal(workers.beat.execute(&[beat]).await?, vec![Err(Fenced)])?;
     let (again, token) = workers.claim_one().await?;
     equal((again.attempt, again.lost), (2, 1))?;
@@ -129,7 +130,7 @@ async fn a_beating_worker_keeps_its_job(given: &Given) -> Checked {
     let rescue = RescueJobs::new(given.store.clone(), given.store.clone(), world::runtime(), term);
     let progress = Some(Progress { percent: 50, message: "half".to_owned(), checkpoint: Some("[1]".to_owned()) });
     for _ in 0..2 {
-        let beat = Beat { id: new.id, token, progress: progress.clone() };
+        let beat = Beat { id: new.id, token, ticket: None, progress: progress.clone() };
         equal(workers.beat.execute(&[beat]).await?, vec![Ok(false)])?;
         equal(rescue.execute().await?, vec![])?;
     }
@@ -137,9 +138,12 @@ async fn a_beating_worker_keeps_its_job(given: &Given) -> Checked {
     equal((job.lease.map(|lease| lease.beat), job.progress.clone()), (Some(2), progress.clone()))?;
     let _ = job.cancel(sample::at(9));
     super::repository::save(&*given.store, &mut job).await?;
-    let unknown = Beat { id: self::job(self::new()?).id, token, progress: None };
-    let beats =
-        [Beat { id: new.id, token, progress: None }, unknown, Beat { id: new.id, token: self::token(), progress }];
+    let unknown = Beat { id: self::job(self::new()?).id, token, ticket: None, progress: None };
+    let beats = [
+        Beat { id: new.id, token, ticket: None, progress: None },
+        unknown,
+        Beat { id: new.id, token: self::token(), ticket: None, progress },
+    ];
     equal(workers.beat.execute(&beats).await?, vec![Ok(true), Err(Fenced), Err(Fenced)])?;
     equal(workers.settle_one(&new, token, Settlement::Stopped).await?, Ok(()))?;
     equal(stored::<Job>(&*given.store, new.id).await?.map(|job| job.state), Some(JobState::Cancelled))
@@ -150,7 +154,7 @@ async fn a_completion_happens_with_its_effect_or_not_at_all(given: &Given) -> Ch
     let new = workers.put(given).await?;
     let (_, token) = workers.claim_one().await?;
     let effect = self::job(self::new()?);
-    let done = [SettledJob { id: new.id, token, progress: None, how: Settlement::Complete(None) }];
+    let done = [SettledJob { id: new.id, token, ticket: None, progress: None, how: Settlement::Complete(None) }];
     let mut tx = crate::units::write(&*given.store).await?;
     tx.jobs().insert(&effect).await?;
     equal(settle(tx.jobs(), &done, sample::at(5), 0.0).await?, vec![Ok(())])?;
@@ -232,9 +236,9 @@ async fn the_next_attempt_goes_on_from_the_last_report(given: &Given) -> Checked
         let (_, token) = workers.claim_one().await?;
         let report =
             |percent: u8| Progress { percent, message: String::new(), checkpoint: Some(format!("[{percent}]")) };
-        let beat = Beat { id: new.id, token, progress: Some(report(percent)) };
+        let beat = Beat { id: new.id, token, ticket: None, progress: Some(report(percent)) };
         equal(workers.beat.execute(&[beat]).await?, vec![Ok(false)])?;
-        let settled = SettledJob { id: new.id, token, progress: Some(report(percent + 1)), how };
+        let settled = SettledJob { id: new.id, token, ticket: None, progress: Some(report(percent + 1)), how };
         equal(workers.settle.execute(from_ref(&settled)).await?, vec![Ok(())])?;
         let stored: Job = some(stored(&*given.store, new.id).await?, "the job")?;
         equal(stored.progress, Some(report(percent + 1)))?;

@@ -8,8 +8,8 @@ use skep_application::{
     files::FileQueries,
     identity::{Credentials, RoleQueries, SessionQueries, SessionView, UserFilter, UserQueries, UserSort, UserView},
     jobs::{
-        JobFilter, JobQueries, JobSort, JobSummary, QueueCounts, QueueQueries, ScheduleFilter, ScheduleQueries,
-        ScheduleSort,
+        JobFilter, JobQueries, JobSort, JobSummary, QueueCounts, QueueQueries, ReadyJob, ScheduleFilter,
+        ScheduleQueries, ScheduleSort,
     },
     kernel::{OutboxEvent, OutboxQueries, Page, PageRequest, Position, Scope, Signaling, Signals, Total, WakeUps},
     notifications::{MailTemplateQueries, MailTemplateSort},
@@ -256,6 +256,12 @@ impl OutboxQueries for Flawed {
 impl JobQueries for Flawed {
     async fn find_job(&self, id: JobId) -> Done<Option<Job>> {
         self.seen.find_job(id).await
+    }
+    async fn find_jobs(&self, ids: &[JobId]) -> Done<Vec<Job>> {
+        self.seen.find_jobs(ids).await
+    }
+    async fn list_ready(&self, queue: &QueueName, limit: u32) -> Done<Vec<ReadyJob>> {
+        self.seen.list_ready(queue, limit).await
     }
     async fn list_jobs(&self, filter: &JobFilter, sort: JobSort, request: &PageRequest) -> Done<Page<JobSummary>> {
         self.seen.list_jobs(filter, sort, request).await

@@ -26,6 +26,7 @@ mod operator;
 mod output;
 mod pooler;
 mod readme;
+mod redis_queues;
 mod restart;
 mod scene;
 mod shop;
@@ -127,6 +128,7 @@ fn journeys() -> Vec<Journey> {
         shutdown::JOURNEYS,
         instances::JOURNEYS,
         workers::JOURNEYS,
+        redis_queues::JOURNEYS,
         store_away::JOURNEYS,
         devices::JOURNEYS,
         limits::JOURNEYS,

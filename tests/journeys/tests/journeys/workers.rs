@@ -23,18 +23,25 @@ const SUBSCRIBERS: &str = "/api/v1/events/subscribers";
 /// A shop whose server runs no jobs. A lost process is noticed soon, and mails go to this server.
 #[track_caller]
 fn open(store: &Store, mails: &MailServer) -> Shop {
+    open_with(store, mails, &[])
+}
+
+/// The same with these settings.
+#[track_caller]
+pub(crate) fn open_with(store: &Store, mails: &MailServer, settings: &[(&str, String)]) -> Shop {
     // A process may be killed or stopped within a unit of work.
     store.end_abandoned_soon();
     let mut deployment = Deployment::new(store);
     mails.serve(&mut deployment);
     deployment.set("SKEP_LEASE_SECONDS", "1");
     deployment.set("SKEP_WORKERS", "0");
+    settings.iter().for_each(|(name, value)| deployment.set(name, value));
     Shop::open_on(deployment)
 }
 
 /// Starts the process with this number, which runs jobs.
 #[track_caller]
-fn start(deployment: &Deployment, number: usize) -> Server {
+pub(crate) fn start(deployment: &Deployment, number: usize) -> Server {
     let (data, secret) = (deployment.path(&format!("data-{number}")), deployment.secret_file());
     deployment.start_with(&[
         ("SKEP_DATA_DIR", &data.display().to_string()),

@@ -67,7 +67,13 @@ async fn looks(app: &App, rounds: usize) -> Result<Looks, Fault> {
             return Err("a job was due or lost".into());
         }
         let done = claimed.iter().filter_map(|job| {
-            Some(SettledJob { id: job.id, token: job.lease?.token, progress: None, how: Settlement::Complete(None) })
+            Some(SettledJob {
+                id: job.id,
+                token: job.lease?.token,
+                ticket: None,
+                progress: None,
+                how: Settlement::Complete(None),
+            })
         });
         app.jobs.settle_jobs.execute(&done.collect::<Vec<_>>()).await?;
     }

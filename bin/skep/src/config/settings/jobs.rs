@@ -2,17 +2,20 @@
 
 use super::ContextSettings;
 use crate::config::{
-    parse::number,
+    parse::{list, number},
     read::Source,
     setting::{Setting, Shape},
 };
 use skep_application::{
     Policies,
-    jobs::{JobPolicy, LeasePolicy, SchedulePolicy},
+    jobs::{JobPolicy, LeasePolicy, SchedulePolicy, TicketPolicy},
 };
+use skep_domain::jobs::QueueName;
 use std::time::Duration;
 
 const DAY: u64 = 24 * 60 * 60;
+/// How many queues may be in Redis.
+const MOST_QUEUES: usize = 16;
 const DAYS: &str = "days from 1 to 3650";
 
 pub(super) const JOBS: ContextSettings = ContextSettings { settings: SETTINGS, read };
@@ -26,6 +29,13 @@ const SETTINGS: &[Setting] = &[
         .default("30")
         .form("seconds from 1 to 3600", "30")
         .doc("After how long without a sign of life a process counts as lost, so that others take over the jobs and the subscriptions that it holds. The delivery of an event may take a third of this time, and at most 10 seconds. With less than 30 seconds, all processes of a deployment must have the same value, and a process that a busy machine or store holds up is easily taken for lost: its jobs run again, and a job that was lost three times in succession is discarded."),
+    Setting::new("SKEP_REDIS_QUEUES", "jobs.redis_queues", Shape::List)
+        .form("names of queues", "default,mails")
+        .doc("The queues whose jobs workers take from the Redis of REDIS_URL instead of claiming them in the store. All processes of a deployment must have the same value. Jobs stay in the store, so nothing is lost with Redis; `docs/guides/background-work.md` says what this gains and what it costs."),
+    Setting::new("SKEP_REDIS_QUEUE_JOBS", "jobs.redis_queue_jobs", Shape::Number)
+        .default("1000")
+        .form("a number from 100 to 5000", "1000")
+        .doc("How many jobs of each such queue wait in Redis at most. The others wait in the store."),
     Setting::new("SKEP_JOB_DAYS", "jobs.job_days", Shape::Number)
         .default("1")
         .form(DAYS, "1")
@@ -53,8 +63,24 @@ fn read(source: &mut Source, policies: &mut Policies) {
     };
     let seconds = |text: &str| number(text, 1, 3_600).map(Duration::from_secs);
     policies.leases = LeasePolicy { term: source.required("SKEP_LEASE_SECONDS", seconds) };
+    policies.tickets = tickets(source);
     let most = |text: &str| u32::try_from(number(text, 0, 100_000)?).ok();
     policies.schedules = SchedulePolicy { most: source.required("SKEP_SCHEDULES", most) };
+}
+
+fn tickets(source: &mut Source) -> TicketPolicy {
+    const NAME: &str = "SKEP_REDIS_QUEUES";
+    let mut queues: Vec<QueueName> = source.required(NAME, |text| list(text, |item| QueueName::parse(item).ok()));
+    queues.sort();
+    queues.dedup();
+    if queues.len() > MOST_QUEUES {
+        source.fault(NAME, format!("names {} queues; {MOST_QUEUES} are allowed", queues.len()));
+    }
+    if !queues.is_empty() && !source.is_set("REDIS_URL") {
+        source.fault(NAME, "names queues, but REDIS_URL is not set");
+    }
+    let most = |text: &str| u32::try_from(number(text, 100, 5_000)?).ok();
+    TicketPolicy { queues: queues.into(), most: source.required("SKEP_REDIS_QUEUE_JOBS", most) }
 }
 
 fn read_days(text: &str) -> Option<Duration> {

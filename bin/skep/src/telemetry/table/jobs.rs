@@ -14,6 +14,27 @@ pub(super) const METRICS: &[Metric] = &[
     .labels(&["kind", "outcome"])
     .when(When::Counted),
     counter("skep_jobs_rescued_total", "Jobs that this process has freed because their worker was lost."),
+    gauge(
+        "skep_ticket_queue_up",
+        "1 while Redis gives the jobs of the queue to this process, 0 while it does not answer. Only for SKEP_REDIS_QUEUES.",
+    )
+    .labels(QUEUE)
+    .when(When::Counted),
+    gauge(
+        "skep_tickets_waiting",
+        "Jobs of the queue that wait in Redis. Others may wait in the store (`skep_jobs_available` has both). Only for SKEP_REDIS_QUEUES.",
+    )
+    .labels(QUEUE)
+    .when(When::Counted),
+    gauge(
+        "skep_tickets_held",
+        "Jobs of the queue that workers have taken from Redis and have not given back. Only for SKEP_REDIS_QUEUES.",
+    )
+    .labels(QUEUE)
+    .when(When::Counted),
+    counter("skep_tickets_taken_total", "Jobs that this process has taken from Redis. Only for SKEP_REDIS_QUEUES.")
+        .labels(QUEUE)
+        .when(When::Counted),
     gauge("skep_worker_task_up", "Whether a task of the workers runs: 1, or 0 between a panic and its next start.")
         .labels(TASK)
         .when(When::Counted),
