@@ -14,7 +14,7 @@ use crate::{
         SweepAccountLinks, SweepKnownNetworks, SweepSessions,
     },
     jobs::{JobPolicy, Jobs, LeasePolicy, SchedulePolicy, SweepJobs, TicketPolicy, TicketQueue},
-    kernel::{EraseUser, ExportUser, Fingerprints, RateLimits, Runtime, SweepAll},
+    kernel::{EraseUser, ExportUser, FieldCipher, Fingerprints, RateLimits, Runtime, SweepAll},
     notifications::{MailPolicy, Mailer, Notifications, Renderer},
     operations::{SweepExpired, SweepIdempotencyKeys},
     ordering::{ExportOrders, OrderPolicy, Ordering},
@@ -36,6 +36,8 @@ pub struct Ports {
     pub tokens: Arc<dyn AccessTokens>,
     /// Fingerprints commands.
     pub fingerprints: Arc<dyn Fingerprints>,
+    /// Seals fields before they are stored, and opens them.
+    pub fields: Arc<dyn FieldCipher>,
     /// Signs links to the contents of files, and nothing else. With another key, all links that were made before end.
     pub link_key: Arc<dyn Fingerprints>,
     /// Creates and compares one-time tokens.

@@ -1,17 +1,18 @@
 //! The secrets of a deployment while its secret is replaced.
 
 use crate::{HmacFingerprints, InstanceSecret, SealError, sealed_with};
+use std::sync::Arc;
 
-/// The current secret, which seals, and the previous one, which only opens. `Debug` never shows them.
-#[derive(Debug)]
+/// The current secret, which seals, and those that it replaces, which only open. `Debug` never shows them.
+#[derive(Debug, Clone)]
 pub struct InstanceSecrets {
-    current: InstanceSecret,
-    previous: Option<InstanceSecret>,
+    current: Arc<InstanceSecret>,
+    previous: Vec<Arc<InstanceSecret>>,
 }
 
 impl From<InstanceSecret> for InstanceSecrets {
     fn from(current: InstanceSecret) -> Self {
-        Self { current, previous: None }
+        Self::new(current, None)
     }
 }
 
@@ -19,7 +20,16 @@ impl InstanceSecrets {
     /// The current secret, and the one that it replaces.
     #[must_use]
     pub fn new(current: InstanceSecret, previous: Option<InstanceSecret>) -> Self {
-        Self { current, previous }
+        Self { current: Arc::new(current), previous: previous.into_iter().map(Arc::new).collect() }
+    }
+
+    /// These secrets for keys that have secrets of their own. If there is a `current` one, it seals in place of ours. All
+    /// open.
+    #[must_use]
+    pub fn with_own(&self, current: Option<InstanceSecret>, previous: Option<InstanceSecret>) -> Self {
+        let ours = std::iter::once(self.current.clone()).chain(self.previous.iter().cloned());
+        let mut all = current.map(Arc::new).into_iter().chain(ours).chain(previous.map(Arc::new));
+        Self { current: all.next().unwrap_or_else(|| self.current.clone()), previous: all.collect() }
     }
 
     /// Seals with the current secret.
@@ -39,15 +49,19 @@ impl InstanceSecrets {
         Ok(HmacFingerprints::new(&self.current.derive_key(purpose)?))
     }
 
-    /// Opens data that was sealed with either secret for the same context.
+    /// Opens data that was sealed with one of the secrets for the same context.
     ///
     /// # Errors
     /// As [`InstanceSecret::open`].
     pub fn open(&self, context: &str, sealed: &[u8]) -> Result<Vec<u8>, SealError> {
-        match (self.current.open(context, sealed), &self.previous) {
-            (Err(SealError::WrongSecret), Some(previous)) => previous.open(context, sealed),
-            (opened, _) => opened,
+        let mut opened = self.current.open(context, sealed);
+        for previous in &self.previous {
+            if opened != Err(SealError::WrongSecret) {
+                break;
+            }
+            opened = previous.open(context, sealed);
         }
+        opened
     }
 
     /// Whether the data was sealed with the current secret.
@@ -76,6 +90,25 @@ mod tests {
         assert_ne!(of(&before, "a"), of(&before, "b"));
         let after = InstanceSecrets::new(read(&two), Some(read(&one)));
         assert_ne!(of(&before, "a"), of(&after, "a"));
+    }
+
+    #[test]
+    fn an_own_secret_seals_and_those_of_the_instances_still_open() {
+        let random = CountingRandom::default();
+        let [instance, own, next] = [(); 3].map(|()| InstanceSecret::generate(&random).to_text());
+        let read = |text: &str| InstanceSecret::from_text(text).unwrap();
+        let instances = InstanceSecrets::from(read(&instance));
+        let without = instances.with_own(None, None);
+        let with = instances.with_own(Some(read(&own)), None);
+        let after = instances.with_own(Some(read(&next)), Some(read(&own)));
+        let back = instances.with_own(None, Some(read(&own)));
+        let [by_instance, by_own, by_next] = [&without, &with, &after].map(|secrets| secrets.seal("c", b"k").unwrap());
+        for (secrets, opened) in [(&without, 1), (&with, 2), (&after, 3), (&back, 2)] {
+            let all = [&by_instance, &by_own, &by_next];
+            assert_eq!(all.iter().filter(|sealed| secrets.open("c", sealed).is_ok()).count(), opened);
+        }
+        assert_eq!(sealed_with(&back.seal("c", b"k").unwrap()), sealed_with(&by_instance));
+        assert_eq!((with.has_sealed_now(&by_own), with.has_sealed_now(&by_instance)), (Ok(true), Ok(false)));
     }
 
     #[test]

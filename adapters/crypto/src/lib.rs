@@ -2,6 +2,8 @@
 
 mod calibration;
 mod eddsa_tokens;
+mod field_cipher;
+mod field_keys;
 mod fingerprints;
 mod foreign_hash;
 mod hash_pool;
@@ -16,6 +18,8 @@ mod testing;
 
 pub use calibration::{Measured, calibrate};
 pub use eddsa_tokens::{EdDsaTokens, InvalidKey, SigningKey, TokenSetupError, VerifyingKey};
+pub use field_cipher::AesFieldCipher;
+pub use field_keys::{FieldKeyError, FieldKeyRing};
 pub use fingerprints::HmacFingerprints;
 pub use hash_pool::{HashPool, HashPoolStats};
 pub use instance_secret::{InstanceSecret, InvalidSecret, SealError, sealed_with};

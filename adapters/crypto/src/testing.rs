@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use skep_application::{
     kernel::{Random, Runtime, StoreError},
-    operations::{InstanceKeys, KeyPurpose, KeyState, SealedKey},
+    operations::{FieldKey, FieldKeys, InstanceKeys, KeyPurpose, KeyState, SealedKey},
     testing::fixed_runtime,
 };
 use skep_domain::shared::Timestamp;
@@ -121,5 +121,38 @@ impl InstanceKeys for MemoryKeys {
         let before = keys.len();
         keys.retain(|key| key.state.expires_at().is_none_or(|expires_at| expires_at > until));
         Ok((before - keys.len()) as u64)
+    }
+}
+
+/// Keys of sealed fields in memory.
+#[derive(Default)]
+pub(crate) struct MemoryFieldKeys(Mutex<Vec<FieldKey>>);
+
+impl MemoryFieldKeys {
+    /// Stores a key, whatever its number is.
+    pub(crate) fn push_copy_of(&self, key: &FieldKey) {
+        self.0.lock().unwrap().push(key.clone());
+    }
+}
+
+#[async_trait]
+impl FieldKeys for MemoryFieldKeys {
+    async fn list_field_keys(&self) -> Result<Vec<FieldKey>, StoreError> {
+        Ok(self.0.lock().unwrap().clone())
+    }
+
+    async fn insert_field_key(&self, key: &FieldKey) -> Result<bool, StoreError> {
+        let mut keys = self.0.lock().unwrap();
+        let is_free = keys.iter().all(|kept| kept.number != key.number);
+        if is_free {
+            keys.push(key.clone());
+        }
+        Ok(is_free)
+    }
+
+    async fn rewrap_field_key(&self, id: &str, from: &[u8], to: &[u8]) -> Result<bool, StoreError> {
+        let mut keys = self.0.lock().unwrap();
+        let key = keys.iter_mut().find(|key| key.id == id && key.wrapped == from);
+        Ok(key.map(|key| key.wrapped = to.to_vec()).is_some())
     }
 }

@@ -3,10 +3,13 @@
 use crate::{Done, MemoryStore, State, store::MemoryUnit};
 use async_trait::async_trait;
 use skep_application::{
-    kernel::{StoreError, Transaction as _, TxMode, Units as _},
+    kernel::{SealedField, StoreError, Transaction as _, TxMode, Units as _},
     operations::{
-        AppliedStep, Defect, Down, FOUNDATION, InstanceKeys, KeyState, MigrationError, MigrationSet, MigrationStatus,
-        MigrationStep, Migrations, SealedKey, StoreHealth, StoreUse, constraints::INSTANCE_KEY_ID, next_position,
+        AppliedStep, Defect, Down, FOUNDATION, FieldKey, FieldKeys, InstanceKeys, KeyState, MigrationError,
+        MigrationSet, MigrationStatus, MigrationStep, Migrations, Resealed, SealedFields, SealedKey, SealedRow,
+        StoreHealth, StoreUse,
+        constraints::{FIELD_KEY_ID, INSTANCE_KEY_ID},
+        next_position,
     },
 };
 use skep_domain::shared::Timestamp;
@@ -135,6 +138,57 @@ impl InstanceKeys for MemoryStore {
             Ok((before - state.instance_keys.len()) as u64)
         })
         .await
+    }
+}
+
+#[async_trait]
+impl FieldKeys for MemoryStore {
+    async fn list_field_keys(&self) -> Done<Vec<FieldKey>> {
+        let mut keys = self.state().field_keys.to_vec();
+        keys.sort_by_key(|key| key.number);
+        Ok(keys)
+    }
+
+    async fn insert_field_key(&self, key: &FieldKey) -> Done<bool> {
+        self.change(|state| {
+            if state.field_keys.iter().any(|other| other.number == key.number) {
+                return Ok(false);
+            }
+            if state.field_keys.iter().any(|other| other.id == key.id) {
+                return Err(StoreError::Duplicate { constraint: FIELD_KEY_ID });
+            }
+            state.field_keys.push(key.clone());
+            Ok(true)
+        })
+        .await
+    }
+
+    async fn rewrap_field_key(&self, id: &str, from: &[u8], to: &[u8]) -> Done<bool> {
+        self.change(|state| {
+            let key = state.field_keys.iter_mut().find(|key| key.id == id && key.wrapped == from);
+            Ok(key.map(|key| key.wrapped = to.to_vec()).is_some())
+        })
+        .await
+    }
+}
+
+/// No table of the store has a sealed value, and a program has no tables of its own in it.
+#[async_trait]
+impl SealedFields for MemoryStore {
+    fn sealed_fields(&self) -> Vec<SealedField> {
+        vec![]
+    }
+
+    async fn list_sealed(&self, _: SealedField, _: &str, _: u32) -> Done<Vec<SealedRow>> {
+        Ok(vec![])
+    }
+
+    async fn count_sealed(&self, _: SealedField, _: &str, _: &str) -> Done<u64> {
+        Ok(0)
+    }
+
+    async fn replace_sealed(&self, _: SealedField, _: &[Resealed]) -> Done<u64> {
+        Ok(0)
     }
 }
 

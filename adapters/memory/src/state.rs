@@ -8,7 +8,7 @@ use crate::{
 use skep_application::{
     identity::SetupToken,
     kernel::{KeptAnswer, OutboxEvent},
-    operations::{AppliedStep, SealedKey},
+    operations::{AppliedStep, FieldKey, SealedKey},
 };
 use skep_domain::{
     access::{Group, OwnRole, PolicyVersion},
@@ -90,6 +90,8 @@ pub struct State {
     pub held_events: Table<HeldEvent>,
     /// Sealed keys of the deployment.
     pub instance_keys: Shared<Vec<SealedKey>>,
+    /// Keys of sealed fields, wrapped.
+    pub field_keys: Shared<Vec<FieldKey>>,
     /// Records of the migration steps that are applied.
     pub applied: Shared<Vec<AppliedStep>>,
 }

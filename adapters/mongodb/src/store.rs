@@ -17,7 +17,7 @@ use mongodb::{
     options::{ClientOptions, ServerAddress},
 };
 use skep_application::{
-    kernel::{Clock, Key, Signaling, Signals, StoreError, TxMode, Units, WakeUps, max_writers},
+    kernel::{Clock, Key, SealedField, Signaling, Signals, StoreError, TxMode, Units, WakeUps, max_writers},
     operations::{Defect, MigrationError, Schedule, StoreHealth, StoreUse},
 };
 use std::{sync::Arc, time::Duration};
@@ -48,6 +48,7 @@ pub struct MongoStore {
     pub(crate) options: MongoOptions,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) schedule: Schedule<MongoStep>,
+    pub(crate) sealed_fields: Vec<SealedField>,
 }
 
 impl MongoStore {
@@ -82,6 +83,7 @@ impl MongoStore {
             options,
             clock,
             schedule,
+            sealed_fields: vec![],
         })
     }
 

@@ -2,6 +2,7 @@
 
 use super::{
     Effect, Statement, Value, catalog, events, files, identity, jobs, kernel, notifications, operations, ordering,
+    sealed::SealedColumn,
     search,
     shape::{Reference, Shape},
     table::Table,
@@ -34,7 +35,9 @@ impl Declared {
     #[must_use]
     pub fn table<E>(table: &'static Table<E>) -> Self {
         let shape: &'static Shape = table;
-        Self { tables: vec![shape], statements: shape.offered.iter().map(|(_, statement)| statement).collect() }
+        let offered = shape.offered.iter().map(|(_, statement)| statement);
+        let sealed = shape.sealed.iter().flat_map(SealedColumn::statements);
+        Self { tables: vec![shape], statements: offered.chain(sealed).collect() }
     }
 
     /// Adds statements with a handwritten text.
@@ -87,6 +90,11 @@ impl Declared {
     /// Every statement, those that tables offer too. A program's own test may prepare each of them.
     pub fn all(&self) -> impl Iterator<Item = &'static Statement> {
         self.statements.iter().copied()
+    }
+
+    /// The columns with sealed values.
+    pub(crate) fn sealed(&self) -> impl Iterator<Item = &'static SealedColumn> {
+        self.tables.iter().flat_map(|table| &table.sealed)
     }
 
     /// The names of the tables.

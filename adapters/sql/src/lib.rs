@@ -14,6 +14,7 @@ mod observe;
 mod operations;
 mod ordering;
 mod page;
+mod sealed;
 mod search;
 mod shape;
 mod statement;

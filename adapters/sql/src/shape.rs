@@ -2,6 +2,7 @@
 
 use super::{
     Effect, Kind, Sql, Statement,
+    sealed::SealedColumn,
     statement::{A_BATCH, A_LIST, A_LOCK},
 };
 use skep_application::kernel::{Constraint, StoreError};
@@ -26,6 +27,8 @@ pub struct Shape {
     pub(crate) insert_verb: &'static str,
     /// The generated statements.
     pub(crate) offered: Vec<(Verb, Statement)>,
+    /// The columns with sealed values.
+    pub(crate) sealed: Vec<SealedColumn>,
 }
 
 /// A statement that can be generated from a table's declaration ([`Table::offers`](crate::Table::offers)).
@@ -120,7 +123,8 @@ impl Shape {
         let last = last.unwrap_or_else(|| panic!("{} has no column {column}", self.name));
         let (name, prefix, key, insert_verb) = (self.name, self.prefix, self.key, self.insert_verb);
         let columns = self.columns[..=last].to_vec();
-        Self { name, prefix, columns, key, unique: vec![], references: vec![], insert_verb, offered: vec![] }
+        let (unique, references, offered, sealed) = (vec![], vec![], vec![], vec![]);
+        Self { name, prefix, columns, key, unique, references, insert_verb, offered, sealed }
     }
 
     /// Whether there is a column with this name.
@@ -362,11 +366,11 @@ fn list(items: impl Iterator<Item = String>) -> String {
     items.collect::<Vec<_>>().join(", ")
 }
 
-fn arrays(kinds: &[Kind]) -> String {
+pub(crate) fn arrays(kinds: &[Kind]) -> String {
     list((1..).zip(kinds).map(|(number, kind)| format!("${number}::{}[]", kind.postgres())))
 }
 
-fn batch(one: Statement, many: String) -> Statement {
+pub(crate) fn batch(one: Statement, many: String) -> Statement {
     let sqlite = one.text(super::Engine::Sqlite).to_owned();
     let sql = Sql::Per { sqlite: Cow::Owned(sqlite), postgres: Cow::Owned(many), why: A_BATCH };
     Statement { sql, batch: true, ..one }

@@ -2,6 +2,7 @@
 
 use super::{
     Kind, SqlStore, SqlUnit, Value,
+    sealed::SealedColumn,
     shape::{Column, Reference, Role, Rule, Shape, Verb},
     stored::Stored,
 };
@@ -116,8 +117,8 @@ impl<E> Table<E> {
     /// primary key. A host takes a context that is not one of ours.
     #[must_use]
     pub fn new(name: &'static str, prefix: &'static str, key: Constraint) -> Self {
-        let (columns, unique, references, offered) = (vec![], vec![], vec![], vec![]);
-        let shape = Shape { name, prefix, columns, key, unique, references, insert_verb: "insert", offered };
+        let (columns, unique, references, offered, sealed) = (vec![], vec![], vec![], vec![], vec![]);
+        let shape = Shape { name, prefix, columns, key, unique, references, insert_verb: "insert", offered, sealed };
         Self { shape, sources: vec![], saved: vec![] }
     }
 
@@ -143,6 +144,18 @@ impl<E> Table<E> {
     #[must_use]
     pub fn column(self, name: &'static str, kind: Kind, value: fn(&E) -> Value) -> Self {
         self.with(name, kind, Role::Saved, Source::Value(value))
+    }
+
+    /// Declares that the column that was declared last has sealed values only, so `skep keys rotate --fields` seals them
+    /// again. It holds text, the key of the table is one column of UUIDs or texts, and an index begins with the column.
+    ///
+    /// # Panics
+    /// If that is not so.
+    #[must_use]
+    pub fn sealed(mut self) -> Self {
+        let column = self.shape.columns.last().expect("sealed follows a column").name;
+        self.shape.sealed.push(SealedColumn::new(&self.shape, column));
+        self
     }
 
     /// Lets the column that was declared last be NULL.

@@ -10,7 +10,7 @@ use skep_application::{
     files::{MockBlobStore, MockContentTypes, MockImageScaler},
     identity::{IdentityHooks, MockAccessTokens, MockOneTimeSecrets, MockPasswordHasher},
     jobs::{Handlers, LeasePolicy, enqueue_internal},
-    kernel::{Actor, Begin, MockFingerprints, MockRateLimits, OutboxEvent, TxMode},
+    kernel::{Actor, Begin, MockFieldCipher, MockFingerprints, MockRateLimits, OutboxEvent, TxMode},
     notifications::{MockMailer, MockRenderer},
 };
 use skep_domain::{
@@ -70,6 +70,7 @@ impl Scene {
             hasher: Arc::new(MockPasswordHasher::new()),
             tokens: Arc::new(MockAccessTokens::new()),
             fingerprints: Arc::new(MockFingerprints::new()),
+            fields: Arc::new(MockFieldCipher::new()),
             link_key: Arc::new(MockFingerprints::new()),
             secrets: Arc::new(MockOneTimeSecrets::new()),
             limits: Arc::new(MockRateLimits::new()),

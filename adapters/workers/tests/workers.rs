@@ -11,7 +11,7 @@ use skep_application::{
     jobs::{
         Handlers, JobCommand, JobError, JobHandler, JobRun, JobsTx, LeasePolicy, Outcome, enqueue_internal, job_for,
     },
-    kernel::{Actor, Begin, Clock, MockFingerprints, MockRateLimits, Precondition, Runtime, TxMode},
+    kernel::{Actor, Begin, Clock, MockFieldCipher, MockFingerprints, MockRateLimits, Precondition, Runtime, TxMode},
     notifications::{MockMailer, MockRenderer},
 };
 use skep_domain::{
@@ -128,6 +128,7 @@ impl Scene {
             hasher: Arc::new(MockPasswordHasher::new()),
             tokens: Arc::new(MockAccessTokens::new()),
             fingerprints: Arc::new(MockFingerprints::new()),
+            fields: Arc::new(MockFieldCipher::new()),
             link_key: Arc::new(MockFingerprints::new()),
             secrets: Arc::new(MockOneTimeSecrets::new()),
             limits: Arc::new(MockRateLimits::new()),

@@ -11,6 +11,7 @@ mod erasure;
 pub(crate) mod erasures;
 mod error;
 mod export;
+mod field_cipher;
 mod idempotency;
 mod kept_answer;
 mod limits;
@@ -38,6 +39,7 @@ pub use erasure::{EraseUser, Erasure, UserData};
 pub use error::{AppError, ErrorKind, FieldError, Invalid};
 pub(crate) use export::exported;
 pub use export::{Export, ExportUser};
+pub use field_cipher::{CipherError, FieldCipher, FieldPlace, Opened, SealedField};
 pub use idempotency::{
     Claimed, Fingerprints, IdempotencyClaim, IdempotencyKey, IdempotencyKeys, InvalidIdempotencyKey,
 };
@@ -58,6 +60,8 @@ pub use unit_of_work::{Begin, FromUnit, Key, Transaction, TxMode, UnitOfWork, Un
 pub use unit_outcome::UnitOutcome;
 pub use wake_ups::{WakeUpListener, WakeUps};
 
+#[cfg(any(test, feature = "testing"))]
+pub use field_cipher::MockFieldCipher;
 #[cfg(any(test, feature = "testing"))]
 pub use idempotency::{MockFingerprints, MockIdempotencyKeys};
 #[cfg(any(test, feature = "testing"))]

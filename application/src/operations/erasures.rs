@@ -3,4 +3,4 @@
 use crate::kernel::{Erasure, UserData};
 
 /// Every table of this context.
-pub(crate) const ALL: &[Erasure] = &[("instance_keys", UserData::None)];
+pub(crate) const ALL: &[Erasure] = &[("instance_keys", UserData::None), ("field_keys", UserData::None)];

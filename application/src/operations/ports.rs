@@ -1,6 +1,6 @@
 //! The ports of operations.
 
-use super::Migrations;
+use super::{FieldKeys, Migrations, SealedFields};
 use crate::kernel::{Begin, OutboxQueries, StoreError, UnitOfWork};
 use async_trait::async_trait;
 use skep_domain::shared::{Timestamp, named};
@@ -160,6 +160,12 @@ pub trait InstanceKeys: Send + Sync {
 }
 
 /// The ports of a store that belong to no other context.
-pub trait OperationsStore: Begin<dyn UnitOfWork> + OutboxQueries + InstanceKeys + Migrations + StoreHealth {}
+pub trait OperationsStore:
+    Begin<dyn UnitOfWork> + OutboxQueries + InstanceKeys + FieldKeys + SealedFields + Migrations + StoreHealth
+{
+}
 
-impl<S: Begin<dyn UnitOfWork> + OutboxQueries + InstanceKeys + Migrations + StoreHealth> OperationsStore for S {}
+impl<S: Begin<dyn UnitOfWork> + OutboxQueries + InstanceKeys + FieldKeys + SealedFields + Migrations + StoreHealth>
+    OperationsStore for S
+{
+}

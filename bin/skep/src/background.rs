@@ -27,6 +27,8 @@ use tokio_util::sync::CancellationToken;
 
 /// How often the jobs of the queues and the schedules are counted for the metrics.
 const COUNT_EVERY: Duration = Duration::from_secs(15);
+/// How long after a read of the keys of sealed fields a value can ask for the next one.
+const WANTED_AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// How often the recorder of metrics drops what it no longer needs.
 const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 
@@ -51,6 +53,7 @@ impl Background {
         });
         let this = skep.clone();
         background.every(KeyRotation::READ_EVERY, move || read_keys(this.clone()));
+        background.tasks.spawn(read_wanted_keys(skep.clone(), background.shutdown.clone()));
         let app = skep.app.clone();
         background.every(COUNT_EVERY, move || read_queues(app.clone()));
         let app = skep.app.clone();
@@ -108,6 +111,24 @@ async fn read_keys(skep: Arc<Skep>) {
     if let Err(error) = skep.keys.refresh().await {
         let cause = with_causes(&error, ": ");
         tracing::warn!(%cause, "could not read the keys again; those that were read before stay in use");
+    }
+}
+
+/// Reads the keys of sealed fields as soon as a value needs one that was not read, and at most once in a second.
+async fn read_wanted_keys(skep: Arc<Skep>, shutdown: CancellationToken) {
+    let read = async {
+        loop {
+            skep.keys.fields.wants_keys().await;
+            if let Err(error) = skep.keys.fields.refresh().await {
+                let cause = with_causes(&error, ": ");
+                tracing::warn!(%cause, "could not read the keys of sealed fields; values of new keys cannot be opened");
+            }
+            tokio::time::sleep(WANTED_AGAIN_AFTER).await;
+        }
+    };
+    tokio::select! {
+        () = shutdown.cancelled() => {}
+        () = read => {}
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod exposure;
+mod fields;
 mod finding;
 mod place;
 mod services;

@@ -23,7 +23,7 @@ use parse::{a_minute, list, one_of, seconds};
 use read::Source;
 use skep_application::{Policies, kernel::WiderNetworks};
 use skep_blobs::S3Options;
-use skep_crypto::Argon2Cost;
+use skep_crypto::{Argon2Cost, InstanceSecret};
 use skep_domain::jobs::QueueName;
 use skep_http::{
     api::RequestLimits,
@@ -76,6 +76,12 @@ pub struct Config {
     pub secret_file: Option<PathBuf>,
     /// The file with the secret that was replaced, as long as keys are sealed with it.
     pub previous_secret_file: Option<PathBuf>,
+    /// The file with a secret of its own for the keys of sealed fields.
+    pub field_secret_file: Option<PathBuf>,
+    /// The same secret as a value.
+    pub field_secret: Option<Secret>,
+    /// The file with the secret that it replaces.
+    pub previous_field_secret_file: Option<PathBuf>,
     /// The proxies that may set `X-Forwarded-For`.
     pub trusted_proxies: Vec<Cidr>,
     /// The browser origins that may call.
@@ -208,6 +214,12 @@ impl Config {
             data_dir: source.required("SKEP_DATA_DIR", |text| Some(PathBuf::from(text))),
             secret_file: source.optional("SKEP_SECRET_FILE", |text| Some(PathBuf::from(text))),
             previous_secret_file: source.optional("SKEP_PREVIOUS_SECRET_FILE", |text| Some(PathBuf::from(text))),
+            field_secret_file: source.optional("SKEP_FIELD_SECRET_FILE", |text| Some(PathBuf::from(text))),
+            field_secret: source.optional("SKEP_FIELD_SECRET", |text| {
+                InstanceSecret::from_text(text).is_ok().then(|| Secret(text.to_owned()))
+            }),
+            previous_field_secret_file: source
+                .optional("SKEP_PREVIOUS_FIELD_SECRET_FILE", |text| Some(PathBuf::from(text))),
             trusted_proxies: source.required("SKEP_TRUSTED_PROXIES", |text| list(text, |item| item.parse().ok())),
             cors_origins: source.required("SKEP_CORS_ORIGINS", |text| list(text, |item| item.parse().ok())),
             // A star is the name of a header in this list. A reader would take it for all headers.
@@ -254,6 +266,9 @@ impl Config {
             let text =
                 format!("is not set, but HOST is {}, which other machines can reach; expected {form}", config.host);
             source.fault("PUBLIC_URL", text);
+        }
+        if config.field_secret.is_some() && config.field_secret_file.is_some() {
+            source.fault("SKEP_FIELD_SECRET", "is set, but SKEP_FIELD_SECRET_FILE is, too; one of them is enough");
         }
         source.finish()?;
         Ok(config)

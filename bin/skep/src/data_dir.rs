@@ -6,7 +6,7 @@ use rustix::{
     process::geteuid,
 };
 use skep_application::kernel::Random;
-use skep_crypto::{InstanceSecret, InstanceSecrets, InvalidSecret};
+use skep_crypto::{HmacFingerprints, InstanceSecret, InstanceSecrets, InvalidSecret, SealError};
 use std::{
     fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions},
     io::{self, Read, Write as _},
@@ -52,6 +52,9 @@ pub enum DataDirError {
         /// The error of the system.
         source: io::Error,
     },
+    /// The value of a setting is no secret.
+    #[error("{FIELD_SECRET} cannot be used: {0}")]
+    Given(InvalidSecret),
     /// A secret that a setting names cannot be used.
     #[error("the secret that {setting} names cannot be used")]
     Named {
@@ -91,10 +94,35 @@ pub(crate) const SECRET_FILE: &str = "SKEP_SECRET_FILE";
 /// The setting that names the file of the previous secret.
 pub(crate) const PREVIOUS_SECRET_FILE: &str = "SKEP_PREVIOUS_SECRET_FILE";
 
-/// The secrets whose files are named by settings. Such a file must exist.
+/// The setting that names the file of the secret of sealed fields.
+pub(crate) const FIELD_SECRET_FILE: &str = "SKEP_FIELD_SECRET_FILE";
+/// The setting that has the same secret as a value.
+pub(crate) const FIELD_SECRET: &str = "SKEP_FIELD_SECRET";
+/// The setting that names the file of the previous secret of sealed fields.
+pub(crate) const PREVIOUS_FIELD_SECRET_FILE: &str = "SKEP_PREVIOUS_FIELD_SECRET_FILE";
+
+/// The secrets that settings name or have. A file that is named must exist.
+#[derive(Default)]
 pub(crate) struct NamedSecrets {
     current: Option<InstanceSecret>,
     previous: Option<InstanceSecret>,
+    field: Option<InstanceSecret>,
+    previous_field: Option<InstanceSecret>,
+}
+
+/// The secrets of an instance.
+pub(crate) struct Secrets {
+    /// Those that every key of the deployment is sealed with.
+    pub(crate) instances: InstanceSecrets,
+    /// Those that wrap the keys of sealed fields.
+    pub(crate) fields: InstanceSecrets,
+}
+
+impl Secrets {
+    /// The key of links to contents of files.
+    pub(crate) fn link_key(&self) -> Result<HmacFingerprints, SealError> {
+        self.instances.fingerprints("links to contents of files")
+    }
 }
 
 impl NamedSecrets {
@@ -107,6 +135,11 @@ impl NamedSecrets {
         Ok(Self {
             current: read(SECRET_FILE, config.secret_file.as_deref())?,
             previous: read(PREVIOUS_SECRET_FILE, config.previous_secret_file.as_deref())?,
+            field: match given_field_secret(config)? {
+                None => read(FIELD_SECRET_FILE, config.field_secret_file.as_deref())?,
+                given => given,
+            },
+            previous_field: read(PREVIOUS_FIELD_SECRET_FILE, config.previous_field_secret_file.as_deref())?,
         })
     }
 }
@@ -207,9 +240,11 @@ impl DataDir {
     }
 
     /// The secrets of the instances. Without a named one, the current secret is in the folder.
-    pub(crate) fn secrets(&self, named: NamedSecrets, random: &dyn Random) -> Result<InstanceSecrets, DataDirError> {
-        let NamedSecrets { current, previous } = named;
-        Ok(InstanceSecrets::new(current.map_or_else(|| self.secret(random), Ok)?, previous))
+    pub(crate) fn secrets(&self, named: NamedSecrets, random: &dyn Random) -> Result<Secrets, DataDirError> {
+        let NamedSecrets { current, previous, field, previous_field } = named;
+        let instances = InstanceSecrets::new(current.map_or_else(|| self.secret(random), Ok)?, previous);
+        let fields = instances.with_own(field, previous_field);
+        Ok(Secrets { instances, fields })
     }
 
     fn existing_secret(&self) -> Result<Option<InstanceSecret>, DataDirError> {
@@ -229,6 +264,12 @@ impl DataDir {
         // Two servers that start at once both use the secret that was written first.
         read_secret(&path)
     }
+}
+
+/// The secret of sealed fields, if a setting has it as a value.
+pub(crate) fn given_field_secret(config: &Config) -> Result<Option<InstanceSecret>, DataDirError> {
+    let given = config.field_secret.as_ref().map(|text| InstanceSecret::from_text(&text.0));
+    given.transpose().map_err(DataDirError::Given)
 }
 
 /// A file or folder of ours that other users can use.
@@ -408,7 +449,7 @@ mod tests {
         {
             fs::write(parent.path().join(SECRET), content).unwrap();
             fs::set_permissions(parent.path().join(SECRET), Permissions::from_mode(0o600)).unwrap();
-            let named = NamedSecrets { current: None, previous: None };
+            let named = NamedSecrets::default();
             let Err(DataDirError::NoSecret { source, .. }) = folder.check_secret(&named) else { panic!("it is taken") };
             assert_eq!(source, expected);
         }

@@ -7,6 +7,7 @@ pub mod commands;
 pub mod config;
 mod data_dir;
 mod demo;
+mod fields;
 mod files;
 mod foundation;
 mod gauges;
@@ -26,8 +27,9 @@ pub mod testing;
 mod waiting;
 
 pub use data_dir::DataDirError;
+pub use fields::{FieldRotation, Fields};
 pub use gauges::Gauges;
-pub use keys::Keys;
+pub use keys::{Keys, RefreshError};
 pub use skep::{Builder, ISSUER, Skep};
 pub use skep_workers::WorkerOptions;
 pub use start_error::StartError;

@@ -3,8 +3,7 @@
 //! ```no_run
 //! # async fn example() -> Result<(), skep::StartError> {
 //! let skep = skep::Skep::builder().config(skep::config::Config::default()).start().await?;
-//! let place_order = &skep.app.ordering.place_order; // and every other use case
-//! # let _ = place_order;
+//! let _place_order = &skep.app.ordering.place_order; // and every other use case
 //! skep.close().await;
 //! # Ok(()) }
 //! ```
@@ -15,7 +14,7 @@ use crate::{
     files::{Contents, content_types, contents, scanner},
     foundation::Foundation,
     gauges::{Gauges, Pools},
-    keys::Keys,
+    keys::{self, Keys},
     later::{AddHandlers, AddSubscribers, Later},
     mail::post,
     shared,
@@ -26,7 +25,7 @@ use crate::{
 use skep_application::{
     App, Ports, Store, events::Subscribers, identity::IdentityHooks, jobs::Handlers, kernel::Runtime,
 };
-use skep_crypto::{Argon2Hasher, KeyRing, Sha256Secrets};
+use skep_crypto::{Argon2Hasher, Sha256Secrets};
 use skep_http::{Api, ApiConfig, Service, api::RequestLimits, edge::RequestHasher};
 use skep_local::system_runtime;
 use skep_templates::MinijinjaRenderer;
@@ -151,7 +150,7 @@ impl Builder {
             // On PostgreSQL, another role than the one that works may own what the migration has made.
             refuse_defects(&store).await?;
         }
-        let ring = KeyRing::load_or_create(&*store.store, &secrets, &runtime).await?;
+        let (ring, fields) = keys::open(&store.store, &secrets, &runtime).await?;
         let (Contents { blobs, bucket }, cursor_key) = (contents(&config, &data, runtime.clone())?, ring.cursor_key());
         let issuer = issuer.or_else(|| config.public_url.clone()).unwrap_or_else(|| ISSUER.to_owned());
         let (pools, tokens) = (Pools::of(&config, bucket), Arc::new(ring.tokens(issuer.clone(), AUDIENCE)?));
@@ -162,7 +161,8 @@ impl Builder {
             hasher: Arc::new(RequestHasher(Argon2Hasher::new(config.password_cost.clone(), pools.hashers.clone()))),
             tokens: tokens.clone(),
             fingerprints: Arc::new(ring.fingerprints()),
-            link_key: Arc::new(secrets.fingerprints("links to contents of files").map_err(StartError::LinkKey)?),
+            fields: fields.cipher(),
+            link_key: Arc::new(secrets.link_key().map_err(StartError::LinkKey)?),
             secrets: Arc::new(Sha256Secrets::new(runtime.random.clone())),
             limits: shared::limits(&config, runtime.clock.clone()).map_err(StartError::Limits)?,
             renderer: Arc::new(MinijinjaRenderer),
@@ -178,7 +178,7 @@ impl Builder {
         let (token_lifetime, public_url) = (config.policies.sessions.token_lifetime, config.public_url);
         let app = Arc::new(App::new(ports, config.policies));
         let later = Later::open(&app, &store, handlers, subscribers).await?;
-        let keys = Arc::new(Keys::new(store.store.clone(), secrets, runtime, token_lifetime, tokens));
+        let keys = Arc::new(Keys::new(store.store.clone(), secrets, runtime, token_lifetime, tokens, fields));
         Ok(Skep { app, source: issuer, public_url, keys, cursor_key, store, pools, later, _lock: lock })
     }
 }

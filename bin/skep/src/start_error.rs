@@ -1,11 +1,11 @@
 //! Why an instance does not start.
 
-use crate::data_dir::DataDirError;
+use crate::{data_dir::DataDirError, keys::RefreshError};
 use skep_application::{
     kernel::{BoxError, StoreError},
     operations::{Defect, MigrationError},
 };
-use skep_crypto::{KeyRingError, SealError, TokenSetupError};
+use skep_crypto::{FieldKeyError, KeyRingError, SealError, TokenSetupError};
 use std::time::Duration;
 
 /// Why an instance does not start.
@@ -81,6 +81,9 @@ pub enum StartError {
     /// The keys in the store cannot be opened or made.
     #[error("the keys of this deployment cannot be used")]
     Keys(#[from] KeyRingError),
+    /// The keys of sealed fields cannot be opened or made.
+    #[error("the keys of sealed fields cannot be used")]
+    FieldKeys(#[from] FieldKeyError),
     /// The key of links to contents of files cannot be derived from the secret.
     #[error("links to contents of files cannot be signed")]
     LinkKey(#[source] SealError),
@@ -90,6 +93,15 @@ pub enum StartError {
     /// The signer of access tokens cannot be set up.
     #[error("access tokens cannot be signed")]
     Tokens(#[from] TokenSetupError),
+}
+
+impl From<RefreshError> for StartError {
+    fn from(error: RefreshError) -> Self {
+        match error {
+            RefreshError::Ring(error) => error.into(),
+            RefreshError::Fields(error) => error.into(),
+        }
+    }
 }
 
 fn listed(defects: &[Defect]) -> String {

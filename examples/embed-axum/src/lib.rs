@@ -7,19 +7,21 @@ use serde_json::{Value, json};
 use skep::{Skep, config::Config};
 use skep_application::identity::{AccountInput, LogInCommand, RegisterUserCommand};
 use skep_application::kernel::{Actor, AppError, Authorized, BoxError, Call, Command, Commands, Constraint};
-use skep_application::kernel::{IdempotencyKey, Invalid, StoreError, UseCase};
+use skep_application::kernel::{FieldCipher, IdempotencyKey, Invalid, SealedField, StoreError, UseCase};
 use skep_application::operations::{FOUNDATION, MigrationStep};
 use skep_application::ordering::{OrderView, PlaceOrder, PlaceOrderCommand, PlaceOrderError};
-use skep_domain::shared::{Action, OrderId, Text, UserId};
+use skep_domain::shared::{Action, OrderId, Sealed, Text, UserId};
 use skep_sql::{Declared, Kind, Row, SqlSet, SqlStep, SqlStore, SqlUnit, SqlWork, Stored, Table, Verb};
 use skep_sqlite::SqliteDatabase;
 use std::sync::{Arc, LazyLock};
 
-/// The message that goes with an order. Its id is that of the order.
-struct Gift(OrderId, Text);
+/// The message that goes with an order, sealed: a copy of the store does not show it. Its id is that of the order.
+struct Gift(OrderId, Sealed);
 
+const MESSAGE: SealedField = SealedField::new("gifts", "message");
 const TABLE: &str = "CREATE TABLE gifts (id UUID NOT NULL, message TEXT NOT NULL, \
-    CONSTRAINT gifts_pkey PRIMARY KEY (id), CONSTRAINT gifts_id_fkey FOREIGN KEY (id) REFERENCES orders (id))";
+    CONSTRAINT gifts_pkey PRIMARY KEY (id), CONSTRAINT gifts_id_fkey FOREIGN KEY (id) REFERENCES orders (id)); \
+    CREATE INDEX gifts_message_idx ON gifts (message)";
 const STEP: SqlStep = SqlStep { up: SqlWork::both(TABLE), down: SqlWork::both("DROP TABLE gifts") };
 const SET: SqlSet =
     SqlSet { name: "gifts", after: &[FOUNDATION], steps: &[MigrationStep { name: "gifts", work: STEP }] };
@@ -27,18 +29,19 @@ static GIFTS: LazyLock<Table<Gift>> = LazyLock::new(|| {
     Table::<Gift>::new("gifts", "shop.gift", Constraint::new("gifts_pkey"))
         .key("id", Kind::Uuid, |gift| gift.0.into())
         .fixed("message", Kind::Text, |gift| gift.1.as_str().into())
+        .sealed()
         .references(Constraint::new("gifts_id_fkey"), "id", "orders")
         .offers(&[Verb::Find, Verb::Insert])
 });
 
 impl Stored for Gift {
     fn read(row: &mut Row) -> Result<Self, StoreError> {
-        Ok(Self(OrderId::new(row.uuid()?), Text::stored(row.text()?)))
+        Ok(Self(OrderId::new(row.uuid()?), Sealed::stored(row.text()?)))
     }
 }
 
 /// Places the order as Skep does, and stores the message with it.
-struct OrderGift(PlaceOrder);
+struct OrderGift(PlaceOrder, Arc<dyn FieldCipher>);
 
 impl Command for OrderGift {
     type Unit = SqlUnit;
@@ -64,7 +67,8 @@ impl Command for OrderGift {
         customer: Authorized<'_, UserId>,
     ) -> Result<OrderView, Self::Error> {
         let order = self.0.write(&plan.0, unit, customer).await?;
-        GIFTS.insert(unit, &Gift(order.id, plan.1.clone())).await?;
+        let message = self.1.seal(&MESSAGE.of(order.id), plan.1.as_str().as_bytes()).map_err(StoreError::from)?;
+        GIFTS.insert(unit, &Gift(order.id, message)).await?;
         Ok(order)
     }
 }
@@ -84,9 +88,11 @@ impl Shop {
         let store = store.with_sets(&[SET])?.with_tables(Declared::table(&GIFTS))?;
         let place_order = PlaceOrder::new(config.policies.orders.clone());
         let skep = Skep::builder().config(config).store(Arc::new(store.clone())).start().await?;
-        let (fingerprints, runtime) = (skep.app.ports.fingerprints.clone(), skep.app.ports.runtime.clone());
+        let ports = &skep.app.ports;
+        let (fingerprints, runtime) = (ports.fingerprints.clone(), ports.runtime.clone());
         let commands = Commands::<SqlUnit>::new(Arc::new(store.clone()), fingerprints, runtime);
-        Ok(Arc::new(Self { skep, order_gift: UseCase::new(OrderGift(place_order), &commands), store }))
+        let order_gift = UseCase::new(OrderGift(place_order, ports.fields.clone()), &commands);
+        Ok(Arc::new(Self { skep, order_gift, store }))
     }
 
     /// The account behind the token of a login, or a visitor.
@@ -142,5 +148,8 @@ async fn order_gift(State(shop): State<Arc<Shop>>, headers: HeaderMap, Json(gift
 async fn show_gift(State(shop): State<Arc<Shop>>, headers: HeaderMap, Path(id): Path<OrderId>) -> Answer {
     let order = shop.skep.app.ordering.get_order.execute(&shop.caller(&headers).await?, id).await.map_err(refused)?;
     let gift = GIFTS.look_up(&shop.store, order.id).await.map_err(refused)?;
-    Ok(Json(json!({ "order": order, "message": gift.map(|gift| gift.1) })))
+    let opened = gift.map(|gift| shop.skep.app.ports.fields.open(&MESSAGE.of(order.id), &gift.1));
+    let message = opened.transpose().map_err(|error| refused(StoreError::from(error)))?;
+    let message = message.map(|message| String::from_utf8_lossy(&message.0).into_owned());
+    Ok(Json(json!({ "order": order, "message": message })))
 }

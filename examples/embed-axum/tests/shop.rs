@@ -10,6 +10,7 @@ use skep::config::Config;
 use skep_application::{
     catalog::{CreateProductCommand, MoneyInput},
     kernel::Actor,
+    operations::Resealed,
 };
 use skep_sqlite::{SqliteDatabase, SqliteOptions};
 use std::sync::Arc;
@@ -112,4 +113,47 @@ async fn a_refused_order_stores_nothing() {
     // The key of a refusal is free.
     assert_eq!(ada.order("first", &product, 1).await.0, 200);
     assert_eq!(placed(&shop).await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_is_sealed_in_the_store_and_is_read_after_its_key_was_replaced() {
+    let (folder, shop, product) = shop().await;
+    let ada = Client::log_in(&shop, "ada").await;
+    let (_, order) = ada.order("first", &product, 1).await;
+    let path = format!("/orders/{}", order["id"].as_str().unwrap());
+    let (fields, store) = (&shop.skep.keys.fields, &shop.skep.app.ports.store);
+    let [field] = store.sealed_fields()[..] else { panic!("one field is sealed") };
+    let before = store.list_sealed(field, "", 10).await.unwrap();
+    assert_eq!((field.to_string(), before.len()), ("gifts.message".to_owned(), 1));
+    for file in ["shop.db", "shop.db-wal"] {
+        let stored = std::fs::read(folder.path().join(file)).unwrap_or_default();
+        assert!(!stored.windows(14).any(|window| window == b"Happy birthday"), "{file}");
+    }
+
+    let mut reports = 0;
+    let rotation = fields.rotate(&mut |_| reports += 1).await.unwrap();
+    assert!(rotation.is_new && reports > 0 && rotation.fields[0].resealed == 1, "{rotation:?}");
+    let after = store.list_sealed(field, "", 10).await.unwrap();
+    assert_eq!(after[0].sealed.key_id(), Some(rotation.key_id.as_str()));
+    assert_ne!(after[0].sealed.key_id(), before[0].sealed.key_id());
+    assert_eq!(ada.send(Request::get(&path), Value::Null).await.1["message"], json!("Happy birthday"));
+
+    // A value of the replaced key, as a server that has not read the new one would store it.
+    let stale = Resealed { row: after[0].row.clone(), from: after[0].sealed.clone(), to: before[0].sealed.clone() };
+    assert_eq!(store.replace_sealed(field, &[stale]).await.unwrap(), 1);
+    assert_eq!(ada.send(Request::get(&path), Value::Null).await.1["message"], json!("Happy birthday"));
+    let completed = fields.rotate(&mut |_| {}).await.unwrap();
+    assert_eq!((completed.is_new, completed.key_id), (false, rotation.key_id), "no other key is made");
+
+    // In the row of another order, the message does not open.
+    let (_, other) = ada.order("second", &product, 1).await;
+    let rows = store.list_sealed(field, "", 10).await.unwrap();
+    let (mine, theirs) = if order["id"] == rows[0].row { (&rows[0], &rows[1]) } else { (&rows[1], &rows[0]) };
+    let moved = Resealed { row: theirs.row.clone(), from: theirs.sealed.clone(), to: mine.sealed.clone() };
+    assert_eq!(store.replace_sealed(field, &[moved]).await.unwrap(), 1);
+    let path = format!("/orders/{}", other["id"].as_str().unwrap());
+    let (status, refusal) = ada.send(Request::get(&path), Value::Null).await;
+    assert!(status == 500 && !refusal.to_string().contains("birthday"), "{refusal}");
+    let again = fields.rotate(&mut |_| {}).await.unwrap();
+    assert_eq!((again.fields[0].unopened, again.fields[0].resealed), (1, 1), "{again:?}");
 }

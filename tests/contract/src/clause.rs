@@ -13,6 +13,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
+use uuid::Uuid;
 
 /// A clause that takes longer counts as hanging.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -97,6 +98,10 @@ impl<S: Subject + ?Sized> Given<S> {
         self.instance.hosted(steps).await
     }
 
+    pub(crate) async fn sealing(&self, rows: &[(Uuid, Option<String>)]) -> Checked<Arc<S>> {
+        self.instance.sealing(rows).await
+    }
+
     /// The faults that the harness can make.
     pub(crate) fn faults(&self) -> &dyn Faults {
         self.instance.faults()
@@ -127,6 +132,9 @@ impl<S: Subject + ?Sized, P: Subject + ?Sized> Instance<P> for Part<S, P> {
     }
     async fn hosted(&self, steps: usize) -> Result<Arc<P>, Failure> {
         self.whole.hosted(steps).await.map(self.part)
+    }
+    async fn sealing(&self, rows: &[(Uuid, Option<String>)]) -> Result<Arc<P>, Failure> {
+        self.whole.sealing(rows).await.map(self.part)
     }
 }
 

@@ -4,6 +4,7 @@ use crate::check::Failure;
 use async_trait::async_trait;
 use skep_application::Store;
 use std::sync::Arc;
+use uuid::Uuid;
 
 /// The type that clauses run on: a port such as `dyn RateLimits`, a part of a store such as
 /// [`crate::catalog::Products`], the store of a context such as `dyn CatalogStore`, or a whole `dyn Store`.
@@ -36,6 +37,8 @@ pub enum Need {
     RoundTrips,
     /// [`Instance::hosted`], and a store whose schema the clause may change. The store cannot be used afterwards.
     Schema,
+    /// [`Instance::sealing`].
+    SealedField,
 }
 
 /// A fault of commits. It only has to affect units that append an event to the outbox.
@@ -94,6 +97,15 @@ pub trait Instance<S: Subject + ?Sized = dyn Store>: Send + Sync {
     /// # Errors
     /// The reason why it cannot be opened.
     async fn hosted(&self, _steps: usize) -> Result<Arc<S>, Failure> {
+        Err(Failure::new(UNOFFERED))
+    }
+
+    /// Opens another instance, of a program that embeds Skep and has the sealed field `suite_notes.text`, with these rows
+    /// and no others. The keys of the rows are UUIDs.
+    ///
+    /// # Errors
+    /// The reason why it cannot be opened.
+    async fn sealing(&self, _rows: &[(Uuid, Option<String>)]) -> Result<Arc<S>, Failure> {
         Err(Failure::new(UNOFFERED))
     }
 

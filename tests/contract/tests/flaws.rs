@@ -138,6 +138,8 @@ const CAUGHT: &[(Flaw, &str, &str)] = &[
     (Flaw::ActivatesAgain, "instance_keys", "a_key_that_is_not_next_is_not_activated"),
     (Flaw::ActivatesAgain, "instance_keys", "without_an_active_key_no_key_is_activated"),
     (Flaw::ActivatesAgain, "instance_keys", "of_eight_instances_that_activate_a_key_at_once_one_succeeds"),
+    (Flaw::KeepsEveryKey, "field_keys", "a_number_is_taken_once"),
+    (Flaw::KeepsEveryKey, "field_keys", "of_eight_instances_that_add_a_key_at_once_one_stores_it"),
     (Flaw::ForgetsRetiredKeys, "instance_keys", "only_expired_keys_are_deleted"),
     (Flaw::FindsDefects, "health", "a_store_that_works_has_no_fatal_defect"),
     (Flaw::MigratesToInspect, "health", "an_inspection_of_an_empty_store_migrates_nothing"),

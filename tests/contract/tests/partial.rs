@@ -5,7 +5,7 @@ use skep_application::{
     catalog::CatalogStore,
     identity::IdentityStore,
     kernel::{Key, OutboxQueries, StoreError, TxMode, Units as _},
-    operations::{InstanceKeys, StoreHealth},
+    operations::{FieldKeys, InstanceKeys, SealedFields, StoreHealth},
     ordering::OrderingStore,
 };
 use skep_contract::{
@@ -66,6 +66,8 @@ async fn each_part_is_proved_alone_by_clauses_that_a_whole_store_also_runs() {
         proved::<dyn Events>(|| Arc::new(Alone(store())), outbox()).await,
         proved::<dyn Keys>(|| Arc::new(Alone(store())), idempotency_keys()).await,
         proved::<dyn InstanceKeys>(|| Arc::new(store()), operations::instance_keys()).await,
+        proved::<dyn FieldKeys>(|| Arc::new(store()), operations::field_keys()).await,
+        proved::<dyn SealedFields>(|| Arc::new(store()), operations::sealed_fields()).await,
         proved::<dyn StoreHealth>(|| Arc::new(store()), operations::health()).await,
     ];
     let whole: Vec<_> = clauses().iter().map(|clause| (clause.subject, clause.name)).collect();

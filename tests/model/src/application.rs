@@ -4,7 +4,7 @@ use crate::{
     call::{Answer, Call, System},
     sequential::Trouble,
     state::{self, EndState},
-    world::{self, ModelClock, NoLimits, NoSecrets, PlainFingerprints, PlainHasher, PlainTokens},
+    world::{self, ModelClock, NoFields, NoLimits, NoSecrets, PlainFingerprints, PlainHasher, PlainTokens},
 };
 use async_trait::async_trait;
 use skep_application::{
@@ -47,6 +47,7 @@ impl Application {
             hasher: Arc::new(PlainHasher),
             tokens: Arc::new(PlainTokens),
             fingerprints: Arc::new(PlainFingerprints),
+            fields: Arc::new(NoFields),
             link_key: Arc::new(PlainFingerprints),
             secrets: Arc::new(NoSecrets),
             limits: Arc::new(NoLimits),

@@ -7,13 +7,14 @@ use skep_application::{
         AccessClaims, AccessTokens, ExtraClaims, HashCaller, HashError, OneTimeSecrets, PasswordHasher, TokenError,
     },
     kernel::{
-        BoxError, Clock, Fingerprints, IdGenerator, Limit, Random, RateLimits, Runtime, Sleeper, StoreError, Verdict,
+        BoxError, CipherError, Clock, FieldCipher, FieldPlace, Fingerprints, IdGenerator, Limit, Opened, Random,
+        RateLimits, Runtime, Sleeper, StoreError, Verdict,
     },
     testing::SeqIds,
 };
 use skep_domain::{
     access::{Permissions, Policy, Role},
-    shared::{SessionId, Timestamp, UserId},
+    shared::{Sealed, SessionId, Timestamp, UserId},
 };
 use std::{
     hash::{DefaultHasher, Hasher as _},
@@ -170,6 +171,21 @@ impl OneTimeSecrets for NoSecrets {
     }
     fn same(&self, _a: &[u8; 32], _b: &[u8; 32]) -> bool {
         false
+    }
+}
+
+/// No program uses a sealed field.
+pub(crate) struct NoFields;
+
+impl FieldCipher for NoFields {
+    fn seal(&self, _place: &FieldPlace, _value: &[u8]) -> Result<Sealed, CipherError> {
+        Err(CipherError::Failed)
+    }
+    fn open(&self, _place: &FieldPlace, _sealed: &Sealed) -> Result<Opened, CipherError> {
+        Err(CipherError::Failed)
+    }
+    fn key_ids(&self) -> Vec<String> {
+        vec![]
     }
 }
 

@@ -5,6 +5,7 @@ mod hosted;
 mod limits;
 mod memory;
 mod mongodb;
+mod notes;
 mod postgres;
 mod proxy;
 mod sqlite;

@@ -22,6 +22,7 @@ impl Harness for Memory {
         match need {
             Need::CommitFault(CommitFault::Aborted) | Need::Full | Need::Schema | Need::Shared => None,
             Need::CommitFault(_) | Need::Cut => Some(NO_WIRE),
+            Need::SealedField => Some("a program has no tables of its own in memory, and ours have no sealed field"),
             Need::RoundTrips => Some("the store is in memory: a statement is a call, not a round trip"),
         }
     }

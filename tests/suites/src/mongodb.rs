@@ -1,7 +1,7 @@
 //! MongoDB: a separate database for every trial, behind a proxy that can break the connection.
 
 use crate::{
-    Spares, clock, hosted, is_left_behind,
+    Spares, clock, hosted, is_left_behind, notes,
     proxy::{Proxy, Undo},
     unique,
     wire::{Wire, document},
@@ -17,6 +17,7 @@ use skep_contract::{CommitFault, Failure, Faults, Harness, Instance, Need, Start
 use skep_mongodb::{MongoOptions, MongoStore};
 use std::sync::Arc;
 use tokio::sync::OnceCell;
+use uuid::Uuid;
 
 const DATABASES: &str = "skep_suite";
 
@@ -198,6 +199,12 @@ impl Instance for MongoInstance {
     async fn hosted(&self, steps: usize) -> Result<Arc<dyn Store>, Failure> {
         let store = connect(&self.address, &self.name).await?;
         Ok(Arc::new(store.with_sets(&[hosted::mongodb(steps)])?))
+    }
+
+    async fn sealing(&self, rows: &[(Uuid, Option<String>)]) -> Result<Arc<dyn Store>, Failure> {
+        notes::in_mongodb(&self.client.database(&self.name), rows).await?;
+        let store = connect(&self.address, &self.name).await?;
+        Ok(Arc::new(store.with_sealed_fields(&[notes::FIELD])))
     }
 
     async fn destroy(self: Box<Self>) {

@@ -1,7 +1,7 @@
 //! PostgreSQL: a separate database for every trial, copied from a migrated one, behind a proxy that can break the
 //! connection. With `SKEP_TEST_POSTGRES_POOLER`, the address of a pooler in front of the server, the stores use that.
 
-use crate::{Spares, clock, hosted, is_left_behind, proxy::Proxy, unique, wire::Wire};
+use crate::{Spares, clock, hosted, is_left_behind, notes, proxy::Proxy, unique, wire::Wire};
 use async_trait::async_trait;
 use skep_application::Store;
 use skep_contract::{CommitFault, Failure, Faults, Harness, Instance, Need, Start};
@@ -11,6 +11,7 @@ use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _};
 use std::{sync::Arc, time::Duration};
 use tokio::sync::OnceCell;
 use url::Url;
+use uuid::Uuid;
 
 const DATABASES: &str = "skep_suite";
 
@@ -149,7 +150,8 @@ impl Harness for Postgres {
     }
 
     async fn fresh(&self, start: Start, needs: &[Need]) -> Result<Box<dyn Instance>, Failure> {
-        let reusable = start == Start::Migrated && !needs.contains(&Need::Schema);
+        let changes = |need: &Need| matches!(need, Need::Schema | Need::SealedField);
+        let reusable = start == Start::Migrated && !needs.iter().any(changes);
         let template = match start {
             Start::Empty => "template0",
             Start::Migrated => self.template().await?,
@@ -223,6 +225,11 @@ impl Instance for PostgresInstance {
     async fn hosted(&self, steps: usize) -> Result<Arc<dyn Store>, Failure> {
         let (address, direct) = (self.admin.entrance(&self.name), self.admin.address(&self.name));
         Ok(Arc::new(store(&address, &direct)?.with_sets(&[hosted::sql(steps)])?))
+    }
+
+    async fn sealing(&self, rows: &[(Uuid, Option<String>)]) -> Result<Arc<dyn Store>, Failure> {
+        let (address, direct) = (self.admin.entrance(&self.name), self.admin.address(&self.name));
+        Ok(Arc::new(notes::in_sql(store(&address, &direct)?, rows).await?))
     }
 
     async fn destroy(self: Box<Self>) {

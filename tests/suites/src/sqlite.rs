@@ -3,7 +3,7 @@
 use crate::{
     clock,
     flawed::{FlawedDatabase, SqlFlaw},
-    hosted,
+    hosted, notes,
 };
 use async_trait::async_trait;
 use rusqlite::Connection;
@@ -20,6 +20,7 @@ use std::{
     time::Duration,
 };
 use tempfile::TempDir;
+use uuid::Uuid;
 
 /// Stores in files.
 #[derive(Default)]
@@ -46,7 +47,7 @@ impl Harness for Sqlite {
 
     fn lacks(&self, need: Need) -> Option<&'static str> {
         match need {
-            Need::CommitFault(CommitFault::Aborted) | Need::Schema | Need::Shared => None,
+            Need::CommitFault(CommitFault::Aborted) | Need::Schema | Need::SealedField | Need::Shared => None,
             Need::CommitFault(_) | Need::Cut => Some(IN_PROCESS),
             Need::RoundTrips => Some("the store is in the process, so a statement is a call and not a round trip"),
             Need::Full => {
@@ -126,6 +127,10 @@ impl Instance for SqliteInstance {
 
     async fn hosted(&self, steps: usize) -> Result<Arc<dyn Store>, Failure> {
         Ok(Arc::new(connect(&self.path, self.flaw)?.with_sets(&[hosted::sql(steps)])?))
+    }
+
+    async fn sealing(&self, rows: &[(Uuid, Option<String>)]) -> Result<Arc<dyn Store>, Failure> {
+        Ok(Arc::new(notes::in_sql(connect(&self.path, self.flaw)?, rows).await?))
     }
 
     async fn destroy(self: Box<Self>) {

@@ -251,6 +251,24 @@ const CAUGHT: &[(SqlFlaw, &str, &str)] = &[
     (flaw("operations.instance_key.retire", "purpose IN", "'none' NOT IN"), "instance_keys", WITHOUT_ACTIVE),
     (flaw("operations.instance_key.reseal", "sealed = $2", "$2 = $2"), "instance_keys", STILL_AS_READ),
     (flaw("operations.instance_key.delete_expired", "<=", "<"), "instance_keys", "only_expired_keys_are_deleted"),
+    (flaw("operations.field_key.insert", "$4", "$4 - $4"), "field_keys", "values_survive_by_number"),
+    (flaw("operations.field_key.list", "BY number", "BY number DESC"), "field_keys", "values_survive_by_number"),
+    (flaw("operations.field_key.rewrap", "wrapped = $2", "$2 = $2"), "field_keys", REWRAPPED),
+    (
+        flaw(MIGRATIONS, "field_keys_number_key UNIQUE (number)", "field_keys_number_key CHECK (1)"),
+        "field_keys",
+        ONE_NUMBER,
+    ),
+    (flaw("suite.note.list_sealed_text", "text > $1", "text >= $1"), "sealed_fields", ORDERED_VALUES),
+    (flaw("suite.note.list_sealed_text", "BY text", "BY lower(text)"), "sealed_fields", ORDERED_VALUES),
+    (flaw("suite.note.list_sealed_text", "LIMIT $2", "LIMIT $2 * 9"), "sealed_fields", ORDERED_VALUES),
+    (
+        flaw("suite.note.count_sealed_text", "text < $2", "text <= $2"),
+        "sealed_fields",
+        "values_are_counted_between_bounds",
+    ),
+    (flaw("suite.note.replace_sealed_text", "text = $2", "$2 = $2"), "sealed_fields", REPLACED_VALUE),
+    (flaw("suite.note.replace_sealed_text", "id = $1 AND", "$1 = $1 AND"), "sealed_fields", REPLACED_VALUE),
     (flaw("jobs.job.insert", "DO NOTHING", "DO UPDATE SET lost = jobs.lost"), "jobs", HOLDER),
     (flaw("jobs.job.save", " AND version = $", " AND 0 < $"), "jobs", "a_stale_save_is_rejected"),
     (flaw("jobs.job.list_available", "BY priority, ready_at", "BY ready_at"), "jobs", AVAILABLE),
@@ -433,6 +451,10 @@ const KNOWN: &str = "known_networks";
 const REPLACES: &str = "a_list_replaces_the_earlier_one_of_its_account";
 const HAS_LIST: &str = "credentials_have_the_list_of_their_account";
 const ONE_NEXT: &str = "a_purpose_has_one_next_key_and_any_number_of_retired_ones";
+const REWRAPPED: &str = "a_key_is_rewrapped_only_if_it_is_as_it_was_read";
+const ONE_NUMBER: &str = "of_eight_instances_that_add_a_key_at_once_one_stores_it";
+const ORDERED_VALUES: &str = "values_are_listed_in_the_order_of_their_bytes";
+const REPLACED_VALUE: &str = "a_value_is_replaced_only_if_it_is_as_it_was_read";
 const STILL_AS_READ: &str = "content_is_replaced_only_if_it_is_as_it_was_read";
 const REPLACES_KEY: &str = "a_next_key_replaces_the_active_one";
 const WITHOUT_ACTIVE: &str = "without_an_active_key_no_key_is_activated";

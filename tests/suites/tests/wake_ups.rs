@@ -11,7 +11,7 @@ use skep_application::{
     files::{MockBlobStore, MockContentTypes, MockImageScaler},
     identity::{IdentityHooks, MockAccessTokens, MockOneTimeSecrets, MockPasswordHasher},
     jobs::{Handlers, JobError, JobHandler, JobRun, JobsTx, Outcome, job_for},
-    kernel::{Actor, Begin, MockFingerprints, MockRateLimits, OutboxEvent, TxMode},
+    kernel::{Actor, Begin, MockFieldCipher, MockFingerprints, MockRateLimits, OutboxEvent, TxMode},
     notifications::{MockMailer, MockRenderer},
 };
 use skep_domain::{
@@ -64,6 +64,7 @@ fn app(store: Arc<dyn Store>) -> Arc<App> {
         hasher: Arc::new(MockPasswordHasher::new()),
         tokens: Arc::new(MockAccessTokens::new()),
         fingerprints: Arc::new(MockFingerprints::new()),
+        fields: Arc::new(MockFieldCipher::new()),
         link_key: Arc::new(MockFingerprints::new()),
         secrets: Arc::new(MockOneTimeSecrets::new()),
         limits: Arc::new(MockRateLimits::new()),

@@ -1,6 +1,6 @@
 //! The migrations of the keys of this deployment.
 
-use crate::schema::{Collection, Index, MongoSchema, MongoSet, MongoStep, unique};
+use crate::schema::{Collection, Index, MongoSchema, MongoSet, MongoStep, collection, unique};
 use bson::{Document, doc};
 use skep_application::{
     kernel::StoreError,
@@ -13,11 +13,17 @@ type Done<'a> = Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send + 'a>
 pub(crate) const SET: MongoSet = MongoSet {
     name: "operations",
     after: &[FOUNDATION],
-    steps: &[MigrationStep {
-        name: "key_states",
-        work: MongoStep::change(make_active, &[KEYS_WITH_STATES], keep_active, &[KEYS_OF_THE_FOUNDATION]),
-    }],
+    steps: &[
+        MigrationStep {
+            name: "key_states",
+            work: MongoStep::change(make_active, &[KEYS_WITH_STATES], keep_active, &[KEYS_OF_THE_FOUNDATION]),
+        },
+        MigrationStep { name: "field_keys", work: MongoStep::collections(&[FIELD_KEYS]) },
+    ],
 };
+
+/// The keys of sealed fields. Of several instances that add a key at once, one stores it.
+const FIELD_KEYS: Collection = collection("field_keys", &[unique("field_keys_number_key", &["number"])]);
 
 /// Of several instances that start at once, one stores the active key of a purpose.
 const KEYS_WITH_STATES: Collection = Collection {

@@ -133,6 +133,20 @@ impl Executor {
         self.watch(Operation::Count, async |this| this.count_now::<R>(filter, hint, most).await).await
     }
 
+    /// Counts all documents of the collection that match.
+    pub(crate) async fn count_in(&mut self, collection: &str, filter: Document) -> Result<u64, StoreError> {
+        self.watch(Operation::Count, async |this| this.count_in_now(collection, filter).await).await
+    }
+
+    async fn count_in_now(&mut self, collection: &str, filter: Document) -> Result<u64, StoreError> {
+        let collection = self.database.collection::<RawDocumentBuf>(collection);
+        let options = CountOptions::builder().max_time(self.patience).build();
+        self.sent = true;
+        let count = collection.count_documents(filter).with_options(options).session(&mut self.session);
+        let count = bounded(self.patience, count).await?;
+        self.answer(count)
+    }
+
     async fn count_now<R: Record>(&mut self, filter: Document, hint: &str, most: i64) -> Result<u64, StoreError> {
         let collection = self.database.collection::<RawDocumentBuf>(R::COLLECTION);
         let hint = Hint::Name(hint.to_owned());

@@ -1,5 +1,6 @@
 //! Operation of the store: keys, migrations and health.
 
+mod field_keys;
 mod instance_keys;
 mod migrations;
 
@@ -14,7 +15,7 @@ use skep_application::{
 };
 
 pub(crate) fn declared() -> Declared {
-    instance_keys::declared()
+    instance_keys::declared().and(field_keys::declared())
 }
 
 #[async_trait]

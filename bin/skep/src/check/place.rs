@@ -4,7 +4,10 @@ use super::finding::Finding;
 use crate::{
     causes::with_causes,
     config::{Config, StoreChoice},
-    data_dir::{self, DataDir, DataDirError, PREVIOUS_SECRET_FILE, SECRET_FILE},
+    data_dir::{
+        self, DataDir, DataDirError, FIELD_SECRET_FILE, PREVIOUS_FIELD_SECRET_FILE, PREVIOUS_SECRET_FILE, SECRET_FILE,
+        Secrets,
+    },
 };
 use rustix::fs::{Access, access, statvfs};
 use skep_crypto::{InstanceSecret, InstanceSecrets};
@@ -86,22 +89,31 @@ fn unusable(name: &'static str, file: &Path) -> Option<Finding> {
 }
 
 /// Also returns the secrets, for the check of the keys in the store.
-pub(super) fn secrets(config: &Config) -> (Option<InstanceSecrets>, Vec<Finding>) {
-    let named = |path: &Path, setting| secret(path, data_dir::read_secret(path), Some(setting));
+pub(super) fn secrets(config: &Config) -> (Option<Secrets>, Vec<Finding>) {
     let (current, found) = match &config.secret_file {
-        Some(path) => named(path, SECRET_FILE),
+        Some(path) => secret(path, data_dir::read_secret(path), Some(SECRET_FILE)),
         None => {
             let path = config.data_dir.join(data_dir::SECRET);
             secret(&path, DataDir::at(&config.data_dir).secret_after_mending(), None)
         }
     };
     let mut findings = vec![found];
-    let previous = config.previous_secret_file.as_deref().and_then(|path| {
-        let (previous, found) = named(path, PREVIOUS_SECRET_FILE);
-        findings.push(found);
-        previous
+    let mut named = |path: &Option<PathBuf>, setting| {
+        let (found, finding) = path.as_deref().map(|path| secret(path, data_dir::read_secret(path), Some(setting)))?;
+        findings.push(finding);
+        found
+    };
+    let previous = named(&config.previous_secret_file, PREVIOUS_SECRET_FILE);
+    let field = named(&config.field_secret_file, FIELD_SECRET_FILE);
+    let previous_field = named(&config.previous_field_secret_file, PREVIOUS_FIELD_SECRET_FILE);
+    // The configuration has checked the value.
+    let field = field.or_else(|| data_dir::given_field_secret(config).ok().flatten());
+    let secrets = current.map(|current| {
+        let instances = InstanceSecrets::new(current, previous);
+        let fields = instances.with_own(field, previous_field);
+        Secrets { instances, fields }
     });
-    (current.map(|current| InstanceSecrets::new(current, previous)), findings)
+    (secrets, findings)
 }
 
 /// A secret that a setting names must exist.
@@ -118,9 +130,9 @@ fn secret(
             let missing = |setting: &str| format!("{setting} names {shown}, which does not exist");
             let finding = match setting {
                 None => Finding::ok(NAME, format!("the first start will make {shown}")),
-                Some(PREVIOUS_SECRET_FILE) => Finding::wrong(
+                Some(setting @ (PREVIOUS_SECRET_FILE | PREVIOUS_FIELD_SECRET_FILE)) => Finding::wrong(
                     NAME,
-                    missing(PREVIOUS_SECRET_FILE),
+                    missing(setting),
                     "restore the file, or remove the setting if every key is sealed with the current secret",
                 ),
                 Some(setting) => {

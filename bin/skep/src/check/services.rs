@@ -4,7 +4,7 @@ use super::finding::{Finding, Level};
 use crate::{
     causes::{driver_error, with_causes},
     config::{Config, StoreChoice},
-    data_dir::DataDir,
+    data_dir::{DataDir, Secrets},
     listen::{ListenError, listen, listen_for_metrics},
     mail::post,
     scanning, shared,
@@ -36,7 +36,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const BUCKET_PATIENCE: Duration = Duration::from_secs(20);
 
 /// Checks the store, its schema, and whether our secret opens its keys.
-pub(super) async fn store(config: &Config, secrets: Option<&InstanceSecrets>) -> Vec<Finding> {
+pub(super) async fn store(config: &Config, secrets: Option<&Secrets>) -> Vec<Finding> {
     const NAME: &str = "store";
     let data = DataDir::at(&config.data_dir);
     if config.store == StoreChoice::Sqlite && !data.database().exists() {
@@ -69,7 +69,10 @@ pub(super) async fn store(config: &Config, secrets: Option<&InstanceSecrets>) ->
         if is_usable && is_complete {
             findings.extend(super::accounts::findings(&*store.store).await);
         }
-        findings.extend(keys(&*store.store, secrets).await);
+        findings.extend(keys(&*store.store, secrets.map(|secrets| &secrets.instances)).await);
+        if is_usable && is_complete {
+            findings.extend(super::fields::findings(&*store.store, secrets).await);
+        }
     }
     store.close().await;
     findings

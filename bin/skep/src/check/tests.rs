@@ -145,3 +145,26 @@ async fn the_keys_of_another_secret_are_reported() {
     .unwrap();
     assert_eq!(worst(&everything(Ok(config)).await), ["keys"]);
 }
+
+#[tokio::test]
+async fn a_key_of_fields_that_does_not_open_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = config(&folder);
+    let skep = Skep::builder().config(config.clone()).start().await.unwrap();
+    let mut keys = skep.store.store.list_field_keys().await.unwrap();
+    let findings = everything(Ok(config.clone())).await;
+    let of_fields = |findings: &[Finding]| {
+        let found: Vec<_> = findings.iter().filter(|finding| finding.name == "fields").cloned().collect();
+        assert_eq!(found.len(), 1, "{findings:?}");
+        found[0].clone()
+    };
+    assert_eq!(of_fields(&findings).level, Level::Ok);
+    let damaged = skep.store.store.rewrap_field_key(&keys[0].id, &keys[0].wrapped, b"\x01damaged").await.unwrap();
+    assert!(damaged);
+    let found = of_fields(&everything(Ok(config.clone())).await);
+    assert!(found.level == Level::Wrong && found.text.contains(&keys[0].id), "{found:?}");
+    skep.close().await;
+    let Err(error) = Skep::builder().config(config).start().await else { panic!("it starts") };
+    let causes = crate::causes::with_causes(&error, ": ");
+    assert!(causes.contains(&keys.remove(0).id), "{causes}");
+}

@@ -406,6 +406,8 @@ fn every_setting_is_read() {
         "SKEP_DATA_DIR",
         "SKEP_SECRET_FILE",
         "SKEP_PREVIOUS_SECRET_FILE",
+        "SKEP_FIELD_SECRET_FILE",
+        "SKEP_PREVIOUS_FIELD_SECRET_FILE",
         "SKEP_MAIL_CA_FILE",
         "SKEP_FILES_DIR",
     ];
@@ -482,5 +484,18 @@ fn queues_in_redis_need_redis() {
     }
     for number in ["99", "5001", "some"] {
         assert_eq!(faults(&[("SKEP_REDIS_QUEUE_JOBS", number)]), ["SKEP_REDIS_QUEUE_JOBS"]);
+    }
+}
+
+#[test]
+fn a_secret_of_fields_is_a_file_or_a_value_that_is_random() {
+    let value = ("SKEP_FIELD_SECRET", "8f0d2c5be6a1974e35d8b20c7f49a613e0c4d7825a9b1f6e83d05c27b4f91a6d");
+    let config = read(&[value]).unwrap();
+    assert!(config.field_secret.is_some() && !format!("{config:?}").contains("8f0d2c5b"));
+    assert_eq!(faults(&[value, ("SKEP_FIELD_SECRET_FILE", "/run/fields")]), ["SKEP_FIELD_SECRET"]);
+    let zeros = "0".repeat(64);
+    for weak in ["hunter2", &value.1[2..], &zeros] {
+        let error = read(&[("SKEP_FIELD_SECRET", weak)]).unwrap_err();
+        assert!(error.to_string().contains("SKEP_FIELD_SECRET") && !error.to_string().contains(weak), "{error}");
     }
 }

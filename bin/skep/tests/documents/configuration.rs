@@ -32,7 +32,8 @@ Settings that depend on each other:
 - **Workers**: some process of a deployment has to run the jobs, with `SKEP_WORKERS` above 0: `skep serve`, or `skep worker` on PostgreSQL and MongoDB. Unpaid orders end by a job ([guides/background-work.md](guides/background-work.md)).
 - **Several instances** on one store need the same secret: set `SKEP_SECRET_FILE` to the same file. Another secret is refused, because it cannot open the keys in the store.
 - **A new secret** replaces the old one without a pause. Start every instance with the new file in `SKEP_SECRET_FILE` and the old one in `SKEP_PREVIOUS_SECRET_FILE`. When all have both, run `skep keys reseal`. Then remove `SKEP_PREVIOUS_SECRET_FILE`. [Links to contents of files](guides/files.md#links-without-a-token-signed-urls) end: while instances have different secrets, they refuse the links of each other.
-- **Secrets** are `DATABASE_URL`, `SKEP_DATABASE_DIRECT_URL`, `MONGODB_URI`, `REDIS_URL`, `SKEP_S3_SECRET_ACCESS_KEY` and `SKEP_METRICS_TOKEN`. No message shows them. Only the owner should be able to read a `skep.toml` with a secret: `chmod 600 skep.toml`.
+- **Sealed fields** have keys that the secret of the instances wraps. `SKEP_FIELD_SECRET_FILE` or `SKEP_FIELD_SECRET` gives these keys a secret of their own, so that two people or two systems keep the two secrets. Start every instance with it, and run `skep keys reseal`. To replace it, name the old one in `SKEP_PREVIOUS_FIELD_SECRET_FILE` until `skep keys reseal` has run. To go back, set `SKEP_PREVIOUS_FIELD_SECRET_FILE` alone. `skep keys rotate --fields` replaces the key that seals, and seals every value again.
+- **Secrets** are `DATABASE_URL`, `SKEP_DATABASE_DIRECT_URL`, `MONGODB_URI`, `REDIS_URL`, `SKEP_S3_SECRET_ACCESS_KEY`, `SKEP_FIELD_SECRET` and `SKEP_METRICS_TOKEN`. No message shows them. Only the owner should be able to read a `skep.toml` with a secret: `chmod 600 skep.toml`.
 
 ## Every setting
 ";

@@ -3,6 +3,7 @@
 use crate::{
     check::{Checked, duplicate, equal, holds},
     clause::{self, clauses},
+    harness::Subject,
     sample, world,
 };
 use skep_application::{
@@ -99,7 +100,7 @@ async fn an_id_is_taken_once(given: &Given) -> Checked {
     equal(given.store.list_keys().await?, vec![first])
 }
 
-async fn eight_instances(given: &Given) -> Checked<Vec<Arc<dyn InstanceKeys>>> {
+pub(super) async fn eight_instances<S: Subject + ?Sized>(given: &clause::Given<S>) -> Checked<Vec<Arc<S>>> {
     let mut instances = Vec::new();
     for _ in 0..8 {
         instances.push(given.second().await?);
@@ -108,9 +109,9 @@ async fn eight_instances(given: &Given) -> Checked<Vec<Arc<dyn InstanceKeys>>> {
 }
 
 /// Starts the work of all instances at the same time, and returns what each has returned.
-async fn at_once<T: Send + 'static, Work>(
-    instances: &[Arc<dyn InstanceKeys>],
-    mut work: impl FnMut(Arc<dyn InstanceKeys>) -> Work,
+pub(super) async fn at_once<S: Subject + ?Sized, T: Send + 'static, Work>(
+    instances: &[Arc<S>],
+    mut work: impl FnMut(Arc<S>) -> Work,
 ) -> Checked<Vec<T>>
 where
     Work: Future<Output = T> + Send + 'static,

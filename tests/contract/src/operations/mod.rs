@@ -1,16 +1,18 @@
-//! Clauses of migrations, health and instance keys.
+//! Clauses of migrations, health, instance keys and sealed fields.
 
 mod contexts;
+mod field_keys;
 mod health;
 mod instance_keys;
 mod migrations;
+mod sealed_fields;
 
 use crate::{
     Failure,
     clause::{Clause, of},
 };
 use async_trait::async_trait;
-use skep_application::operations::{InstanceKeys, Migrations, StoreHealth};
+use skep_application::operations::{FieldKeys, InstanceKeys, Migrations, SealedFields, StoreHealth};
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -51,6 +53,18 @@ pub fn instance_keys() -> Vec<Clause<dyn InstanceKeys>> {
     instance_keys::clauses()
 }
 
+/// The clauses of `FieldKeys`.
+#[must_use]
+pub fn field_keys() -> Vec<Clause<dyn FieldKeys>> {
+    field_keys::clauses()
+}
+
+/// The clauses of `SealedFields`.
+#[must_use]
+pub fn sealed_fields() -> Vec<Clause<dyn SealedFields>> {
+    sealed_fields::clauses()
+}
+
 /// All clauses of operations, for a whole store.
 pub(crate) fn whole() -> Vec<Clause> {
     [
@@ -58,6 +72,8 @@ pub(crate) fn whole() -> Vec<Clause> {
         of(health(), |store| store),
         contexts::health(),
         of(instance_keys(), |store| store),
+        of(field_keys(), |store| store),
+        of(sealed_fields(), |store| store),
     ]
     .concat()
 }

@@ -3,10 +3,10 @@
 use super::{Done, Flaw, Flawed};
 use async_trait::async_trait;
 use skep_application::{
-    kernel::StoreError,
+    kernel::{SealedField, StoreError},
     operations::{
-        AppliedStep, Defect, Down, InstanceKeys, KeyState, MigrationError, MigrationStatus, Migrations, SealedKey,
-        StoreHealth, StoreUse, next_position,
+        AppliedStep, Defect, Down, FieldKey, FieldKeys, InstanceKeys, KeyState, MigrationError, MigrationStatus,
+        Migrations, Resealed, SealedFields, SealedKey, SealedRow, StoreHealth, StoreUse, next_position,
     },
 };
 use skep_domain::shared::Timestamp;
@@ -103,6 +103,40 @@ impl InstanceKeys for Flawed {
     async fn delete_expired_keys(&self, until: Timestamp) -> Done<u64> {
         let until = if self.flaw == Flaw::ForgetsRetiredKeys { Timestamp::MAX } else { until };
         self.store.delete_expired_keys(until).await
+    }
+}
+
+#[async_trait]
+impl FieldKeys for Flawed {
+    async fn list_field_keys(&self) -> Done<Vec<FieldKey>> {
+        self.seen.list_field_keys().await
+    }
+    async fn insert_field_key(&self, key: &FieldKey) -> Done<bool> {
+        let kept = self.store.insert_field_key(key).await?;
+        if !kept && self.flaw == Flaw::KeepsEveryKey {
+            self.bend(|state| state.field_keys.push(key.clone()));
+            return Ok(true);
+        }
+        Ok(kept)
+    }
+    async fn rewrap_field_key(&self, id: &str, from: &[u8], to: &[u8]) -> Done<bool> {
+        self.store.rewrap_field_key(id, from, to).await
+    }
+}
+
+#[async_trait]
+impl SealedFields for Flawed {
+    fn sealed_fields(&self) -> Vec<SealedField> {
+        self.store.sealed_fields()
+    }
+    async fn list_sealed(&self, field: SealedField, after: &str, limit: u32) -> Done<Vec<SealedRow>> {
+        self.seen.list_sealed(field, after, limit).await
+    }
+    async fn count_sealed(&self, field: SealedField, from: &str, until: &str) -> Done<u64> {
+        self.seen.count_sealed(field, from, until).await
+    }
+    async fn replace_sealed(&self, field: SealedField, changes: &[Resealed]) -> Done<u64> {
+        self.store.replace_sealed(field, changes).await
     }
 }
 

@@ -4,7 +4,7 @@ use crate::{
     Journey, Needs,
     shop::{PASSWORD, PRODUCTS, PROFILE, Shop, all, log_in, product},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use skep_journeys::{Deployment, Output, Store};
 use std::{fs, os::unix::fs::PermissionsExt as _};
 
@@ -19,6 +19,7 @@ pub(crate) const JOURNEYS: &[Journey] = &[
     Journey::new("operator::missing_secret", a_named_secret_is_looked_for_before_anything_is_made),
     Journey::new("operator::lost_secret", a_lost_secret_is_reported),
     Journey::new("operator::rotates_keys", the_key_of_access_tokens_is_rotated),
+    Journey::new("operator::rotates_keys_of_fields", the_key_of_fields_is_rotated_and_has_a_secret_of_its_own),
     Journey::new("operator::replaces_the_secret", the_secret_is_replaced),
     Journey::new("operator::other_secret", an_instance_with_another_secret_refuses).needing(Needs::Server),
 ];
@@ -171,7 +172,7 @@ fn the_key_of_access_tokens_is_rotated(store: &Store) {
     assert!(rotate().starts_with("stored the key "));
     assert!(rotate().contains("waits already"), "one key at a time");
     let listed = shop.deployment.run(&["keys", "list"], "", &[]).ok();
-    assert_eq!((listed.lines().count(), listed.matches("  next  ").count()), (4, 1), "{listed}");
+    assert_eq!((listed.lines().count(), listed.matches("  next  ").count()), (5, 1), "{listed}");
     shop.admin.get(PROFILE).send().expect(200);
     let Shop { server, deployment, admin, .. } = shop;
     server.stop();
@@ -199,7 +200,7 @@ fn the_secret_is_replaced(store: &Store) {
 
     let server = deployment.start_with(&both);
     assert!(deployment.run(&["check"], "", &both).out.contains("run `skep keys reseal`"));
-    assert!(deployment.run(&["keys", "reseal"], "", &both).ok().contains("now: 3"));
+    assert!(deployment.run(&["keys", "reseal"], "", &both).ok().contains("now: 4"));
     assert!(deployment.run(&["keys", "reseal"], "", &both).ok().contains("already"));
     server.visitor().with_token(&token).get(PROFILE).send().expect(200);
     server.stop();
@@ -217,4 +218,50 @@ fn an_instance_with_another_secret_refuses(store: &Store) {
     refused.refused(&["keys", "another instance secret"]);
     shop.admin.get(PROFILE).send().expect(200);
     shop.server.stop();
+}
+
+/// The id of the key that seals fields, and the number of keys of fields.
+fn field_keys(deployment: &Deployment, settings: &[(&str, &str)]) -> (String, usize) {
+    let listed: Value =
+        serde_json::from_str(&deployment.run(&["keys", "list", "--json"], "", settings).ok()).expect("JSON");
+    let keys = listed["field_keys"].as_array().expect("keys");
+    let active: Vec<_> = keys.iter().filter(|key| key["state"] == "active").collect();
+    assert_eq!(active.len(), 1, "{listed}");
+    (active[0]["id"].as_str().expect("an id").to_owned(), keys.len())
+}
+
+fn the_key_of_fields_is_rotated_and_has_a_secret_of_its_own(store: &Store) {
+    let Shop { server, deployment, .. } = Shop::open(store);
+    let (first, count) = field_keys(&deployment, &[]);
+    assert_eq!(count, 1);
+    // Beside the server, which goes on.
+    let rotated = deployment.run(&["keys", "rotate", "--fields"], "", &[]).ok();
+    let (second, count) = field_keys(&deployment, &[]);
+    assert!(count == 2 && second != first && rotated.contains(&second), "{rotated}");
+    log_in(&server, "grace");
+    server.stop();
+
+    let own = "8f0d2c5be6a1974e35d8b20c7f49a613e0c4d7825a9b1f6e83d05c27b4f91a6d";
+    let file = deployment.path("fields.secret");
+    fs::write(&file, own).expect("a file");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("a file of its own");
+    let file = file.display().to_string();
+    let (by_file, by_value) = ([("SKEP_FIELD_SECRET_FILE", file.as_str())], [("SKEP_FIELD_SECRET", own)]);
+    deployment.run(&["keys", "rotate", "--fields"], "", &by_file).refused(&["run `skep keys reseal` first"]);
+    assert!(deployment.run(&["check"], "", &by_file).out.contains("run `skep keys reseal`"));
+    assert!(deployment.run(&["keys", "reseal"], "", &by_file).ok().contains("now: 2"));
+    assert_eq!(field_keys(&deployment, &by_value), (second.clone(), 2), "the keys are the same");
+    deployment.start_with(&by_value).stop();
+
+    // Without it, or with another one, nothing is made, and the fault is named.
+    let wrong = [("SKEP_FIELD_SECRET", "0123456789abcdeffedcba98765432100f1e2d3c4b5a69788796a5b4c3d2e1f0")];
+    for settings in [&[][..], &wrong[..]] {
+        deployment.run(&["serve"], "", settings).refused(&[first.as_str(), "SKEP_FIELD_SECRET_FILE"]);
+        let Output { code, out, .. } = deployment.run(&["check"], "", settings);
+        assert!(code == Some(1) && out.contains("wrapped with another secret"), "{out}");
+    }
+    let back = [("SKEP_PREVIOUS_FIELD_SECRET_FILE", file.as_str())];
+    assert!(deployment.run(&["keys", "reseal"], "", &back).ok().contains("now: 2"));
+    deployment.start_with(&[]).stop();
+    assert_eq!(field_keys(&deployment, &[]), (second, 2));
 }

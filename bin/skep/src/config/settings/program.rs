@@ -131,6 +131,15 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting::new("SKEP_PREVIOUS_SECRET_FILE", "data.previous_secret_file", Shape::Text)
         .form(SECRET_FILE, "/run/secrets/skep-previous")
         .doc("The file with the secret that was replaced. Keys that it seals can still be opened; `skep keys reseal` seals them with the new one."),
+    Setting::new("SKEP_FIELD_SECRET_FILE", "data.field_secret_file", Shape::Text)
+        .form(SECRET_FILE, "/run/secrets/skep-fields")
+        .doc("The file with a secret of its own for the keys of sealed fields. Without it, the secret of the instances wraps these keys. Every instance of a store needs the same secret."),
+    Setting::secret("SKEP_FIELD_SECRET", "data.field_secret")
+        .form("64 random hexadecimal digits", "8f0d2c5be6a1974e35d8b20c7f49a613e0c4d7825a9b1f6e83d05c27b4f91a6d")
+        .doc("The same secret as a value, for places that pass secrets in the environment. A file is safer: other programs of the user can read the environment."),
+    Setting::new("SKEP_PREVIOUS_FIELD_SECRET_FILE", "data.previous_field_secret_file", Shape::Text)
+        .form(SECRET_FILE, "/run/secrets/skep-fields-previous")
+        .doc("The file with the secret of the keys of sealed fields that was replaced. Keys that it wraps can still be opened; `skep keys reseal` wraps them with the new one."),
     Setting::new("SKEP_LIMIT_ADDRESS", "limits.address", Shape::Number)
         .default("1200")
         .form(A_MINUTE, "1200")
