@@ -36,9 +36,11 @@ static POSTINGS: LazyLock<Table<Posting>> = LazyLock::new(|| {
 static DELETE: LazyLock<Statement> = LazyLock::new(|| {
     POSTINGS.command("delete_of", "DELETE FROM search_postings AS gone WHERE document_id {in $1}", &[Kind::Uuids], &[])
 });
-/// Both limits are of the index, so no more postings are read than counted.
+/// The limit is of the index, so no more postings are read than counted. Without the order, PostgreSQL reads the whole
+/// table for a common word.
 static COUNT: LazyLock<Statement> = LazyLock::new(|| {
-    let found = "SELECT 1 FROM search_postings WHERE space = $1 AND term BETWEEN $2 AND $3 LIMIT $4";
+    let found = "SELECT 1 FROM search_postings WHERE space = $1 AND term BETWEEN $2 AND $3 \
+                 ORDER BY term DESC, document_id DESC LIMIT $4";
     let text = format!("SELECT count(*) FROM ({found}) AS found");
     POSTINGS.command("count", &text, &[Kind::Text, Kind::Text, Kind::Text, Kind::Int], &[Kind::Int]).long()
 });
