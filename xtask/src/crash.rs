@@ -19,9 +19,6 @@ pub(crate) struct Crash {
     /// Where the contents of files are. `SKEP_TEST_S3_URL` has the address of the bucket.
     #[arg(long, value_enum, default_value = "folder")]
     contents: Place,
-    /// Let a Redis server of its own give the jobs to the workers. `redis-server` must be installed.
-    #[arg(long)]
-    redis: bool,
     /// The number of kills.
     #[arg(long, default_value_t = 100)]
     kills: u32,
@@ -66,8 +63,7 @@ pub(crate) fn run(crash: &Crash) -> Result<(), Fault> {
         Place::Folder => Contents::Folder,
         Place::S3 => Contents::in_bucket().map_err(|variable| format!("{variable} is not set"))?,
     };
-    let bucket = if contents == Contents::Folder { "" } else { " with a bucket" };
-    let name = format!("{name}{bucket}{}", if crash.redis { " with Redis" } else { "" });
+    let name = if contents == Contents::Folder { name.to_owned() } else { format!("{name} with a bucket") };
     store.sweep();
     store.end_abandoned_soon();
     let seed = crash.seed.unwrap_or_else(rand::random);
@@ -76,7 +72,6 @@ pub(crate) fn run(crash: &Crash) -> Result<(), Fault> {
     let instances = if store == Store::Sqlite { 1 } else { crash.instances.into() };
     let mut plan = Plan::new(store, crash.kills, seed);
     plan.contents = contents;
-    plan.redis = crash.redis;
     plan.clients = crash.clients.into();
     plan.instances = instances;
     let (start, mut sum) = (Instant::now(), Tally::default());

@@ -161,12 +161,12 @@ fn a_long_outage_leaves_the_jobs_to_the_store_and_lost_answers_are_given_back() 
     assert!(!outage.may_ask(at(100)) && outage.may_ask(at(101)) && !outage.may_ask(at(101)), "one caller asks");
     outage.failed(at(102), None);
     assert!(!outage.is_long(at(114)) && outage.is_long(at(115)));
-    assert_eq!(outage.lost_answers(), [claim.clone()]);
+    assert_eq!(outage.lost_answers(), std::slice::from_ref(&claim));
     outage.failed(at(131), Some(claim.clone()));
     assert_eq!(outage.lost_answers().len(), 1, "after its term, the queue finds a ticket lost");
     outage.answered(&[]);
     assert!(!outage.is_on() && outage.may_ask(at(131)));
-    assert_eq!(outage.lost_answers(), [claim.clone()], "another caller has not given it back");
+    assert_eq!(outage.lost_answers(), std::slice::from_ref(&claim), "another caller has not given it back");
     outage.answered(&[claim]);
     assert_eq!(outage.lost_answers(), []);
 }
@@ -179,7 +179,7 @@ async fn a_settlement_and_a_beat_claim_the_job() {
     let depot = Depot { job: Some(held.clone()), ..Depot::default() };
     let settled = SettledJob { id: held.id, token, ticket, progress: None, how: Settlement::Complete(None) };
     let settle = SettleJobs::new(Scripted::of([depot.open()]), fixed_runtime().0);
-    assert_eq!(settle.execute(&[settled.clone()]).await.unwrap(), [Ok(())]);
+    assert_eq!(settle.execute(std::slice::from_ref(&settled)).await.unwrap(), [Ok(())]);
     let saved: Job = depot.seen.one("jobs.save_many");
     assert_eq!((saved.state, saved.attempt, saved.version), (JobState::Completed, 1, held.version));
 

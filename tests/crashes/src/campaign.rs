@@ -13,7 +13,7 @@ use crate::{
     tally::Tally,
 };
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng, seq::IndexedRandom as _};
-use skep_journeys::{Deployment, OwnRedis, Store, wait_for};
+use skep_journeys::{Deployment, Store, wait_for};
 use std::{collections::BTreeSet, ops::RangeInclusive, sync::atomic::Ordering, thread, time::Duration};
 
 /// The parameters of a campaign.
@@ -23,8 +23,6 @@ pub struct Plan {
     pub store: Store,
     /// Where the contents of files are.
     pub contents: Contents,
-    /// Whether a Redis server gives the jobs to the workers.
-    pub redis: bool,
     /// The number of kills under load.
     pub kills: u32,
     /// Decides what is bought, and which server is killed when. It does not decide how the machine schedules threads
@@ -39,11 +37,10 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// One instance, eight clients, contents in a folder, jobs that are claimed in the store, and a kill after 20 to 150 answers.
+    /// One instance, eight clients, contents in a folder, and a kill after 20 to 150 answers.
     #[must_use]
     pub const fn new(store: Store, kills: u32, seed: u64) -> Self {
-        let contents = Contents::Folder;
-        Self { store, contents, redis: false, kills, seed, clients: 8, instances: 1, answers: 20..=150 }
+        Self { store, contents: Contents::Folder, kills, seed, clients: 8, instances: 1, answers: 20..=150 }
     }
 }
 
@@ -78,8 +75,6 @@ pub(crate) struct Campaign<'p> {
     pub(crate) shop: Shop,
     pub(crate) ledger: Ledger,
     tally: Tally,
-    /// Gives the jobs to the workers, if the plan says so.
-    _redis: Option<OwnRedis>,
 }
 
 impl<'p> Campaign<'p> {
@@ -89,18 +84,12 @@ impl<'p> Campaign<'p> {
             Contents::Folder => None,
             Contents::Bucket(url) => Some(Bucket::open(url, &mut deployment)),
         };
-        let redis = plan.redis.then(|| OwnRedis::start(&["appendonly yes", "appendfsync everysec"]));
-        if let Some(redis) = &redis {
-            deployment.set("REDIS_URL", format!("redis://{}", redis.address()));
-            deployment.set("SKEP_REDIS_QUEUES", "default,mails");
-        }
         Self {
             rng: StdRng::seed_from_u64(plan.seed),
             shop: Shop::open((deployment, bucket), plan.instances, plan.clients),
             ledger: Ledger::default(),
             tally: Tally::default(),
             plan,
-            _redis: redis,
         }
     }
 
