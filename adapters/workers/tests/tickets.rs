@@ -9,12 +9,12 @@ use async_trait::async_trait;
 use skep_application::{
     App, Policies, Ports,
     files::{MockBlobStore, MockContentTypes, MockImageScaler},
-    identity::{MockAccessTokens, MockOneTimeSecrets, MockPasswordHasher},
+    identity::{IdentityHooks, MockAccessTokens, MockOneTimeSecrets, MockPasswordHasher},
     jobs::{
         Handlers, JobError, JobHandler, JobRun, JobsTx, LostTicket, Outcome, ReadyJob, SettledJob, Settlement, Taken,
         TicketCounts, TicketPolicy, TicketQueue, enqueue_internal, job_for,
     },
-    kernel::{Actor, Begin, MockFingerprints, MockRateLimits, StoreError, TxMode},
+    kernel::{Actor, Begin, MockFieldCipher, MockFingerprints, MockRateLimits, StoreError, TxMode},
     notifications::{MockMailer, MockRenderer},
 };
 use skep_domain::{
@@ -137,6 +137,8 @@ impl Scene {
             content_types: Arc::new(MockContentTypes::new()),
             image_scaler: Arc::new(MockImageScaler::new()),
             scanner: None,
+            fields: Arc::new(MockFieldCipher::new()),
+            hooks: IdentityHooks::default(),
             tickets: Some(server.clone()),
             renderer: Arc::new(MockRenderer::new()),
         };
