@@ -166,7 +166,7 @@ fn the_key_of_access_tokens_is_rotated_once_at_a_time() {
     assert!(again.contains(next["id"].as_str().unwrap()));
     assert!(keys.iter().all(|key| key["secret"] == keys[0]["secret"] && key["secret"].as_str().unwrap().len() == 16));
     let lines = out(&run(&folder, &["keys", "list"]));
-    assert!(lines.lines().count() == 4 && lines.contains("access_tokens  next"), "{lines}");
+    assert!(lines.lines().count() == 5 && lines.contains("access_tokens  next"), "{lines}");
 }
 
 #[test]

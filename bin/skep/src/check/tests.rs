@@ -143,7 +143,7 @@ async fn the_keys_of_another_secret_are_reported() {
         "8f1c3b5a97d2e4060718293a4b5c6d7e8f90a1b2c3d4e5f60718293a4b5c6d7e",
     )
     .unwrap();
-    assert_eq!(worst(&everything(Ok(config)).await), ["keys"]);
+    assert_eq!(worst(&everything(Ok(config)).await), ["keys", "fields"]);
 }
 
 #[tokio::test]
