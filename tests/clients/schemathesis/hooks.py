@@ -81,8 +81,11 @@ def before_call(context, case, kwargs):
     elif case.query and case.path == "/api/v1/products":
         for parameter in ("facets", "currency", "price_band", "has_pictures"):
             case.query.pop(parameter, None)
-    if case.query and "size" not in case.query:
+    if case.query and not ("size" in case.query and str(case.query.get("side", "")).isdecimal()):
         case.query.pop("side", None)
+    # No facet is named twice.
+    if case.query and "facets" in case.query:
+        case.query["facets"] = ",".join(dict.fromkeys(str(case.query["facets"]).split(",")))
     # An empty header is sent for a parameter that may be missing, whatever its pattern says.
     if case.headers and case.headers.get("Upload-Checksum") == "":
         del case.headers["Upload-Checksum"]

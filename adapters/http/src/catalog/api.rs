@@ -97,6 +97,7 @@ impl CatalogApi {
     /// If no product has a word of `q`, near words are taken for it, and `page.search.corrections` says so. `facets` counts
     /// all results by some of their properties, and the parameters `currency`, `price_band` and `has_pictures` keep those
     /// with a value. All of these need `q`.
+    #[expect(clippy::too_many_arguments, reason = "the parameters of the operation")]
     #[oai(path = "/products", method = "get", operation_id = "list_products")]
     async fn list(
         &self,

@@ -50,7 +50,7 @@ pub(super) fn complete(schemas: &mut Schemas<'_>, policies: &Policies) {
         json!({ "name": "report.txt", "max_bytes": 1_000, "media_type": "text/plain", "expires_in": most.min(600) });
     schemas.example(request, asked);
     let url = format!("https://shop.example/api/v1/files/linked?link=7b7d.{signature}");
-    schemas.example("UploadLink", json!({ "file_id": id, "url": url, "expires_at": EXAMPLE_TIME }));
+    schemas.example("UploadLink", json!({ "id": id, "url": url, "expires_at": EXAMPLE_TIME }));
     schemas.example("File", file);
     let links = json!({ "self": format!("/api/v1/uploads/{id}"), "file": format!("/api/v1/files/{id}") });
     let upload = json!({
