@@ -25,8 +25,9 @@ pub(super) async fn run(skep: &Skep, command: &Command) -> Result<(), BoxError> 
     if command.json {
         return crate::commands::json(&json!({ "quarantined": quarantined, "queued": queued, "released": released }));
     }
-    Ok(match what {
-        Rescan::Ask => tell!("{quarantined} files wait for the scanner; {queued} of them had no job and have one now")?,
-        Rescan::Release => tell!("{released} of {quarantined} files are ready now, and no scanner has judged them")?,
-    })
+    match what {
+        Rescan::Ask => tell!("{quarantined} files wait for the scanner; {queued} of them had no job and have one now"),
+        Rescan::Release => tell!("{released} of {quarantined} files are ready now, and no scanner has judged them"),
+    }?;
+    Ok(())
 }
