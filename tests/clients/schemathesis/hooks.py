@@ -83,6 +83,10 @@ def before_call(context, case, kwargs):
             case.query.pop(parameter, None)
     if case.query and not ("size" in case.query and str(case.query.get("side", "")).isdecimal()):
         case.query.pop("side", None)
+    # A schema does not list the codes of ISO 4217 or the bands of prices.
+    for parameter, known in (("currency", "EUR"), ("price_band", "EUR:1000-1999")):
+        if case.query and parameter in case.query:
+            case.query[parameter] = known
     # No facet is named twice.
     if case.query and "facets" in case.query:
         case.query["facets"] = ",".join(dict.fromkeys(str(case.query["facets"]).split(",")))
