@@ -5,13 +5,11 @@
 mod paused;
 
 use skep_application::{
-    App, Policies, Ports,
+    App, Policies,
     events::{EventHandler, EventsTx, HandlerError, Handling, PlacedEvent, Subscribers},
-    files::{MockBlobStore, MockContentTypes, MockImageScaler},
-    identity::{IdentityHooks, MockAccessTokens, MockOneTimeSecrets, MockPasswordHasher},
     jobs::{Handlers, LeasePolicy, enqueue_internal},
-    kernel::{Actor, Begin, MockFieldCipher, MockFingerprints, MockRateLimits, OutboxEvent, TxMode},
-    notifications::{MockMailer, MockRenderer},
+    kernel::{Actor, Begin, OutboxEvent, TxMode},
+    testing::mock_ports,
 };
 use skep_domain::{
     events::{EventPosition, HeldEvent, HeldEventId, HeldState, SubscriberName, Subscription},
@@ -64,25 +62,7 @@ impl Scene {
     fn start(instances: usize) -> Self {
         let runtime = paused::runtime();
         let store = Arc::new(MemoryStore::new(runtime.clock.clone()));
-        let ports = Ports {
-            store: store.clone(),
-            runtime: runtime.clone(),
-            hasher: Arc::new(MockPasswordHasher::new()),
-            tokens: Arc::new(MockAccessTokens::new()),
-            fingerprints: Arc::new(MockFingerprints::new()),
-            fields: Arc::new(MockFieldCipher::new()),
-            link_key: Arc::new(MockFingerprints::new()),
-            secrets: Arc::new(MockOneTimeSecrets::new()),
-            limits: Arc::new(MockRateLimits::new()),
-            renderer: Arc::new(MockRenderer::new()),
-            mailer: Arc::new(MockMailer::new()),
-            blobs: Arc::new(MockBlobStore::new()),
-            content_types: Arc::new(MockContentTypes::new()),
-            image_scaler: Arc::new(MockImageScaler::new()),
-            scanner: None,
-            hooks: IdentityHooks::default(),
-            tickets: None,
-        };
+        let ports = mock_ports(store.clone(), runtime.clone());
         let app = Arc::new(App::new(ports, Policies::default()));
         let stop = CancellationToken::new();
         let start = |_| {

@@ -8,14 +8,12 @@ mod paused;
 use async_trait::async_trait;
 use skep_application::{
     App, Policies, Ports,
-    files::{MockBlobStore, MockContentTypes, MockImageScaler},
-    identity::{IdentityHooks, MockAccessTokens, MockOneTimeSecrets, MockPasswordHasher},
     jobs::{
         Handlers, JobError, JobHandler, JobRun, JobsTx, LostTicket, Outcome, ReadyJob, SettledJob, Settlement, Taken,
         TicketCounts, TicketPolicy, TicketQueue, enqueue_internal, job_for,
     },
-    kernel::{Actor, Begin, MockFieldCipher, MockFingerprints, MockRateLimits, StoreError, TxMode},
-    notifications::{MockMailer, MockRenderer},
+    kernel::{Actor, Begin, StoreError, TxMode},
+    testing::mock_ports,
 };
 use skep_domain::{
     jobs::{Job, JobId, JobState, NewJob, OrderingKey, QueueName},
@@ -123,25 +121,8 @@ impl Scene {
         let runtime = paused::runtime();
         let tickets = MemoryTickets::new(runtime.clock.clone());
         let server = Arc::new(Server { tickets, is_away: AtomicBool::new(false) });
-        let ports = Ports {
-            store: Arc::new(MemoryStore::new(runtime.clock.clone())),
-            runtime,
-            hasher: Arc::new(MockPasswordHasher::new()),
-            tokens: Arc::new(MockAccessTokens::new()),
-            fingerprints: Arc::new(MockFingerprints::new()),
-            link_key: Arc::new(MockFingerprints::new()),
-            secrets: Arc::new(MockOneTimeSecrets::new()),
-            limits: Arc::new(MockRateLimits::new()),
-            mailer: Arc::new(MockMailer::new()),
-            blobs: Arc::new(MockBlobStore::new()),
-            content_types: Arc::new(MockContentTypes::new()),
-            image_scaler: Arc::new(MockImageScaler::new()),
-            scanner: None,
-            fields: Arc::new(MockFieldCipher::new()),
-            hooks: IdentityHooks::default(),
-            tickets: Some(server.clone()),
-            renderer: Arc::new(MockRenderer::new()),
-        };
+        let store = Arc::new(MemoryStore::new(runtime.clock.clone()));
+        let ports = Ports { tickets: Some(server.clone()), ..mock_ports(store, runtime) };
         let tickets = TicketPolicy { queues: vec![QueueName::default()].into(), most: 100 };
         let app = Arc::new(App::new(ports, Policies { tickets, ..Policies::default() }));
         Self { app, server, done: Arc::default(), stop: CancellationToken::new(), workers: vec![] }

@@ -5,14 +5,12 @@
 mod paused;
 
 use skep_application::{
-    App, Policies, Ports,
-    files::{MockBlobStore, MockContentTypes, MockImageScaler},
-    identity::{IdentityHooks, MockAccessTokens, MockOneTimeSecrets, MockPasswordHasher},
+    App, Policies,
     jobs::{
         Handlers, JobCommand, JobError, JobHandler, JobRun, JobsTx, LeasePolicy, Outcome, enqueue_internal, job_for,
     },
-    kernel::{Actor, Begin, Clock, MockFieldCipher, MockFingerprints, MockRateLimits, Precondition, Runtime, TxMode},
-    notifications::{MockMailer, MockRenderer},
+    kernel::{Actor, Begin, Clock, Precondition, Runtime, TxMode},
+    testing::mock_ports,
 };
 use skep_domain::{
     jobs::{
@@ -122,25 +120,7 @@ impl Scene {
     }
 
     fn with(runtime: Runtime, options: WorkerOptions, leases: LeasePolicy) -> Self {
-        let ports = Ports {
-            store: Arc::new(MemoryStore::new(runtime.clock.clone())),
-            runtime,
-            hasher: Arc::new(MockPasswordHasher::new()),
-            tokens: Arc::new(MockAccessTokens::new()),
-            fingerprints: Arc::new(MockFingerprints::new()),
-            fields: Arc::new(MockFieldCipher::new()),
-            link_key: Arc::new(MockFingerprints::new()),
-            secrets: Arc::new(MockOneTimeSecrets::new()),
-            limits: Arc::new(MockRateLimits::new()),
-            mailer: Arc::new(MockMailer::new()),
-            blobs: Arc::new(MockBlobStore::new()),
-            content_types: Arc::new(MockContentTypes::new()),
-            image_scaler: Arc::new(MockImageScaler::new()),
-            scanner: None,
-            hooks: IdentityHooks::default(),
-            tickets: None,
-            renderer: Arc::new(MockRenderer::new()),
-        };
+        let ports = mock_ports(Arc::new(MemoryStore::new(runtime.clock.clone())), runtime);
         let app = Arc::new(App::new(ports, Policies { leases, ..Policies::default() }));
         let (begun, most) = (Arc::new(Semaphore::new(0)), Arc::new(AtomicUsize::new(0)));
         let end = Arc::new(Barrier::new(2));

@@ -378,8 +378,8 @@ async fn a_sweep_removes_an_infected_file_whose_time_is_over_and_no_other_one() 
         assert_eq!(sweep(&files).await, (removed, "ok"), "{state:?}");
         assert_eq!(cabinet.seen.all::<File>("files.save").len() as u64, removed);
         let events: Vec<OutboxEvent> = cabinet.seen.all("outbox.append");
-        let names: Vec<&str> = events.iter().map(|event| &*event.name).collect();
-        assert_eq!(names, ["files.file_deleted.v1"; 1][..usize::try_from(removed).unwrap()], "subscribers learn of it");
+        assert_eq!(events.len() as u64, removed, "subscribers learn of it");
+        assert!(events.iter().all(|event| event.name == "files.file_deleted.v1"));
         assert_eq!(shelves.contents().len() as u64, 1 - removed);
     }
 }

@@ -132,7 +132,6 @@ async fn a_visitor_stores_one_file_of_the_account_that_made_the_link() {
     assert_eq!((row.upload_link, row.owner_id, row.size), (Some(id), user_id(1), 5));
     assert_eq!((row.name.as_str(), row.visibility), ("a.txt", FileVisibility::Public));
 
-    // The id of the file is the first that the fixed runtime makes.
     let second = Cabinet { files: vec![row.clone()], usage: Some(usage), ..Cabinet::default() };
     let shelves = Shelves::default();
     let units = Scripted::of([Cabinet::default().open(), second.open()]);

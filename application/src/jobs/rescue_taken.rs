@@ -1,7 +1,7 @@
 //! Freeing the jobs of workers that were lost with a ticket.
 
-use super::{JobsTx, LostTicket, TicketPolicy, TicketQueue};
-use crate::kernel::{Attempt, Begin, Runtime, StoreError, TxMode, run};
+use super::{JobsTx, LostTicket, TicketPolicy, TicketQueue, workers::free};
+use crate::kernel::{Begin, Runtime, StoreError};
 use skep_domain::{
     jobs::{Job, JobId, QueueName, Ticket},
     shared::Timestamp,
@@ -70,24 +70,7 @@ impl RescueTaken {
     async fn rescue(&self, lost: &[LostTicket], without_key: bool) -> Result<Vec<JobId>, StoreError> {
         let now = self.runtime.clock.now();
         let ids: Vec<_> = lost.iter().map(|lost| lost.id).collect();
-        let ids = &ids;
-        run(&self.runtime, None, |attempt: Attempt| async move {
-            let mut unit = self.store.begin(TxMode::Write, &[]).await?;
-            let rescued = async {
-                let mut jobs = unit.jobs().find_many(ids).await?;
-                jobs.retain_mut(|job| frees(job, lost, now));
-                if without_key {
-                    jobs.iter_mut().for_each(|job| job.unique = None);
-                }
-                if !jobs.is_empty() {
-                    unit.jobs().save_many(&jobs).await?;
-                }
-                Ok(jobs.iter().map(|job| job.id).collect())
-            };
-            let rescued = rescued.await;
-            attempt.end(unit, rescued).await
-        })
-        .await
+        free((&*self.store, &self.runtime), &ids, without_key, &|job| frees(job, lost, now)).await
     }
 }
 

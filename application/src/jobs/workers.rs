@@ -176,24 +176,35 @@ impl RescueJobs {
     async fn rescue(&self, expired: &[(JobId, Lease)], without_key: bool) -> Result<Vec<JobId>, StoreError> {
         let now = self.runtime.clock.now();
         let ids: Vec<_> = expired.iter().map(|(id, _)| *id).collect();
-        let ids = &ids;
-        run(&self.runtime, None, |attempt: Attempt| async move {
-            let mut unit = self.store.begin(TxMode::Write, &[]).await?;
-            let rescued = async {
-                let mut jobs = unit.jobs().find_many(ids).await?;
-                let seen = |job: &Job| expired.iter().find(|(id, _)| *id == job.id).map(|(_, lease)| *lease);
-                jobs.retain_mut(|job| seen(job).is_some_and(|seen| job.rescue(seen, now).is_ok()));
-                if without_key {
-                    jobs.iter_mut().for_each(|job| job.unique = None);
-                }
-                if !jobs.is_empty() {
-                    unit.jobs().save_many(&jobs).await?;
-                }
-                Ok(jobs.iter().map(|job| job.id).collect())
-            };
-            let rescued = rescued.await;
-            attempt.end(unit, rescued).await
-        })
-        .await
+        let seen = |job: &Job| expired.iter().find(|(id, _)| *id == job.id).map(|(_, lease)| *lease);
+        let frees = |job: &mut Job| seen(job).is_some_and(|seen| job.rescue(seen, now).is_ok());
+        free((&*self.store, &self.runtime), &ids, without_key, &frees).await
     }
+}
+
+/// Stores those of these jobs that `frees` changes, in one unit of work, and returns them. With `without_key`, they no
+/// longer have their unique keys.
+pub(super) async fn free(
+    (store, runtime): (&dyn Begin<dyn JobsTx>, &Runtime),
+    ids: &[JobId],
+    without_key: bool,
+    frees: &(dyn Fn(&mut Job) -> bool + Sync),
+) -> Result<Vec<JobId>, StoreError> {
+    run(runtime, None, |attempt: Attempt| async move {
+        let mut unit = store.begin(TxMode::Write, &[]).await?;
+        let freed = async {
+            let mut jobs = unit.jobs().find_many(ids).await?;
+            jobs.retain_mut(|job| frees(job));
+            if without_key {
+                jobs.iter_mut().for_each(|job| job.unique = None);
+            }
+            if !jobs.is_empty() {
+                unit.jobs().save_many(&jobs).await?;
+            }
+            Ok(jobs.iter().map(|job| job.id).collect())
+        };
+        let freed = freed.await;
+        attempt.end(unit, freed).await
+    })
+    .await
 }

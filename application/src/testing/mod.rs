@@ -26,6 +26,7 @@ mod identity;
 mod jobs;
 mod notifications;
 mod ordering;
+mod ports;
 mod runtime;
 mod samples;
 mod seen;
@@ -42,6 +43,7 @@ pub use identity::{
 pub use jobs::Depot;
 pub use notifications::{Postbox, renderer};
 pub use ordering::Shop;
+pub use ports::mock_ports;
 pub use runtime::{FixedClock, FixedRandom, SeqIds, SkippingSleeper, fixed_runtime};
 pub use samples::{
     aborted, actor, admin, away, by_cookie, category, category_id, code, eur, file, file_id, fingerprints,

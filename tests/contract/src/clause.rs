@@ -176,6 +176,12 @@ async fn attempt<S: Subject + ?Sized>(harness: &dyn Harness<S>, clause: &Clause<
     Ok(Report { notes })
 }
 
+/// Whether a clause finds a fault of a subject that has one. A trial that panics or hangs has found nothing.
+pub async fn catches<S: Subject + ?Sized>(harness: &dyn Harness<S>, clause: &Clause<S>) -> bool {
+    let found = run(harness, clause).await.err().map(|failure| failure.to_string());
+    found.is_some_and(|found| !found.contains(": panicked: ") && !found.ends_with(": hangs"))
+}
+
 /// The result of [`prove`] if all clauses that could run hold.
 #[derive(Debug)]
 pub struct Proof {

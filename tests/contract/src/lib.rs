@@ -60,7 +60,7 @@ pub mod tickets;
 pub mod unit_of_work;
 
 pub use check::Failure;
-pub use clause::{Clause, Proof, Report, prove, run};
+pub use clause::{Clause, Proof, Report, catches, prove, run};
 pub use harness::{CommitFault, Faults, Harness, InProcess, Instance, Need, Start, Subject};
 pub use sale::{Sales, open_shop};
 

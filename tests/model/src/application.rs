@@ -10,10 +10,7 @@ use async_trait::async_trait;
 use skep_application::{
     App, Policies, Ports, Store,
     events::EventPolicy,
-    files::{MockContentTypes, MockImageScaler},
-    identity::IdentityHooks,
     kernel::{Actor, Clock as _, StoreError},
-    notifications::MockMailer,
     testing,
 };
 use skep_domain::shared::Timestamp;
@@ -42,8 +39,6 @@ impl Application {
     pub fn new(store: Arc<dyn Store>) -> Self {
         let clock = Arc::new(ModelClock::default());
         let ports = Ports {
-            store,
-            runtime: world::runtime(clock.clone()),
             hasher: Arc::new(PlainHasher),
             tokens: Arc::new(PlainTokens),
             fingerprints: Arc::new(PlainFingerprints),
@@ -52,13 +47,8 @@ impl Application {
             secrets: Arc::new(NoSecrets),
             limits: Arc::new(NoLimits),
             renderer: testing::renderer(),
-            mailer: Arc::new(MockMailer::new()),
             blobs: Arc::new(testing::Shelves::default()),
-            content_types: Arc::new(MockContentTypes::new()),
-            image_scaler: Arc::new(MockImageScaler::new()),
-            scanner: None,
-            hooks: IdentityHooks::default(),
-            tickets: None,
+            ..testing::mock_ports(store, world::runtime(clock.clone()))
         };
         Self { app: App::new(ports, policies()), clock, patience: None }
     }

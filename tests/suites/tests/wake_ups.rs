@@ -6,13 +6,11 @@
 
 use bson::doc;
 use skep_application::{
-    App, Policies, Ports, Store,
+    App, Policies, Store,
     events::{EventHandler, EventsTx, HandlerError, Handling, PlacedEvent, Subscribers},
-    files::{MockBlobStore, MockContentTypes, MockImageScaler},
-    identity::{IdentityHooks, MockAccessTokens, MockOneTimeSecrets, MockPasswordHasher},
     jobs::{Handlers, JobError, JobHandler, JobRun, JobsTx, Outcome, job_for},
-    kernel::{Actor, Begin, MockFieldCipher, MockFingerprints, MockRateLimits, OutboxEvent, TxMode},
-    notifications::{MockMailer, MockRenderer},
+    kernel::{Actor, Begin, OutboxEvent, TxMode},
+    testing::mock_ports,
 };
 use skep_domain::{
     events::SubscriberName,
@@ -58,26 +56,7 @@ impl EventHandler for Reporting {
 }
 
 fn app(store: Arc<dyn Store>) -> Arc<App> {
-    let ports = Ports {
-        store,
-        runtime: system_runtime(),
-        hasher: Arc::new(MockPasswordHasher::new()),
-        tokens: Arc::new(MockAccessTokens::new()),
-        fingerprints: Arc::new(MockFingerprints::new()),
-        fields: Arc::new(MockFieldCipher::new()),
-        link_key: Arc::new(MockFingerprints::new()),
-        secrets: Arc::new(MockOneTimeSecrets::new()),
-        limits: Arc::new(MockRateLimits::new()),
-        renderer: Arc::new(MockRenderer::new()),
-        mailer: Arc::new(MockMailer::new()),
-        blobs: Arc::new(MockBlobStore::new()),
-        content_types: Arc::new(MockContentTypes::new()),
-        image_scaler: Arc::new(MockImageScaler::new()),
-        scanner: None,
-        hooks: IdentityHooks::default(),
-        tickets: None,
-    };
-    Arc::new(App::new(ports, Policies::default()))
+    Arc::new(App::new(mock_ports(store, system_runtime()), Policies::default()))
 }
 
 /// An instance that stores, and another one with workers.
