@@ -194,9 +194,9 @@ fn is_root() -> bool {
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
-    // A journey spends a part of its time waiting.
+    // A journey waits for about half of its time: for timers of the server, for slow peers, for commits.
     let cores = thread::available_parallelism().map_or(1, NonZero::get);
-    arguments.test_threads = arguments.test_threads.or(Some(cores + 1));
+    arguments.test_threads = arguments.test_threads.or(Some(2 * cores + 1));
     let required = env::var("SKEP_REQUIRE_STORES").unwrap_or_default();
     let required: Vec<String> = required.split(',').map(|name| name.trim().to_owned()).collect();
     let stores = ["sqlite", "postgres", "mongodb"];
