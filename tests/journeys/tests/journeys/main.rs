@@ -194,7 +194,7 @@ fn is_root() -> bool {
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
-    // A journey waits for about half of its time: for timers of the server, for slow peers, for commits.
+    // A journey waits for a large part of its time. On two cores, five threads keep both busy.
     let cores = thread::available_parallelism().map_or(1, NonZero::get);
     arguments.test_threads = arguments.test_threads.or(Some(2 * cores + 1));
     let required = env::var("SKEP_REQUIRE_STORES").unwrap_or_default();
